@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * libobsring: read what the obsring module counts, and configure it.
+ *
+ * Conventions: functions that can fail return 0 or a positive number, or
+ * -errno; results come through ret_... parameters, which are left as they were
+ * on failure. Nothing here prints, exits, or changes the process' state.
+ * Destructors accept NULL. An object may be used by one thread at a time;
+ * different objects by different threads at once. Strings are UTF-8.
+ *
+ * Reading needs no system call once a snapshot is warm: the device is mapped,
+ * and the directory's journal says what changed (<linux/obsring.h>).
+ */
+#ifndef OBSRING_H
+#define OBSRING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <linux/obsring.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- The device ---------------------------------------------------------- */
+
+struct obs_device;
+
+/*
+ * Open and map the device (NULL: /dev/obsring), or a file that holds the same
+ * layout.
+ *
+ * -ENOENT, -ENODEV, -ENXIO: the module is not loaded; -EACCES: not in the
+ * device's group; -ESHUTDOWN: it is draining; -EPROTO: not obsring, or damaged;
+ * -EPROTONOSUPPORT: another abi_major than this library's; -ENOMEM.
+ */
+int obs_device_open(const char *path, struct obs_device **ret_device);
+void obs_device_close(struct obs_device *device);
+
+/* For poll: POLLPRI when families or series come or go, POLLHUP: draining. */
+int obs_device_fd(const struct obs_device *device);
+
+/* The mapped header: constant fields may be read directly. */
+const struct obsring_header *obs_device_header(const struct obs_device *device);
+
+/* True once the module asks its readers to close. */
+bool obs_device_draining(const struct obs_device *device);
+
+/* ---- A snapshot: families, series, values -------------------------------- */
+
+struct obs_snapshot;
+
+/*
+ * A family, as described in <linux/obsring.h>. Valid until the next
+ * obs_snapshot_update() that returns 1, as is everything it points to.
+ */
+struct obs_family_info {
+	uint32_t id;			/* index in the directory */
+	uint32_t gen;
+	const char *name;
+	const char *help;
+	const char *unit;		/* "" if it has none */
+	enum obsring_kind kind;
+	bool set;			/* set-type gauge */
+	int exp10;
+	unsigned int nr_labels;
+	const char *const *label;	/* names */
+	bool exponential;		/* histograms: schema, min and max hold */
+	int schema;
+	int min_log2;
+	int max_log2;
+	unsigned int nr_bounds;		/* histograms; buckets are one more */
+	const uint64_t *bound;		/* in stored units, ascending */
+	uint64_t created_ns;
+};
+
+/* A series. Valid as long as its family is. */
+struct obs_series_info {
+	uint32_t id;
+	uint32_t gen;
+	const struct obs_family_info *family;
+	const char *const *value;	/* label values, family->nr_labels */
+	bool overflow;
+	uint64_t created_ns;
+};
+
+/*
+ * A new, empty snapshot of @device, which must outlive it. -ENOMEM.
+ */
+int obs_snapshot_new(struct obs_device *device, struct obs_snapshot **ret_snapshot);
+void obs_snapshot_free(struct obs_snapshot *snapshot);
+
+/*
+ * Read all values, and what changed in the directory. 1: families or series
+ * came or went since the last call (what was got from the snapshot before is
+ * gone); 0: only values changed, and every pointer still holds. -ENOMEM,
+ * -EPROTO (damaged), -ESHUTDOWN (draining). After a failure the snapshot is as
+ * it was before.
+ *
+ * Costs time in proportion to the values, and to the changes, not to all that
+ * exists.
+ */
+int obs_snapshot_update(struct obs_snapshot *snapshot);
+
+/*
+ * Counts all changes of the directory that this snapshot has seen: as long as
+ * it is the same, so are families, series and their order.
+ */
+uint64_t obs_snapshot_generation(const struct obs_snapshot *snapshot);
+
+/* When the last update read the values: CLOCK_REALTIME, ns. */
+uint64_t obs_snapshot_time_ns(const struct obs_snapshot *snapshot);
+
+/*
+ * Families in the order of their ids: the first for NULL, NULL after the last.
+ */
+const struct obs_family_info *
+obs_family_next(const struct obs_snapshot *snapshot,
+		const struct obs_family_info *family);
+const struct obs_family_info *
+obs_family_find(const struct obs_snapshot *snapshot, const char *name);
+unsigned int obs_family_nr_series(const struct obs_snapshot *snapshot,
+				  const struct obs_family_info *family);
+
+/*
+ * The series of a family in the order of their creation, the overflow series
+ * last.
+ */
+const struct obs_series_info *
+obs_series_next(const struct obs_snapshot *snapshot,
+		const struct obs_family_info *family,
+		const struct obs_series_info *series);
+
+/* ---- Values as of the last update ---------------------------------------- */
+
+/*
+ * In stored units: multiply by 10^family->exp10. Counters: unsigned; gauges:
+ * signed; info: 1; histograms: the sum of the observations.
+ */
+uint64_t obs_series_counter(const struct obs_snapshot *snapshot,
+			    const struct obs_series_info *series);
+int64_t obs_series_gauge(const struct obs_snapshot *snapshot,
+			 const struct obs_series_info *series);
+uint64_t obs_series_sum(const struct obs_snapshot *snapshot,
+			const struct obs_series_info *series);
+
+/* The nr_bounds + 1 bucket counts (not cumulated) of a histogram. */
+const uint64_t *obs_series_buckets(const struct obs_snapshot *snapshot,
+				   const struct obs_series_info *series);
+
+/* The count of a histogram: the sum of its buckets. */
+uint64_t obs_series_count(const struct obs_snapshot *snapshot,
+			  const struct obs_series_info *series);
+
+/*
+ * The slots of one row (slot 0 is the value, or a histogram's sum; buckets
+ * follow), read now from the mapping. @slots has room for @nr, which is at most
+ * the slots of the series. -ENXIO: no such CPU or row; -ESTALE: the series was
+ * removed since the last update.
+ */
+int obs_series_row(const struct obs_snapshot *snapshot,
+		   const struct obs_series_info *series, unsigned int cpu,
+		   uint64_t *slots, unsigned int nr);
+
+/* CPUs that have rows: the next one after @cpu, from -1; -1 after the last. */
+int obs_cpu_next(const struct obs_device *device, int cpu);
+
+/* Bound @index of a histogram in the Prometheus unit; +Inf for nr_bounds. */
+double obs_family_bound(const struct obs_family_info *family, unsigned int index);
+
+/* ---- Control: generic netlink -------------------------------------------- */
+
+struct obs_control;
+
+/*
+ * A connection to the module's generic netlink family. -ENOENT: the module is
+ * not loaded (or this is not the initial network namespace). -ENOMEM.
+ *
+ * Calls below return -errno as the module gave it: -EPERM without the
+ * capability, -ENOENT for an unknown name, -EEXIST, -EINVAL, -EBUSY, -ENOSPC,
+ * -EOPNOTSUPP (a source that this kernel lacks), and so on.
+ * obs_control_error() has the sentence that came with the last failure (the
+ * extended ack), or strerror's; valid until the next call.
+ */
+int obs_control_open(struct obs_control **ret_control);
+void obs_control_close(struct obs_control *control);
+const char *obs_control_error(const struct obs_control *control);
+
+struct obs_info {
+	char version[64];
+	uint32_t abi_major, abi_minor;
+	uint32_t state;			/* enum obsring_state */
+	uint64_t instance;
+	uint32_t nr_cpus;
+	uint32_t families, series;
+	uint32_t series_limit, family_series_limit;
+	uint64_t bytes, bytes_limit, directory_bytes;
+	uint64_t refused;
+};
+
+int obs_control_info(struct obs_control *control, struct obs_info *ret_info);
+
+/* OBSRING_STATE_DRAINING asks all readers to close; RUNNING takes it back. */
+int obs_control_set_state(struct obs_control *control, enum obsring_state state);
+
+struct obs_source_option {
+	char key[32];
+	char value[256];
+	char help[256];
+};
+
+struct obs_source_info {
+	char name[OBSRING_NAME_MAX + 1];
+	char help[256];
+	bool enabled;
+	char reason[256];		/* why it is unavailable, or "" */
+	unsigned int nr_options;
+	struct obs_source_option option[8];
+};
+
+struct obs_probe_info {
+	char name[OBSRING_NAME_MAX + 1];	/* its metric */
+	enum obsring_probe_type type;
+	char target[256];
+	enum obsring_kind kind;
+	uint32_t sample;
+	uint64_t hits, missed;
+};
+
+/*
+ * Call @fn for each; its first nonzero return ends the walk and is returned.
+ */
+int obs_source_list(struct obs_control *control,
+		    int (*fn)(const struct obs_source_info *source, void *arg),
+		    void *arg);
+int obs_probe_list(struct obs_control *control,
+		   int (*fn)(const struct obs_probe_info *probe, void *arg),
+		   void *arg);
+
+/* @options: "key=value" strings, @nr of them, applied with the change or not at all. */
+int obs_source_set(struct obs_control *control, const char *name, bool enable,
+		   const char *const *options, unsigned int nr);
+
+/* @probe: name, type, target; kind (0: by type), sample (0: 1). @help may be NULL. */
+int obs_probe_add(struct obs_control *control, const struct obs_probe_info *probe,
+		  const char *help);
+int obs_probe_delete(struct obs_control *control, const char *name);
+
+/* Families and series that no kernel code owns, for info metrics and tools. */
+struct obs_family_spec {
+	const char *name, *help, *unit;
+	enum obsring_kind kind;
+	bool set;
+	int exp10;
+	unsigned int nr_labels;
+	const char *const *label;
+	unsigned int nr_bounds;		/* explicit bounds if above 0, else */
+	const uint64_t *bound;
+	int schema, min_log2, max_log2;	/* exponential */
+};
+
+int obs_family_add(struct obs_control *control, const struct obs_family_spec *spec);
+int obs_family_delete(struct obs_control *control, const char *name);
+
+/* @value: label values, @nr of them. */
+int obs_series_add(struct obs_control *control, const char *family,
+		   const char *const *value, unsigned int nr);
+int obs_series_delete(struct obs_control *control, const char *family,
+		      const char *const *value, unsigned int nr);
+
+/*
+ * Counter: add @number (unsigned); add-type gauge: add; set-type: set;
+ * histogram: observe. In stored units.
+ */
+int obs_series_update(struct obs_control *control, const char *family,
+		      const char *const *value, unsigned int nr, int64_t number);
+
+/*
+ * Counters over netlink, for tools that do not map. With @device_fd >= 0 that
+ * descriptor of the device is the right to read; -1: the caller's capability.
+ * @family may be NULL (all).
+ */
+struct obs_series_values {
+	uint32_t id, gen;
+	const char *family;
+	unsigned int nr_labels;
+	const char *const *value;
+	bool overflow;
+	uint64_t created_ns;
+	enum obsring_kind kind;
+	int64_t number;			/* value, or a histogram's sum */
+	unsigned int nr_buckets;
+	const uint64_t *bucket;
+	unsigned int nr_rows;		/* with per_cpu */
+	const uint32_t *row_cpu;
+	const int64_t *row_number;	/* value or sum of each row */
+	const uint64_t *row_bucket;	/* nr_rows * nr_buckets */
+};
+
+int obs_series_dump(struct obs_control *control, const char *family, bool per_cpu,
+		    int device_fd,
+		    int (*fn)(const struct obs_series_values *series, void *arg),
+		    void *arg);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* OBSRING_H */

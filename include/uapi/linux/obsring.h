@@ -1,0 +1,474 @@
+/* SPDX-License-Identifier: (GPL-2.0-only WITH Linux-syscall-note) OR MIT */
+/*
+ * obsring: the bytes that the module shows to user space.
+ *
+ * This comment is the specification; the structures below are its index.
+ *
+ * 1. The device
+ * =============
+ *
+ * /dev/obsring offers one read-only mapping space. Offsets are bytes from its
+ * start; every region begins on a page boundary and its place is given by the
+ * header, never computed:
+ *
+ *      offset 0   +------------------------------------------------------+
+ *                 | header     struct obsring_header, one page           |
+ *                 +------------------------------------------------------+
+ *   FAMILIES      | struct obsring_family[]     what is counted          |
+ *                 +------------------------------------------------------+
+ *   SERIES        | struct obsring_series[]     one per label set        |
+ *                 +------------------------------------------------------+
+ *   TEXT          | 64-byte granules: names, help, label values, bounds  |
+ *                 +------------------------------------------------------+
+ *   JOURNAL       | __u64[]       which entries changed, a ring          |
+ *                 +------------------------------------------------------+
+ *   VALUES        | page 0 of CPU 0 | page 0 of CPU 1 | ... | page 1 ... |
+ *                 +------------------------------------------------------+
+ *
+ * A mapping is MAP_SHARED and PROT_READ, begins on a page boundary and lies
+ * within one region; anything else is refused: PROT_WRITE or PROT_EXEC with
+ * EPERM, MAP_PRIVATE and a range that leaves its region with EINVAL. It can't
+ * be made writable or executable later (mprotect: EACCES), can't grow
+ * (mremap: EFAULT), is inherited by fork, may be unmapped piece by piece, and
+ * can't be pinned (vmsplice, O_DIRECT, process_vm_readv: EFAULT). Regions have
+ * the size of the largest state that the module's limits allow; memory stands
+ * behind the entries that are in use (struct obsring_region.nr), touching what
+ * lies beyond raises SIGBUS.
+ *
+ * All of it is written by the kernel alone. Fields are of the CPU's byte
+ * order. Reserved fields are 0.
+ *
+ * The value of CPU c in value page p, slot s stands at
+ *
+ *      VALUES.offset + ((__u64)p * nr_cpus + c) * page_size + s * 8
+ *
+ * for every c whose bit is set in the header's cpu_mask (all possible CPUs,
+ * on line or not: a CPU that went off line keeps its counts). Pages of
+ * single-row series (rows == 1) have row 0 alone.
+ *
+ * 2. What a series holds
+ * ======================
+ *
+ * Values are 64-bit integers in the family's stored unit; times 10^exp10 they
+ * are in the Prometheus unit that the family names. With value() the sum of a
+ * slot over all rows, modulo 2^64:
+ *
+ *   COUNTER     slot 0, unsigned, only grows
+ *   GAUGE       slot 0, signed. Add-type: the sum over the rows. Set-type
+ *               (OBSRING_FAMILY_SET): one row, the last value written
+ *   HISTOGRAM   slot 0 is the sum of the observed values; slot 1 + b the number
+ *               of observations in bucket b. Their count is the sum of the
+ *               buckets: it is stored nowhere, so that it can't disagree
+ *   INFO        no slots; its value is 1
+ *
+ * Buckets are cut by nr_bounds inclusive upper bounds, ascending:
+ * bucket 0 holds v <= bound[0], bucket b bound[b - 1] < v <= bound[b], and
+ * bucket nr_bounds what is above all. There are nr_bounds + 1 buckets.
+ *
+ *   explicit     the bounds are __u64[nr_bounds] in stored units, in the
+ *                family's text at bounds_off
+ *   exponential  Prometheus' native histogram of the given schema, 0 to 3.
+ *                Bound k is 2^(min_log2 + k / 2^schema) in the Prometheus unit,
+ *                for k from 0 to (max_log2 - min_log2) * 2^schema; bucket 0 is
+ *                the zero bucket with zero threshold 2^min_log2. An observation
+ *                is compared with the exact bound: include/obsring/histogram.h.
+ *
+ * 3. Reading it: generations and the journal
+ * ==========================================
+ *
+ * An entry of FAMILIES or SERIES lives while its gen is odd. gen goes up by one
+ * when the entry is published and by one when it is retired. A retired entry,
+ * its text and its slots are given to another only after gen was raised, the
+ * journal has told it, and no kernel code can still hold the old slot. Slots
+ * are zeroed before they are given out. The reader (all of it is in
+ * include/obsring/directory.h):
+ *
+ *      gen = load_acquire(&entry->gen)         odd: alive, else skip it
+ *      copy the entry, its text and its values
+ *      read barrier
+ *      gen == entry->gen ?  what was copied belongs together
+ *                        :  it was retired meanwhile; throw the copy away
+ *
+ * The journal says which entries to look at, so that nobody needs to scan all.
+ * journal_pos counts changes, from a start just below 2^32; change n stands in
+ * JOURNAL[n % JOURNAL.nr] as (table << 56 | index), table being
+ * OBSRING_REGION_FAMILIES or OBSRING_REGION_SERIES:
+ *
+ *      end = load_acquire(&header->journal_pos)
+ *      if end - seen > JOURNAL.nr: overrun, scan both tables once
+ *      else: copy change seen .. end - 1
+ *            read barrier
+ *            if journal_pos - seen > JOURNAL.nr: overrun as well
+ *      look at each named entry; seen = end
+ *
+ * A snapshot of values is good for every entry if journal_pos is the same
+ * after reading the values as before (a read barrier between), because a slot
+ * changes its owner only after a change that the journal has told.
+ *
+ * Each kernel-owned slot is exact and, but for gauges, only grows while its
+ * series lives. A set of slots is read one after the other: no atomic snapshot
+ * over several slots or rows is promised.
+ *
+ * 4. poll, state, ioctl
+ * =====================
+ *
+ * poll gives POLLPRI while journal_pos is not what this open file declared
+ * with OBSRING_IOC_SEEN (at open: the position of that time), and POLLHUP while
+ * the module is draining (header->state), which asks readers to unmap and to
+ * close so that it can be unloaded; open fails with ESHUTDOWN then.
+ *
+ * 5. Growth
+ * =========
+ *
+ * abi_major changes when an old reader would misread: refuse another one.
+ * abi_minor counts compatible additions. Entry sizes are those that the header
+ * gives, never sizeof; new fields come at an entry's end or in place of
+ * reserved ones, and 0 in them means what their absence meant. Regions may be
+ * added: nr_regions says how many the header lists.
+ *
+ * 6. Generic netlink family "obsring", version 1
+ * ==============================================
+ *
+ * include/netlink/obsring.yaml describes it in the kernel's own format. It
+ * exists in the initial network namespace. Privileged means CAP_NET_ADMIN or
+ * CAP_SYS_ADMIN in the initial user namespace; a reader is privileged, or has
+ * CAP_PERFMON there, or names in OBSRING_A_DEVICE_FD a descriptor of
+ * /dev/obsring that it has open for reading.
+ *
+ *   command            who         request -> answer (each attribute below)
+ *   INFO_GET           anyone      -> VERSION ABI_* STATE NR_CPUS limits usage
+ *   STATE_SET          privileged  STATE
+ *   FAMILY_GET         reader      do: NAME | FAMILY_ID; dump -> FAMILY...
+ *   FAMILY_NEW         privileged  NAME HELP KIND [UNIT LABEL_NAME... SET EXP10
+ *                                  BOUND... | SCHEMA MIN_LOG2 MAX_LOG2]
+ *                                  -> FAMILY_ID
+ *   FAMILY_DEL         privileged  NAME
+ *   SERIES_GET         reader      do: SERIES_ID [SERIES_GEN] | NAME
+ *                                  LABEL_VALUE...; dump: [NAME] [PER_CPU]
+ *                                  -> SERIES_ID GEN FAMILY_ID NAME LABEL_VALUE..
+ *                                     CREATED_NS VALUE | SUM BUCKET...,
+ *                                     ROW... with PER_CPU
+ *   SERIES_NEW         privileged  NAME LABEL_VALUE... -> SERIES_ID
+ *   SERIES_DEL         privileged  NAME LABEL_VALUE...
+ *   SERIES_UPDATE      privileged  NAME LABEL_VALUE... VALUE
+ *   SOURCE_GET         anyone      do: NAME; dump -> NAME HELP ENABLED REASON
+ *                                  OPTION...
+ *   SOURCE_SET         privileged  NAME ENABLED [OPTION...]
+ *   PROBE_GET          reader      dump -> NAME PROBE_TYPE PROBE_TARGET KIND
+ *                                  SAMPLE HITS MISSED
+ *   PROBE_NEW          privileged  NAME PROBE_TYPE PROBE_TARGET [KIND SAMPLE
+ *                                  HELP]
+ *   PROBE_DEL          privileged  NAME
+ *
+ * FAMILY_DEL, SERIES_NEW, SERIES_DEL and SERIES_UPDATE act on families made by
+ * FAMILY_NEW only; what a source, a probe or a kernel module made is theirs
+ * (EBUSY). Changes are told to the multicast group "events" (CAP_NET_ADMIN) as
+ * *_NTF messages with the attributes of the matching answer, without values.
+ */
+#ifndef _UAPI_LINUX_OBSRING_H
+#define _UAPI_LINUX_OBSRING_H
+
+#include <linux/ioctl.h>
+#include <linux/types.h>
+
+#define OBSRING_DEVICE		"/dev/obsring"
+#define OBSRING_MAGIC		0x31474e495253424fULL	/* "OBSRING1", little-endian */
+#define OBSRING_ABI_MAJOR	1
+#define OBSRING_ABI_MINOR	0
+
+/* Sizes in bytes, without the terminating NUL. */
+#define OBSRING_NAME_MAX	127	/* family, label, source and probe names */
+#define OBSRING_VALUE_MAX	127	/* a label value */
+#define OBSRING_HELP_MAX	1023
+#define OBSRING_UNIT_MAX	31
+
+#define OBSRING_LABELS_MAX	8	/* label names of a family */
+#define OBSRING_BOUNDS_MAX	128	/* explicit bounds of a histogram */
+#define OBSRING_SLOTS_MAX	512	/* slots of a series */
+#define OBSRING_SCHEMA_MAX	3
+#define OBSRING_EXP10_MIN	(-12)	/* stored unit: 10^-12 to 1 */
+#define OBSRING_LOG2_MIN	(-40)	/* exponential bounds: 2^-40 to 2^40 */
+#define OBSRING_LOG2_MAX	40
+
+#define OBSRING_CPU_MASK_WORDS	128	/* 8192 CPUs */
+
+/* The label value that every label of an overflow series has. */
+#define OBSRING_OVERFLOW_VALUE	"_overflow"
+
+enum obsring_kind {
+	OBSRING_KIND_UNSPEC,
+	OBSRING_KIND_COUNTER,
+	OBSRING_KIND_GAUGE,
+	OBSRING_KIND_HISTOGRAM,
+	OBSRING_KIND_INFO,
+
+	__OBSRING_KIND_LAST
+};
+#define OBSRING_KIND_MAX (__OBSRING_KIND_LAST - 1)
+
+enum obsring_state {
+	OBSRING_STATE_RUNNING,
+	OBSRING_STATE_DRAINING,	/* readers shall unmap and close */
+
+	__OBSRING_STATE_LAST
+};
+#define OBSRING_STATE_MAX (__OBSRING_STATE_LAST - 1)
+
+enum obsring_region_id {
+	OBSRING_REGION_FAMILIES,
+	OBSRING_REGION_SERIES,
+	OBSRING_REGION_TEXT,
+	OBSRING_REGION_JOURNAL,
+	OBSRING_REGION_VALUES,
+
+	__OBSRING_REGION_LAST
+};
+#define OBSRING_REGION_MAX (__OBSRING_REGION_LAST - 1)
+
+#define OBSRING_JOURNAL_TABLE_SHIFT	56
+#define OBSRING_JOURNAL_INDEX_MASK	((1ULL << OBSRING_JOURNAL_TABLE_SHIFT) - 1)
+#define OBSRING_JOURNAL_START		0xffffffe0ULL	/* wraps 32 bits soon */
+
+/**
+ * struct obsring_region - where a region is and how much of it is in use
+ * @offset: where it begins in the mapping space, bytes, a multiple of page_size
+ * @size: mappable bytes, a multiple of page_size
+ * @entry_size: bytes from one entry to the next; VALUES: page_size
+ * @nr: entries backed by memory, from 0; only grows. VALUES: value pages,
+ *	each with a row per CPU. TEXT: granules. JOURNAL: entries of the ring,
+ *	a power of two. Load it with acquire order before touching an entry.
+ */
+struct obsring_region {
+	__u64 offset;
+	__u64 size;
+	__u32 entry_size;
+	__u32 nr;
+};
+
+/**
+ * struct obsring_header - first page of the mapping space
+ * @magic: OBSRING_MAGIC
+ * @abi_major: layout; a reader refuses another one than its own
+ * @abi_minor: compatible additions
+ * @header_size: sizeof(struct obsring_header) of the module
+ * @page_size: bytes of a page, of a value page and of a row's stride
+ * @nr_cpus: rows that a value page has room for (nr_cpu_ids, 1 to 8192)
+ * @nr_regions: entries of @region that are in use
+ * @instance: random number of this load of the module
+ * @started_ns: CLOCK_REALTIME at load, ns
+ * @state: enum obsring_state
+ * @series_live: series alive now
+ * @journal_pos: changes told so far; stored with release order
+ * @cpu_mask: CPUs that have rows, CPU c is bit c % 64 of word c / 64
+ * @region: the regions, by enum obsring_region_id
+ *
+ * Constant after load: all but @state, @series_live, @journal_pos and
+ * @region[].nr.
+ */
+struct obsring_header {
+	__u64 magic;
+	__u32 abi_major;
+	__u32 abi_minor;
+	__u32 header_size;
+	__u32 page_size;
+	__u32 nr_cpus;
+	__u32 nr_regions;
+	__u64 instance;
+	__u64 started_ns;
+	__u32 state;
+	__u32 series_live;
+	__u64 journal_pos;
+	__u64 reserved[8];
+	__u64 cpu_mask[OBSRING_CPU_MASK_WORDS];
+	struct obsring_region region[16];
+};
+
+#define OBSRING_GRANULE		64	/* bytes of a TEXT granule */
+
+/* struct obsring_family.flags */
+#define OBSRING_FAMILY_SET	(1U << 0) /* set-type gauge: one row */
+#define OBSRING_FAMILY_NETLINK	(1U << 1) /* made by FAMILY_NEW */
+
+/**
+ * struct obsring_family - a metric family, 64 bytes
+ * @gen: odd while alive
+ * @kind: enum obsring_kind
+ * @nr_labels: label names, 0 to OBSRING_LABELS_MAX
+ * @exp10: stored integer times 10^exp10 is in the Prometheus unit, -12 to 0
+ * @schema: exponential histograms: 0 to 3; explicit ones: -1
+ * @flags: OBSRING_FAMILY_*
+ * @text_off: first granule of the text
+ * @text_len: bytes of the text: name, help, unit (may be empty) and label names,
+ *	each ended by a NUL, then the explicit bounds
+ * @nr_bounds: histogram bounds
+ * @bounds_off: explicit histograms: byte in the text where the bounds begin, a
+ *	multiple of 8
+ * @min_log2: exponential histograms: lowest bound is 2^min_log2
+ * @max_log2: exponential histograms: highest bound is 2^max_log2
+ * @nr_slots: slots of each series
+ * @created_ns: CLOCK_REALTIME at creation, ns
+ */
+struct obsring_family {
+	__u32 gen;
+	__u8 kind;
+	__u8 nr_labels;
+	__s8 exp10;
+	__s8 schema;
+	__u32 flags;
+	__u32 text_off;
+	__u32 text_len;
+	__u32 nr_bounds;
+	__u32 bounds_off;
+	__s16 min_log2;
+	__s16 max_log2;
+	__u32 nr_slots;
+	__u32 reserved0;
+	__u64 created_ns;
+	__u64 reserved[2];
+};
+
+/* struct obsring_series.flags */
+#define OBSRING_SERIES_OVERFLOW	(1U << 0) /* takes what the limits refused */
+
+/**
+ * struct obsring_series - a series, 64 bytes
+ * @gen: odd while alive
+ * @family: index of its family
+ * @family_gen: that family's gen while the series lives
+ * @flags: OBSRING_SERIES_*
+ * @page: value page
+ * @slot: first slot in the page
+ * @nr_slots: consecutive slots; 0 for an info series, which has no page
+ * @rows: 0: a row for each CPU of cpu_mask; 1: row 0 alone
+ * @text_off: first granule of the text
+ * @text_len: bytes of the text: the label values in the order of the family's
+ *	label names, each ended by a NUL; 0 if it has no labels
+ * @created_ns: CLOCK_REALTIME at creation, ns
+ */
+struct obsring_series {
+	__u32 gen;
+	__u32 family;
+	__u32 family_gen;
+	__u32 flags;
+	__u32 page;
+	__u32 slot;
+	__u32 nr_slots;
+	__u32 rows;
+	__u32 text_off;
+	__u32 text_len;
+	__u64 created_ns;
+	__u64 reserved[2];
+};
+
+/*
+ * Declare the journal position up to which this open file has looked (see
+ * poll above). EINVAL for a position that has not been reached.
+ */
+#define OBSRING_IOC_SEEN	_IOW(0xf7, 1, __u64)
+
+/* Generic netlink. */
+
+#define OBSRING_GENL_NAME	"obsring"
+#define OBSRING_GENL_VERSION	1
+#define OBSRING_GENL_GROUP	"events"
+
+enum obsring_cmd {
+	OBSRING_CMD_UNSPEC,
+	OBSRING_CMD_INFO_GET,
+	OBSRING_CMD_STATE_SET,
+	OBSRING_CMD_STATE_NTF,
+	OBSRING_CMD_FAMILY_GET,
+	OBSRING_CMD_FAMILY_NEW,
+	OBSRING_CMD_FAMILY_DEL,
+	OBSRING_CMD_FAMILY_NEW_NTF,
+	OBSRING_CMD_FAMILY_DEL_NTF,
+	OBSRING_CMD_SERIES_GET,
+	OBSRING_CMD_SERIES_NEW,
+	OBSRING_CMD_SERIES_DEL,
+	OBSRING_CMD_SERIES_UPDATE,
+	OBSRING_CMD_SERIES_NEW_NTF,
+	OBSRING_CMD_SERIES_DEL_NTF,
+	OBSRING_CMD_SOURCE_GET,
+	OBSRING_CMD_SOURCE_SET,
+	OBSRING_CMD_SOURCE_NTF,
+	OBSRING_CMD_PROBE_GET,
+	OBSRING_CMD_PROBE_NEW,
+	OBSRING_CMD_PROBE_DEL,
+	OBSRING_CMD_PROBE_NEW_NTF,
+	OBSRING_CMD_PROBE_DEL_NTF,
+
+	__OBSRING_CMD_LAST
+};
+#define OBSRING_CMD_MAX (__OBSRING_CMD_LAST - 1)
+
+/*
+ * One attribute space for all commands. Strings are NUL-terminated UTF-8.
+ * 64-bit integers are plain NLA_U64 / NLA_S64, aligned by OBSRING_A_PAD.
+ */
+enum obsring_attr {
+	OBSRING_A_UNSPEC,
+	OBSRING_A_PAD,
+	OBSRING_A_DEVICE_FD,	/* u32: descriptor of the device, open for reading */
+	OBSRING_A_VERSION,	/* string: version of the module */
+	OBSRING_A_ABI_MAJOR,	/* u32 */
+	OBSRING_A_ABI_MINOR,	/* u32 */
+	OBSRING_A_STATE,	/* u32: enum obsring_state */
+	OBSRING_A_INSTANCE,	/* u64 */
+	OBSRING_A_NR_CPUS,	/* u32: rows */
+	OBSRING_A_FAMILIES,	/* u32: families alive */
+	OBSRING_A_SERIES,	/* u32: series alive */
+	OBSRING_A_SERIES_LIMIT,	/* u32: max_series */
+	OBSRING_A_FAMILY_SERIES_LIMIT, /* u32: max_series_per_family */
+	OBSRING_A_BYTES,	/* u64: value memory in use, all CPUs */
+	OBSRING_A_BYTES_LIMIT,	/* u64: max_bytes */
+	OBSRING_A_DIRECTORY_BYTES, /* u64: memory of the other regions */
+	OBSRING_A_REFUSED,	/* u64: series refused by a limit since load */
+	OBSRING_A_NAME,		/* string: name of a family, source or probe */
+	OBSRING_A_HELP,		/* string */
+	OBSRING_A_UNIT,		/* string: Prometheus unit ("seconds"), may be empty */
+	OBSRING_A_KIND,		/* u32: enum obsring_kind */
+	OBSRING_A_SET,		/* flag: set-type gauge */
+	OBSRING_A_EXP10,	/* s32: -12 to 0 */
+	OBSRING_A_LABEL_NAME,	/* string, repeated in order */
+	OBSRING_A_LABEL_VALUE,	/* string, repeated in the order of the names */
+	OBSRING_A_BOUND,	/* u64, repeated, ascending: explicit bounds */
+	OBSRING_A_SCHEMA,	/* s32: 0 to 3 */
+	OBSRING_A_MIN_LOG2,	/* s32: -40 to 40 */
+	OBSRING_A_MAX_LOG2,	/* s32: above MIN_LOG2 */
+	OBSRING_A_FAMILY_ID,	/* u32: index in FAMILIES */
+	OBSRING_A_SERIES_ID,	/* u32: index in SERIES */
+	OBSRING_A_GEN,		/* u32: generation of the entry */
+	OBSRING_A_CREATED_NS,	/* u64: CLOCK_REALTIME */
+	OBSRING_A_OVERFLOW,	/* flag: an overflow series */
+	OBSRING_A_PER_CPU,	/* flag: answer with rows as well */
+	OBSRING_A_VALUE,	/* s64: counters hold a u64 in it */
+	OBSRING_A_SUM,		/* u64: sum of a histogram's observations */
+	OBSRING_A_BUCKET,	/* u64, repeated: nr_bounds + 1 bucket counts */
+	OBSRING_A_ROW,		/* nest, repeated: CPU and VALUE | SUM BUCKET... */
+	OBSRING_A_CPU,		/* u32 */
+	OBSRING_A_ENABLED,	/* u8: 0 or 1 */
+	OBSRING_A_REASON,	/* string: why a source is unavailable */
+	OBSRING_A_OPTION,	/* nest, repeated: OPTION_KEY, OPTION_VALUE, HELP */
+	OBSRING_A_OPTION_KEY,	/* string */
+	OBSRING_A_OPTION_VALUE,	/* string */
+	OBSRING_A_PROBE_TYPE,	/* u32: enum obsring_probe_type */
+	OBSRING_A_PROBE_TARGET,	/* string: GROUP:NAME or a function */
+	OBSRING_A_SAMPLE,	/* u32: one of N, 1 to 2^20 */
+	OBSRING_A_HITS,		/* u64: times the probe ran */
+	OBSRING_A_MISSED,	/* u64: times the kernel could not run it */
+
+	__OBSRING_A_LAST
+};
+#define OBSRING_A_MAX (__OBSRING_A_LAST - 1)
+
+enum obsring_probe_type {
+	OBSRING_PROBE_UNSPEC,
+	OBSRING_PROBE_TRACEPOINT,	/* counts hits */
+	OBSRING_PROBE_KPROBE,		/* counts calls */
+	OBSRING_PROBE_KRETPROBE,	/* counts returns, or times calls */
+
+	__OBSRING_PROBE_LAST
+};
+#define OBSRING_PROBE_MAX (__OBSRING_PROBE_LAST - 1)
+
+#endif /* _UAPI_LINUX_OBSRING_H */
