@@ -9,6 +9,9 @@
  *   obs_store_release  what stands before it is done before it
  *   obs_rmb            loads before it are done before loads behind it
  *   obs_wmb            stores before it are done before stores behind it
+ *   obs_try_cmpxchg_acquire
+ *                      if *p is *old, make it new: true, and what follows is not
+ *                      done before it; else *old is what was there: false
  */
 #ifndef _OBSRING_PLATFORM_H
 #define _OBSRING_PLATFORM_H
@@ -16,6 +19,7 @@
 #ifdef __KERNEL__
 
 #include <asm/barrier.h>
+#include <linux/atomic.h>
 #include <linux/compiler.h>
 #include <linux/types.h>
 
@@ -25,6 +29,8 @@
 #define obs_store_release(p, v)	smp_store_release((p), (v))
 #define obs_rmb()		smp_rmb()
 #define obs_wmb()		smp_wmb()
+#define obs_try_cmpxchg_acquire(p, old, new) \
+	try_cmpxchg_acquire((p), (old), (new))
 
 #else
 
@@ -38,6 +44,9 @@
 #define obs_store_release(p, v)	__atomic_store_n((p), (v), __ATOMIC_RELEASE)
 #define obs_rmb()		__atomic_thread_fence(__ATOMIC_ACQUIRE)
 #define obs_wmb()		__atomic_thread_fence(__ATOMIC_RELEASE)
+#define obs_try_cmpxchg_acquire(p, old, new) \
+	__atomic_compare_exchange_n((p), (old), (new), false, \
+				    __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)
 
 #endif /* __KERNEL__ */
 
