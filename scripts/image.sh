@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: MIT
+#
+# The guest's root file system, as pieces of an initramfs: `base`, which
+# depends on the kernel only, and `project`, what this project built for it.
+# Sourced by scripts/vm.
+
+# Programs for the guest from this machine's packages, with their libraries.
+GUEST_PROGRAMS=(/sbin/tc)
+
+# guest_image ARCH: sets GUEST_IMAGE to the pieces for the current kernel.
+guest_image() {
+	local arch=$1 out=$BUILD/guest/$KERNEL_NAME key
+	mkdir -p "$out"
+	key=$(hash_text "$(stat -c '%n %Y %s' "$KERNEL_DIR/.key" "$TOP/tests/vm/init" \
+		"$TOP/scripts/image.sh" /var/lib/dpkg/status)")
+	cached "$out/base" "$key" base_image "$arch"
+
+	# One at a time: two makes in one folder would meet.
+	exec 8>"$out/make.lock"
+	flock 8
+	guest_make "$arch" "$out"
+	key=$(hash_text "$(find "$out/root" -printf '%P %y %m %s %T@ %l\n' | LC_ALL=C sort)" \
+		"$(stat -c '%n %Y %s' "$TOP/scripts/image.sh" /var/lib/dpkg/status)")
+	cached "$out/project" "$key" project_image "$arch" "$out/root"
+	exec 8>&-
+	GUEST_IMAGE=("$out/base/cpio" "$out/project/cpio")
+}
+
+guest_make() {
+	local arch=$1 out=$2 cross=()
+	if [ "$arch" = arm64 ]; then
+		cross=(ARCH=arm64 CROSS_COMPILE=aarch64-linux-gnu- "SYSROOT=$BUILD/arm64/sysroot")
+	fi
+	make -s -j"$(nproc)" -C "$TOP" guest "KERNEL=$KERNEL_NAME" \
+		"KDIR=$KERNEL_DIR/headers" "OUT=$out" "${cross[@]}" >&2 8>&-
+}
+
+base_image() {
+	local arch=$1 dir=$2 root=$2/root applet program
+	mkdir -p "$root"/{bin,sbin,usr/bin,usr/sbin,usr/lib,lib,lib64,etc,root,files} \
+		"$root"/{dev,proc,sys,tmp,run,var,vm,mnt}
+	ln -s ../run "$root/var/run"
+	cp "$(busybox_of "$arch")" "$root/bin/busybox"
+	for applet in $(busybox --list-full); do
+		if [ "$applet" != bin/busybox ]; then ln -s /bin/busybox "$root/$applet"; fi
+	done
+	cp "$TOP/tests/vm/init" "$root/vm/init"
+	chmod 755 "$root/vm/init"
+	printf '%s\n' root:x:0:0:root:/root:/bin/sh \
+		nobody:x:65534:65534:nobody:/nonexistent:/bin/false >"$root/etc/passwd"
+	printf '%s\n' root:x:0: obsring:x:978: nogroup:x:65534: >"$root/etc/group"
+	echo '127.0.0.1 localhost guest' >"$root/etc/hosts"
+	echo 'obsring root:obsring 0660' >"$root/etc/mdev.conf"
+	cp -r "$KERNEL_DIR/modules/." "$root"
+	if [ "$arch" = amd64 ]; then
+		for program in "${GUEST_PROGRAMS[@]}"; do
+			# In place of busybox's lesser one.
+			rm -f "$root$program"
+			cp "$program" "$root$program"
+		done
+	fi
+	libraries_add "$arch" "$root" "$root"
+	pack "$root" "$dir/cpio"
+}
+
+project_image() {
+	local arch=$1 from=$2 dir=$3
+	mkdir "$dir/root"
+	cp -a "$from/." "$dir/root"
+	libraries_add "$arch" "$dir/root" "$dir/root"
+	pack "$dir/root" "$dir/cpio"
+}
+
+busybox_of() {
+	case $1 in
+	amd64) echo /bin/busybox ;;
+	arm64) echo "$BUILD/arm64/sysroot/bin/busybox" ;;
+	esac
+}
+
+# pack ROOT FILE: moves a tree into an initramfs archive, owned by root.
+pack() {
+	(cd "$1" && find . | LC_ALL=C sort | cpio --quiet -o -H newc -R +0:+0) >"$2"
+	rm -rf "$1"
+}
+
+# libraries_add ARCH FROM ROOT: for the programs and libraries under FROM, adds
+# to ROOT the shared libraries and loaders that they name, and those name.
+libraries_add() {
+	local arch=$1 root=$3 file found seen=' '
+	local queue=()
+	mapfile -d '' queue < <(find "$2" -type f ! -name '*.ko' -print0)
+	while [ ${#queue[@]} -gt 0 ]; do
+		file=${queue[0]}
+		queue=("${queue[@]:1}")
+		for found in $(libraries_of "$file"); do
+			case $seen in *" $found "*) continue ;; esac
+			seen+="$found "
+			library_add "$arch" "$found" "$root"
+			if [ -n "$LIBRARY_ADDED" ]; then queue+=("$LIBRARY_ADDED"); fi
+		done
+	done
+}
+
+# What an ELF file needs: names of libraries, path of its loader.
+libraries_of() {
+	readelf -ld "$1" 2>/dev/null | sed -n \
+		-e 's/.*(NEEDED).*\[\(.*\)\]/\1/p' -e 's/.*program interpreter: \(.*\)\]/\1/p'
+}
+
+# library_add ARCH NAME ROOT: brings one library; sets LIBRARY_ADDED to it.
+library_add() {
+	local sysroot='' triplet=x86_64-linux-gnu dir
+	LIBRARY_ADDED=
+	if [ "$1" = arm64 ]; then
+		sysroot=$BUILD/arm64/sysroot
+		triplet=aarch64-linux-gnu
+	fi
+	for dir in "$3/usr/lib" "$3/lib"; do
+		if [ -e "$dir/$2" ]; then return; fi
+	done
+	case $2 in
+	/*) set -- "$1" "$2" "$3" "$sysroot$2" ;;
+	*) set -- "$1" "/lib/$triplet/$2" "$3" "$sysroot/lib/$triplet/$2" \
+		"$sysroot/usr/lib/$triplet/$2" ;;
+	esac
+	for dir in "${@:4}"; do
+		if [ -e "$dir" ]; then
+			mkdir -p "$3${2%/*}"
+			cp -L "$dir" "$3$2"
+			LIBRARY_ADDED=$3$2
+			return
+		fi
+	done
+	die "the guest needs $2, which no installed package brings"
+}

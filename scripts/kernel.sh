@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: MIT
+#
+# Kernels to build for and to boot, and pieces of the kernel's source.
+# Sourced by lib.sh. Each kernel becomes a folder that holds
+#
+#   bzImage   (arm64: Image)
+#   release   its release, as uname -r says
+#   headers/  what `make -C headers M=...` wants
+#   modules/  lib/modules/RELEASE/ of those of its modules that guests use
+
+# Modules that guests load at boot or that tests load by name; those built
+# in, or absent from a kernel, are passed over.
+GUEST_MODULES=(
+	virtio_pci virtio_mmio virtio_console virtio_blk virtio_net
+	null_blk loop dummy veth ifb sch_netem sch_tbf sch_prio sch_ingress
+	cls_matchall cls_u32 act_gact act_mirred
+)
+
+# kernel_get NAME|DIR: sets KERNEL_DIR to the prepared folder and
+# KERNEL_NAME to a short name for it.
+kernel_get() {
+	KERNEL_NAME=$1
+	case $1 in
+	6.1) kernel_debian amd64 linux-image-cloud-amd64 ;;
+	6.12) kernel_debian amd64 linux-image-6.12-cloud-amd64 ;;
+	arm64-6.1) kernel_debian arm64 linux-image-cloud-arm64 ;;
+	*) kernel_own "$1" ;;
+	esac
+}
+
+# kernel_missing NAME|DIR: prints why it cannot be had; nothing if it can.
+kernel_missing() {
+	local dir
+	case $1 in
+	6.1 | arm64-6.1) ;;
+	6.12)
+		[ -f "$BUILD/kernels/6.12/.key" ] && return
+		if ! packages_known linux-image-cloud-amd64; then lists_update; fi
+		packages_known linux-image-6.12-cloud-amd64 ||
+			echo "Linux 6.12 is in the security suite; to have it, add the line" \
+				"\"$(security_line)\" to /etc/apt/sources.list and run apt-get update"
+		;;
+	*)
+		[ -n "$(kernel_find "$1")" ] ||
+			echo "no kernel $1: neither in \$OBSRING_KERNELS nor in build/kernels" \
+				"(make debug-kernel builds kasan and kcsan), nor a folder" \
+				"with bzImage and headers.tar.xz"
+		;;
+	esac
+}
+
+# This machine's own mirror, in a line for its security suite.
+security_line() {
+	apt-get indextargets --format '$(ORIGIN) $(CODENAME) $(REPO_URI)' 'Created-By: Packages' |
+		awk '$1 == "Debian" && $2 !~ /-/ && !n++ {
+			sub("/$", "", $3); print "deb " $3 "-security " $2 "-security main" }'
+}
+
+# --- Debian's kernels: downloaded, never installed
+
+kernel_debian() {
+	local arch=$1 meta=$2 image key
+	KERNEL_DIR=$BUILD/kernels/$KERNEL_NAME
+	if [ -f "$KERNEL_DIR/.key" ] && [ "$KERNEL_DIR/.key" -nt "$APT_LISTS" ]; then
+		return
+	fi
+	need_packages kmod xz-utils
+	[ "$arch" = amd64 ] || apt_private "$arch"
+	if ! packages_known "$meta"; then lists_update; fi
+	image=$(package_depends "$meta" linux-image-)
+	key="2 $arch $(package_version "$image") ${GUEST_MODULES[*]}"
+	cached "$KERNEL_DIR" "$key" kernel_unpack "$arch" "$image"
+	# Newer than the lists again: the next call asks apt nothing.
+	touch "$KERNEL_DIR/.key"
+	[ "$arch" = amd64 ] || apt_host
+}
+
+kernel_unpack() {
+	local arch=$1 image=$2 dir=$3
+	local release=${image#linux-image-} headers kbuild
+	headers=linux-headers-$release
+	kbuild=$(package_depends "$headers" linux-kbuild-)
+
+	need_disk "$BUILD" 800
+	unpack_deb "$image" "$dir/image"
+	unpack_deb "$headers" "linux-headers-${release%-cloud-*}-common" "$dir"
+	# The build tools run here, whatever they build for.
+	(apt_host && unpack_deb "$kbuild" "$dir")
+
+	echo "$release" >"$dir/release"
+	case $arch in
+	amd64) mv "$dir/image/boot/vmlinuz-$release" "$dir/bzImage" ;;
+	arm64) mv "$dir/image/boot/vmlinuz-$release" "$dir/Image" ;;
+	esac
+	mv "$dir/image/boot/config-$release" "$dir/config"
+	headers_relocate "$dir" "$release"
+	modules_pick "$dir/image" "$release" "$dir/modules"
+	rm -rf "$dir/image" "$dir/lib" "$dir/usr/share"
+}
+
+# The headers' Makefile includes the common one by its installed path.
+headers_relocate() {
+	local makefile=$1/usr/src/linux-headers-$2/Makefile
+	sed -i 's|^include /usr/src/|include $(dir $(lastword $(MAKEFILE_LIST)))../|' "$makefile"
+	if grep -q '/usr/src' "$makefile"; then die "unknown form of $makefile"; fi
+	ln -s "usr/src/linux-headers-$2" "$1/headers"
+}
+
+# modules_pick FROM RELEASE TO: GUEST_MODULES and what they depend on,
+# uncompressed, with their modules.dep.
+modules_pick() {
+	local from=$1 release=$2 to=$3/lib/modules/$2 name how path relative
+	mkdir -p "$to"
+	rm -f "$from/lib/modules/$release/build" "$from/lib/modules/$release/source"
+	depmod -b "$from" "$release"
+	for name in "${GUEST_MODULES[@]}"; do
+		# Prints "insmod PATH" lines, or "builtin NAME"; nothing if absent.
+		modprobe -d "$from" -S "$release" --show-depends "$name" 2>/dev/null || true
+	done | sort -u | while read -r how path _; do
+		if [ "$how" != insmod ]; then continue; fi
+		relative=${path#*"/lib/modules/$release/"}
+		mkdir -p "$to/${relative%/*}"
+		case $path in
+		*.xz) xz -dc "$path" >"$to/${relative%.xz}" ;;
+		*) cp "$path" "$to/$relative" ;;
+		esac
+	done
+	cp "$from/lib/modules/$release/"modules.{order,builtin,builtin.modinfo} "$to"
+	depmod -b "$3" "$release"
+}
+
+# --- Other kernels: a folder with bzImage and headers.tar.xz
+
+# kernel_find NAME|DIR: prints the folder, or nothing.
+kernel_find() {
+	local dir
+	for dir in ${OBSRING_KERNELS:+"$OBSRING_KERNELS/$1"} "$BUILD/kernels/$1" "$1"; do
+		if [ -f "$dir/bzImage" ] && [ -f "$dir/headers.tar.xz" ]; then
+			(cd "$dir" && pwd)
+			return
+		fi
+	done
+}
+
+kernel_own() {
+	local from key
+	from=$(kernel_find "$1")
+	[ -n "$from" ] || die "$(kernel_missing "$1")"
+	case $1 in
+	*/*) KERNEL_NAME=${from##*/}-$(hash_text "$from") ;;
+	esac
+	need_packages xz-utils
+	KERNEL_DIR=$BUILD/kernels-work/$KERNEL_NAME
+	key="1 $from $(stat -L -c '%s %Y' "$from/bzImage" "$from/headers.tar.xz" | paste -sd' ')"
+	cached "$KERNEL_DIR" "$key" kernel_own_unpack "$from"
+}
+
+kernel_own_unpack() {
+	local from=$1 dir=$2 top
+	need_disk "$BUILD" 300
+	mkdir "$dir/tree"
+	tar -xJf "$from/headers.tar.xz" -C "$dir/tree" --no-same-owner
+	top=$(headers_top "$dir/tree")
+	ln -s "${top#"$dir/"}" "$dir/headers"
+	cp "$dir/headers/include/config/kernel.release" "$dir/release"
+	cp "$from/bzImage" "$dir/bzImage"
+	mkdir -p "$dir/modules/lib/modules/$(<"$dir/release")"
+}
+
+# Where in an unpacked tree the kernel's Makefile is.
+headers_top() {
+	local file
+	for file in "$1/Makefile" "$1"/*/Makefile; do
+		if [ -f "${file%/*}/Module.symvers" ]; then
+			printf '%s\n' "${file%/*}"
+			return
+		fi
+	done
+	die "headers.tar.xz holds no kernel build tree"
+}
+
+# --- What apt says
+
+# package_depends PACKAGE PREFIX: its first dependency of that prefix.
+package_depends() {
+	apt-cache "${APT_OPTIONS[@]}" depends --important "$1" |
+		awk -v prefix="$2" 'index($2, prefix) == 1 && !n++ { print $2 }'
+}
+
+# package_version PACKAGE: PACKAGE=VERSION, of the version apt would take.
+package_version() {
+	apt-cache "${APT_OPTIONS[@]}" show --no-all-versions "$1" |
+		awk -v name="$1" '$1 == "Version:" && !n++ { print name "=" $2 }'
+}

@@ -1,0 +1,402 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""The host's side of a guest: starts QEMU, carries the command's streams,
+judges how it ended. scripts/vm calls it; tests/vm/init is the other side.
+
+Streams and reports each have a virtio-serial port, in QEMU one end of a
+socket pair. The order of PORTS matters: obsring.status comes last.
+
+Nothing is left to clean up: QEMU dies with this process, and the only files
+are nameless ones.
+"""
+
+import argparse
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import termios
+import threading
+import tty
+
+TIMEOUT = 124       # the guest took too long
+HARNESS = 125       # no verdict: the guest did not get as far as a status
+KERNEL_FAULT = 123  # the kernel log has a fault in it
+
+PORTS = ["stdin", "stdout", "stderr", "control", "status"]
+SCRATCH_BYTES = 64 << 20
+
+# What a kernel writes when something is wrong with it.
+FAULTS = re.compile("|".join((
+    r"\bBUG:", r"\bBUG [\w-]+ \(", r"kernel BUG at", r"\bWARNING:", r"\bOops\b",
+    r"Kernel panic", r"general protection fault", r"Unable to handle kernel",
+    r"\bKASAN:", r"\bKCSAN:", r"\bUBSAN:", r"\bODEBUG:", r"\bkmemleak: (?=.*leak)",
+    r"unreferenced object", r"suspicious RCU usage", r"possible .* deadlock",
+    r"possible circular locking", r"possible recursive locking",
+    r"inconsistent lock state", r"held lock freed", r"non-static key",
+    r"rcu.*\bstall", r"soft lockup", r"hard LOCKUP", r"blocked for more than",
+    r"refcount_t:", r"list_(add|del) corruption",
+)))
+# Said at every boot of a healthy kernel.
+HARMLESS = re.compile(
+    r"KASAN: KernelAddressSanitizer|kmemleak: Kernel memory leak detector"
+    r"|kmemleak: Automatic memory scanning|Spectre V2 : WARNING")
+
+
+def say(text):
+    print("vm:", text, file=sys.stderr, flush=True)
+
+
+def write_all(fd, data):
+    while data:
+        data = data[os.write(fd, data):]
+
+
+# --- The last piece of the initramfs: what differs from run to run
+
+
+def cpio_entry(name, mode, data=b""):
+    """One file in the kernel's initramfs format ("newc")."""
+    name = os.fsencode(name) + b"\0"
+    fields = (0, mode, 0, 0, 1, 0, len(data), 0, 0, 0, 0, len(name), 0)
+    head = b"070701" + b"".join(b"%08X" % field for field in fields) + name
+    return pad4(head) + pad4(data)
+
+
+def pad4(data):
+    return data + b"\0" * (-len(data) % 4)
+
+
+def shell_quote(argument):
+    return b"'" + argument.replace(b"'", b"'\\''") + b"'"
+
+
+def run_archive(args):
+    options = {
+        "VM_MODULE": args.module,
+        "VM_SHELL": "yes" if args.shell else "no",
+    }
+    if args.shell:
+        size = os.get_terminal_size(0)
+        options.update(VM_ROWS=str(size.lines), VM_COLUMNS=str(size.columns))
+    words = [shell_quote(os.fsencode(word)) for word in args.command]
+    parts = [
+        cpio_entry("vm/command", 0o100755, b"exec " + b" ".join(words) + b"\n"),
+        cpio_entry("vm/options", 0o100644, "".join(
+            f"{name}='{value}'\n" for name, value in options.items()).encode()),
+    ]
+    for path in args.file:
+        with open(path, "rb") as file:
+            mode = 0o100000 | os.fstat(file.fileno()).st_mode & 0o777
+            parts.append(cpio_entry(
+                "files/" + os.path.basename(path), mode, file.read()))
+    parts.append(cpio_entry("TRAILER!!!", 0))
+    return b"".join(parts)
+
+
+def nameless(*contents):
+    """A temporary file without a name, and the path QEMU can open it by."""
+    file = tempfile.TemporaryFile()
+    for content in contents:
+        file.write(content)
+    file.flush()
+    return file
+
+
+# --- QEMU
+
+
+class Machine:
+    """A QEMU process and this side of its sockets."""
+
+    def __init__(self, args):
+        self.ends = []
+        self.sockets = {}
+        initrd = nameless(*[open(p, "rb").read() for p in args.initrd], run_archive(args))
+        scratch = nameless()
+        scratch.truncate(SCRATCH_BYTES)
+        self.files = [initrd, scratch]
+        command = self.cpu(args) + [
+            "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
+            "-m", args.mem, "-kernel", args.kernel, "-initrd", self.path(initrd),
+            "-drive", "if=none,id=scratch,format=raw,file=" + self.path(scratch),
+            "-device", "virtio-blk-pci,drive=scratch",
+            "-netdev", "user,id=net,restrict=on" + "".join(
+                ",hostfwd=tcp:127.0.0.1:%s-:%s" % tuple(f.split(":")) for f in args.forward),
+            "-device", "virtio-net-pci,netdev=net,romfile=",
+            "-serial", "chardev:" + self.chardev("log"),
+            "-mon", "mode=control,chardev=" + self.chardev("monitor"),
+            "-device", "virtio-serial-pci",
+        ]
+        if args.shell:
+            command += ["-device", "virtconsole,chardev=" + self.chardev("tty")]
+        for port in PORTS:
+            command += ["-device", "virtserialport,name=obsring.%s,chardev=%s"
+                        % (port, self.chardev(port))]
+        for name, end in self.ends:
+            command += ["-chardev", f"socket,id={name},fd={end.fileno()}"]
+        # QEMU must not outlive this process, however it ends.
+        self.process = subprocess.Popen(
+            ["setpriv", "--pdeathsig", "KILL"] + command,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            pass_fds=[end.fileno() for _, end in self.ends]
+            + [file.fileno() for file in self.files], start_new_session=True)
+        for _, end in self.ends:
+            end.close()
+        start(self.complaints)
+
+    def complaints(self):
+        for line in self.process.stdout:
+            say(line.decode(errors="replace").rstrip())
+
+    @staticmethod
+    def cpu(args):
+        if args.arch == "arm64":
+            emulator = ["qemu-system-aarch64", "-M", "virt", "-cpu", "cortex-a57"]
+            console = "console=ttyAMA0"
+        else:
+            emulator = ["qemu-system-x86_64", "-cpu", "max"]
+            console = "console=ttyS0 tsc=reliable"
+        if args.icount:
+            timing = ["-accel", "tcg,thread=single", "-icount", "shift=0,sleep=off"]
+        else:
+            timing = ["-accel", "tcg,thread=multi"]
+        append = (f"{console} ignore_loglevel printk.devkmsg=on panic=-1 oops=panic "
+                  f"rdinit=/vm/init {args.append}")
+        return emulator + timing + ["-smp", args.smp, "-append", append]
+
+    @staticmethod
+    def path(file):
+        return f"/proc/self/fd/{file.fileno()}"
+
+    def chardev(self, name):
+        ours, theirs = socket.socketpair()
+        self.sockets[name] = ours
+        self.ends.append((name, theirs))
+        return name
+
+    def stop(self):
+        self.process.kill()
+        self.process.wait()
+
+
+class Stream(threading.Thread):
+    """Carries one of the command's output streams to a descriptor of ours."""
+
+    def __init__(self, source, fd):
+        super().__init__(daemon=True)
+        self.source, self.fd, self.bytes = source, fd, 0
+        self.moved = threading.Condition()
+        self.start()
+
+    def run(self):
+        while data := self.source.recv(65536):
+            try:
+                write_all(self.fd, data)
+            except BrokenPipeError:
+                os.kill(os.getpid(), signal.SIGTERM)
+                return
+            with self.moved:
+                self.bytes += len(data)
+                self.moved.notify_all()
+
+    def wait_for(self, count):
+        with self.moved:
+            self.moved.wait_for(lambda: self.bytes >= count)
+
+
+class Log(threading.Thread):
+    """The kernel log: kept, searched for faults, and shown from the moment
+    the guest is up."""
+
+    START, END = "obsring-vm: start", "obsring-vm: end"
+
+    def __init__(self, source, raw):
+        super().__init__(daemon=True)
+        self.source, self.newline = source, "\r\n" if raw else "\n"
+        self.lines, self.faults = [], []
+        self.started, self.ended = False, threading.Event()
+        self.start()
+
+    def run(self):
+        with self.source.makefile("r", encoding="utf-8", errors="replace", newline="\n") as lines:
+            for line in lines:
+                self.line(line.rstrip("\r\n"))
+        self.ended.set()
+
+    def line(self, line):
+        self.lines.append(line)
+        if FAULTS.search(line) and not HARMLESS.search(line):
+            self.faults.append(line)
+        if line.endswith(self.START):
+            self.started = True
+        elif line.endswith(self.END):
+            self.ended.set()
+        elif self.started:
+            write_all(2, (line + self.newline).encode())
+
+
+def feed(fd, sink):
+    """Our standard input to the guest's, with its end."""
+    try:
+        while data := os.read(fd, 65536):
+            sink.sendall(data)
+        sink.shutdown(socket.SHUT_WR)
+    except OSError:
+        pass  # The guest is gone, or our input cannot be read.
+
+
+def serve_control(control, monitor):
+    """Answers requests from inside the guest: "nmi" -> "ok"."""
+    replies = monitor.makefile("r")
+    replies.readline()  # QEMU's greeting
+
+    def execute(command):
+        monitor.sendall(json.dumps({"execute": command}).encode() + b"\n")
+        while True:
+            reply = json.loads(replies.readline())
+            if "event" not in reply:
+                return "ok" if "return" in reply else "error " + reply["error"]["desc"]
+
+    try:
+        execute("qmp_capabilities")
+        for request in control.makefile("r"):
+            answer = execute("inject-nmi") if request.strip() == "nmi" else "error unknown request"
+            control.sendall(answer.encode() + b"\n")
+    except (OSError, ValueError):
+        pass  # QEMU is gone.
+
+
+# --- One run
+
+
+def interactive(machine):
+    """Our terminal becomes the guest's console; returns how to give it back."""
+    saved = termios.tcgetattr(0)
+    tty.setraw(0)
+    start(feed, 0, machine.sockets["tty"])
+    Stream(machine.sockets["tty"], 1)
+    return lambda: termios.tcsetattr(0, termios.TCSADRAIN, saved)
+
+
+def start(function, *arguments):
+    threading.Thread(target=function, args=arguments, daemon=True).start()
+
+
+def watch(machine, log):
+    """Waits for the guest's report; returns COMMAND's status, or None."""
+    sockets = machine.sockets
+    out, err = Stream(sockets["stdout"], 1), Stream(sockets["stderr"], 2)
+    start(serve_control, sockets["control"], sockets["monitor"])
+    for report in sockets["status"].makefile("r"):
+        words = report.split()
+        if words[0] == "fail":
+            log.ended.wait()
+            say(report[5:].strip())
+            return None
+        if words[0] == "exit":
+            counts = [int(word) for word in words[2:]]
+            for stream, count in zip((out, err), counts):
+                stream.wait_for(count)
+            log.ended.wait()
+            return int(words[1])
+    return None
+
+
+class TimedOut(Exception):
+    pass
+
+
+def on_alarm(*_):
+    raise TimedOut
+
+
+def on_signal(number, _):
+    raise SystemExit(128 + number)
+
+
+def verdict(status, log, machine):
+    if log.faults:
+        say("the kernel log has faults:")
+        for line in log.faults:
+            print(line, file=sys.stderr)
+        return KERNEL_FAULT if status != TIMEOUT else TIMEOUT
+    if status is not None:
+        return status
+    if not log.started:
+        print("\n".join(log.lines), file=sys.stderr)
+    say("the guest ended without a status")
+    return HARNESS
+
+
+def run(args):
+    machine = Machine(args)
+    log = Log(machine.sockets["log"], args.shell)
+    restore = None
+    try:
+        signal.alarm(args.timeout)
+        if args.shell:
+            restore = interactive(machine)
+        else:
+            start(feed, 0, machine.sockets["stdin"])
+        status = watch(machine, log)
+        if status is None:
+            # All of the log, should it tell why.
+            log.join(5)
+    except TimedOut:
+        status = TIMEOUT
+    finally:
+        signal.alarm(0)
+        machine.stop()
+        if restore:
+            restore()
+    log.join()
+    if args.log:
+        with open(args.log, "w", encoding="utf-8") as file:
+            file.writelines(line + "\n" for line in log.lines)
+    if status == TIMEOUT:
+        say(f"no end after {args.timeout} s")
+    return verdict(status, log, machine)
+
+
+def parse():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--arch", default="amd64")
+    parser.add_argument("--kernel", required=True)
+    parser.add_argument("--initrd", action="append", default=[])
+    parser.add_argument("--smp", default="4")
+    parser.add_argument("--mem", default="512")
+    parser.add_argument("--append", default="")
+    parser.add_argument("--icount", action="store_true")
+    parser.add_argument("--module", default="yes")
+    parser.add_argument("--file", action="append", default=[])
+    parser.add_argument("--forward", action="append", default=[])
+    parser.add_argument("--timeout", type=int, default=600)
+    parser.add_argument("--log")
+    parser.add_argument("command", nargs="*")
+    args = parser.parse_args()
+    args.shell = not args.command and os.isatty(0) and os.isatty(1)
+    if not args.command:
+        args.command = ["sh"]
+    return args
+
+
+def main():
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, on_signal)
+    signal.signal(signal.SIGALRM, on_alarm)
+    # Threads may still sit in a read of our standard input.
+    sys.stdout.flush()
+    try:
+        status = run(parse())
+    except OSError as error:
+        say(error)
+        status = HARNESS
+    os._exit(status)
+
+
+main()
