@@ -24,6 +24,8 @@
 extern "C" {
 #endif
 
+#pragma GCC visibility push(default)
+
 /* ---- The device ---------------------------------------------------------- */
 
 struct obs_device;
@@ -303,6 +305,8 @@ int obs_series_dump(struct obs_control *control, const char *family, bool per_cp
 		    int device_fd,
 		    int (*fn)(const struct obs_series_values *series, void *arg),
 		    void *arg);
+
+#pragma GCC visibility pop
 
 #ifdef __cplusplus
 }

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * An opened device (or a file of the same layout): its mapping, and what of its
+ * header was checked. Constant once opened but for @chunk, so that snapshots of
+ * several threads can share it.
+ */
+#ifndef LIBOBSRING_DEVICE_H
+#define LIBOBSRING_DEVICE_H
+
+#include <stdint.h>
+
+#include <obsring.h>
+#include <obsring/counter.h>
+
+#define OBS_REGIONS	(OBSRING_REGION_MAX + 1)
+#define OBS_CHUNKS	33
+
+/**
+ * struct obs_region - a region as the header described it when it was opened
+ * @offset: in the mapping space
+ * @size: mappable bytes
+ * @entry_size: from one entry to the next
+ * @limit: entries that @size has room for: the header's nr never exceeds it
+ * @base: its mapping; NULL for VALUES, which is mapped in chunks
+ */
+struct obs_region {
+	uint64_t offset;
+	uint64_t size;
+	uint32_t entry_size;
+	uint32_t limit;
+	const uint8_t *base;
+};
+
+/**
+ * struct obs_device - an open device
+ * @fd: its descriptor
+ * @hosted: a regular file: its size is looked at before it is read, because a
+ *	mapping beyond the end of a file can't be touched
+ * @bytes: end of the last region
+ * @header: mapped; its constant fields are used from the copies below
+ * @header_bytes: of its mapping
+ * @page_size: checked copy
+ * @nr_cpus: checked copy
+ * @cpu_mask: checked copy
+ * @region: by enum obsring_region_id
+ * @chunk_pages: value pages of the first chunk
+ * @chunk: VALUES: chunk 0 holds pages 0 to @chunk_pages - 1, chunk i those from
+ *	@chunk_pages << (i - 1) to (@chunk_pages << i) - 1; mapped when needed
+ */
+struct obs_device {
+	int fd;
+	bool hosted;
+	uint64_t bytes;
+	const struct obsring_header *header;
+	size_t header_bytes;
+	uint32_t page_size;
+	uint32_t nr_cpus;
+	__u64 cpu_mask[OBSRING_CPU_MASK_WORDS];
+	struct obs_region region[OBS_REGIONS];
+	uint32_t chunk_pages;
+	const uint8_t *chunk[OBS_CHUNKS];
+};
+
+/* header.c: take over what @header says, or -EPROTO, -EPROTONOSUPPORT. */
+int obs_header_check(const struct obsring_header *header, struct obs_device *device);
+
+/* Entries of a region that may be touched now; -EPROTO if that is damaged. */
+int obs_region_nr(const struct obs_device *device, enum obsring_region_id id,
+		  uint32_t *ret_nr);
+
+/* Entry @index, below the region's nr. */
+static inline const void *obs_region_entry(const struct obs_device *device,
+					   enum obsring_region_id id, uint32_t index)
+{
+	const struct obs_region *region = &device->region[id];
+
+	return region->base + (uint64_t)index * region->entry_size;
+}
+
+/* Does the file still have its size? -EPROTO if not. */
+int obs_device_check_size(const struct obs_device *device);
+
+/* Row 0 of value page @page, below the region's nr. -ENOMEM, -EPROTO. */
+int obs_device_value_page(struct obs_device *device, uint32_t page,
+			  const uint8_t **ret_base);
+
+#endif /* LIBOBSRING_DEVICE_H */
