@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * /dev/obsring. Who may open it, its group decides. All that is reachable by
+ * mapping is read-only and is never freed while a file is open; an open file
+ * pins the module (fops.owner), and a mapping pins its file. There is no state
+ * per mapping, so that fork, split and partial unmap need no care.
+ *
+ * Under lockdown, what can be read here stays readable at every level: counts
+ * of events, with no kernel address and no content, as /proc/vmstat has.
+ */
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/miscdevice.h>
+#include <linux/mm.h>
+#include <linux/poll.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "chardev.h"
+#include "compat.h"
+#include "store.h"
+
+static DECLARE_WAIT_QUEUE_HEAD(readers);
+
+/**
+ * struct reader - an open file
+ * @seen: journal position that it declared; poll compares it
+ */
+struct reader {
+	u64 seen;
+};
+
+void obs_chardev_changed(void)
+{
+	wake_up_interruptible_poll(&readers, EPOLLPRI);
+}
+
+void obs_chardev_set_state(enum obsring_state state)
+{
+	WRITE_ONCE(obs_header->state, state);
+	wake_up_interruptible_poll(&readers, EPOLLHUP);
+}
+
+static int device_open(struct inode *inode, struct file *file)
+{
+	struct reader *reader;
+
+	if (READ_ONCE(obs_header->state) == OBSRING_STATE_DRAINING)
+		return -ESHUTDOWN;
+	reader = kzalloc(sizeof(*reader), GFP_KERNEL_ACCOUNT);
+	if (!reader)
+		return -ENOMEM;
+	reader->seen = READ_ONCE(obs_header->journal_pos);
+	file->private_data = reader;
+	return 0;
+}
+
+static int device_release(struct inode *inode, struct file *file)
+{
+	kfree(file->private_data);
+	return 0;
+}
+
+static vm_fault_t device_fault(struct vm_fault *vmf)
+{
+	unsigned long pfn;
+
+	if (obs_store_pfn(vmf->pgoff, &pfn))
+		return VM_FAULT_SIGBUS;
+	return vmf_insert_pfn(vmf->vma, vmf->address, pfn);
+}
+
+static const struct vm_operations_struct device_vm_ops = {
+	.fault = device_fault,
+};
+
+/*
+ * By PFN, so that nothing can take a reference to a page. VM_MAYSHARE rather
+ * than VM_SHARED: a read-only open clears the latter.
+ */
+static int device_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	u64 size = vma->vm_end - vma->vm_start;
+
+	if (vma->vm_flags & (VM_WRITE | VM_EXEC))
+		return -EPERM;
+	if (!(vma->vm_flags & VM_MAYSHARE))
+		return -EINVAL;
+	if (vma->vm_pgoff > U64_MAX >> PAGE_SHIFT ||
+	    !obs_store_range_valid((u64)vma->vm_pgoff << PAGE_SHIFT, size))
+		return -EINVAL;
+	vm_flags_clear(vma, VM_MAYWRITE | VM_MAYEXEC);
+	vm_flags_set(vma, VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP);
+	vma->vm_ops = &device_vm_ops;
+	return 0;
+}
+
+static __poll_t device_poll(struct file *file, poll_table *wait)
+{
+	struct reader *reader = file->private_data;
+	__poll_t events = 0;
+
+	poll_wait(file, &readers, wait);
+	if (READ_ONCE(reader->seen) != READ_ONCE(obs_header->journal_pos))
+		events |= EPOLLPRI;
+	if (READ_ONCE(obs_header->state) == OBSRING_STATE_DRAINING)
+		events |= EPOLLHUP;
+	return events;
+}
+
+static long device_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	struct reader *reader = file->private_data;
+	u64 seen;
+
+	if (cmd != OBSRING_IOC_SEEN)
+		return -ENOTTY;
+	if (copy_from_user(&seen, (void __user *)arg, sizeof(seen)))
+		return -EFAULT;
+	/* Positions run free: what lies ahead has not been reached. */
+	if ((s64)(READ_ONCE(obs_header->journal_pos) - seen) < 0)
+		return -EINVAL;
+	WRITE_ONCE(reader->seen, seen);
+	return 0;
+}
+
+static const struct file_operations device_fops = {
+	.owner = THIS_MODULE,
+	.open = device_open,
+	.release = device_release,
+	.mmap = device_mmap,
+	.poll = device_poll,
+	.unlocked_ioctl = device_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
+	.llseek = noop_llseek,
+};
+
+static struct miscdevice device = {
+	.minor = MISC_DYNAMIC_MINOR,
+	.name = "obsring",
+	.mode = 0660,
+	.fops = &device_fops,
+};
+
+bool obs_chardev_fd_reads(int fd)
+{
+	struct file *file = fget(fd);
+	bool reads;
+
+	if (!file)
+		return false;
+	reads = file->f_op == &device_fops && file->f_mode & FMODE_READ;
+	fput(file);
+	return reads;
+}
+
+int obs_chardev_init(void)
+{
+	return misc_register(&device);
+}
+
+void obs_chardev_exit(void)
+{
+	misc_deregister(&device);
+}

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The order in which the module comes and goes, and its limits. */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/init.h>
+#include <linux/module.h>
+
+#include "chardev.h"
+#include "main.h"
+#include "metric.h"
+#include "netlink.h"
+#include "probe.h"
+#include "self.h"
+#include "source.h"
+
+#define MAX_SERIES_MIN	64
+#define MAX_SERIES_MAX	(1U << 20)
+
+static unsigned int max_series = 65536;
+module_param(max_series, uint, 0444);
+MODULE_PARM_DESC(max_series, "Series in all, 64 to 1048576 (default 65536)");
+
+static unsigned int max_series_per_family = 4096;
+module_param(max_series_per_family, uint, 0444);
+MODULE_PARM_DESC(max_series_per_family, "Series of one family, from 2 (default 4096)");
+
+static unsigned long max_bytes;
+module_param(max_bytes, ulong, 0444);
+MODULE_PARM_DESC(max_bytes, "Bytes of values that kernel code may make, over all CPUs (default 131072 for each possible CPU)");
+
+static int limits_check(struct obs_limits *limits)
+{
+	limits->series = max_series;
+	limits->family_series = max_series_per_family;
+	limits->bytes = max_bytes ?: 131072UL * num_possible_cpus();
+	if (max_series < MAX_SERIES_MIN || max_series > MAX_SERIES_MAX) {
+		pr_err("parameter max_series: %u is not 64 to 1048576\n", max_series);
+		return -EINVAL;
+	}
+	if (max_series_per_family < 2) {
+		pr_err("parameter max_series_per_family: %u is below 2\n",
+		       max_series_per_family);
+		return -EINVAL;
+	}
+	if (limits->bytes < PAGE_SIZE * 2UL * num_possible_cpus() ||
+	    limits->bytes > 1UL << 40) {
+		pr_err("parameter max_bytes: %lu is not two pages a CPU to 2^40\n",
+		       max_bytes);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int __init obsring_init(void)
+{
+	struct obs_limits limits;
+	int ret;
+
+	ret = limits_check(&limits);
+	if (ret)
+		return ret;
+	ret = obs_registry_init(&limits);
+	if (ret)
+		goto err_registry;
+	ret = obs_self_init();
+	if (ret)
+		goto err_self;
+	ret = obs_probes_init();
+	if (ret)
+		goto err_probes;
+	ret = obs_sources_init();
+	if (ret)
+		goto err_sources;
+	ret = obs_chardev_init();
+	if (ret)
+		goto err_chardev;
+	ret = obs_netlink_init();
+	if (ret)
+		goto err_netlink;
+	return 0;
+
+err_netlink:
+	obs_chardev_exit();
+err_chardev:
+	obs_sources_exit();
+err_sources:
+	obs_probes_exit();
+err_probes:
+	obs_self_exit();
+err_self:
+	obs_registry_exit();
+err_registry:
+	return ret;
+}
+
+static void __exit obsring_exit(void)
+{
+	obs_netlink_exit();
+	obs_chardev_exit();
+	obs_sources_exit();
+	obs_probes_exit();
+	obs_self_exit();
+	obs_registry_exit();
+}
+
+module_init(obsring_init);
+module_exit(obsring_exit);
+MODULE_LICENSE("GPL");
+MODULE_AUTHOR("The obsring authors");
+MODULE_DESCRIPTION("Metrics of the kernel and of code that cannot serve HTTP");
+MODULE_VERSION(OBSRING_VERSION);

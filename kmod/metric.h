@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The registry: families and series, their names, limits and lives. Everything
+ * here is under one mutex, obs_registry_mutex; nothing of it runs when a
+ * metric is bumped.
+ */
+#ifndef OBSRING_METRIC_H
+#define OBSRING_METRIC_H
+
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/rhashtable-types.h>
+#include <linux/types.h>
+#include <linux/xarray.h>
+
+#include <linux/obsring.h>
+
+#include "store.h"
+
+/* What a limit refused, for obsring_series_refused_total{reason}. */
+#define OBS_REFUSALS(X)			\
+	X(SERIES, "max_series")		\
+	X(FAMILY, "max_series_per_family") \
+	X(BYTES, "max_bytes")		\
+	X(MEMORY, "memory")
+
+enum obs_refusal {
+#define OBS_REFUSAL_ENUM(_id, _name) OBS_REFUSED_##_id,
+	OBS_REFUSALS(OBS_REFUSAL_ENUM)
+#undef OBS_REFUSAL_ENUM
+	OBS_REFUSED_NR
+};
+
+/**
+ * struct obs_family - a registered family
+ * @desc: copy of its description; strings are in @text
+ * @text: what readers see, @text_len bytes
+ * @text_len: length
+ * @granule: where it is in TEXT
+ * @index: in FAMILIES
+ * @flags: OBSRING_FAMILY_*
+ * @nr_labels: label names
+ * @nr_slots: slots of each series
+ * @layout: histograms: from value to bucket
+ * @bounds: histograms: its bounds
+ * @created_ns: CLOCK_REALTIME
+ * @owner: module that made it, for messages
+ * @series: its series, in order of creation
+ * @nr_series: how many
+ * @overflow: its overflow series; NULL if it has no labels
+ * @claim: the sample names that it occupies
+ * @nr_claims: how many
+ * @dead: removed, waiting for updates to end
+ */
+struct obs_family {
+	struct obs_family_desc desc;
+	char *text;
+	u32 text_len;
+	u32 granule;
+	u32 index;
+	u32 flags;
+	u32 nr_labels;
+	u32 nr_slots;
+	struct obs_histogram_layout layout;
+	u64 *bounds;
+	u64 created_ns;
+	struct module *owner;
+	struct list_head series;
+	u32 nr_series;
+	struct obs_series *overflow;
+	struct obs_claim *claim;
+	u32 nr_claims;
+	bool dead;
+	struct list_head grave;
+};
+
+/**
+ * struct obs_series - a series
+ * @family: its family
+ * @hash: entry in the table of label values; not the overflow series
+ * @node: entry in the family's list
+ * @handles: struct obs_handle that are attached to it
+ * @slots: where its values are
+ * @cells: histograms: what its handles point at
+ * @index: in SERIES
+ * @granule: its text in TEXT
+ * @flags: OBSRING_SERIES_*
+ * @created_ns: CLOCK_REALTIME
+ * @dead: removed, waiting for updates to end
+ * @grave: entry in the list of those
+ * @text_len: bytes of @text
+ * @text: label values, each ended by a NUL
+ */
+struct obs_series {
+	struct obs_family *family;
+	struct rhash_head hash;
+	struct list_head node;
+	struct list_head handles;
+	struct obs_slots slots;
+	struct obs_histogram_cells cells;
+	u32 index;
+	u32 granule;
+	u32 flags;
+	u64 created_ns;
+	bool dead;
+	struct list_head grave;
+	u32 text_len;
+	char text[];
+};
+
+struct netlink_ext_ack;
+
+extern struct mutex obs_registry_mutex;
+extern struct xarray obs_families;	/* index -> struct obs_family */
+extern struct xarray obs_series_table;	/* index -> struct obs_series */
+extern struct obs_limits obs_limits;
+
+int obs_registry_init(const struct obs_limits *limits);
+void obs_registry_exit(void);
+
+/*
+ * All below under the mutex. extack may be NULL; it receives a sentence.
+ */
+struct obs_family *obs_family_new(const struct obs_family_desc *desc,
+				  struct module *owner, u32 flags,
+				  struct netlink_ext_ack *extack);
+void obs_family_free(struct obs_family *family);
+struct obs_family *obs_family_find(const char *name);
+
+/*
+ * Find or make. -EINVAL; -ENOSPC or -ENOMEM if a limit refused it, which has
+ * been counted then; -EAGAIN if it might be granted after obs_registry_flush(),
+ * which obs_family_new() returns as well. @ret_new may be NULL.
+ */
+int obs_series_get(struct obs_family *family, const char *const *value,
+		   struct netlink_ext_ack *extack,
+		   struct obs_series **ret_series, bool *ret_new);
+struct obs_series *obs_series_find(struct obs_family *family,
+				   const char *const *value);
+void obs_series_free(struct obs_series *series);
+
+/* Point a handle at a series of its kind, or at the dummy. */
+void obs_handle_attach(struct obs_handle *handle, struct obs_series *series);
+void obs_handle_detach(struct obs_handle *handle);
+
+u32 obs_registry_families(void);
+u32 obs_registry_series(void);
+u64 obs_registry_refused(enum obs_refusal reason);
+
+/*
+ * Wait for removed series and families to be gone, so that what they held is
+ * free again. Not under the mutex.
+ */
+void obs_registry_flush(void);
+
+#endif /* OBSRING_METRIC_H */

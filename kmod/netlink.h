@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The generic netlink family: include/netlink/obsring.yaml describes what it
+ * says, <linux/obsring.h> who may ask.
+ */
+#ifndef OBSRING_NETLINK_H
+#define OBSRING_NETLINK_H
+
+#include <linux/skbuff.h>
+
+#include "metric.h"
+
+struct obs_source;
+
+int obs_netlink_init(void);
+void obs_netlink_exit(void);
+
+/* Tell the group "events". Under the registry's mutex. */
+void obs_netlink_family_ntf(enum obsring_cmd cmd, const struct obs_family *family);
+void obs_netlink_series_ntf(enum obsring_cmd cmd, const struct obs_series *series);
+
+/* Likewise, for other objects, which @fill puts into the message. */
+void obs_netlink_ntf(enum obsring_cmd cmd,
+		     int (*fill)(struct sk_buff *skb, const void *object),
+		     const void *object);
+
+/* netlink_fill.c: put an object into a message; -EMSGSIZE if it is full. */
+int obs_fill_family(struct sk_buff *skb, const struct obs_family *family);
+int obs_fill_series(struct sk_buff *skb, const struct obs_series *series);
+int obs_fill_value(struct sk_buff *skb, const struct obs_series *series);
+int obs_fill_source(struct sk_buff *skb, const void *source);
+
+/*
+ * Put rows into a message from @cpu on, as many as fit. Returns the first CPU
+ * that did not, nr_cpu_ids after the last, -EMSGSIZE if not one did.
+ */
+int obs_fill_rows(struct sk_buff *skb, const struct obs_series *series, u32 cpu);
+
+#endif /* OBSRING_NETLINK_H */

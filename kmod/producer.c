@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The API for kernel code, <linux/obsring.h>, over the registry. What runs
+ * when a metric is bumped is inline there.
+ */
+#include <linux/rcupdate.h>
+#include <linux/version.h>
+
+#include <obsring/name.h>
+
+#include "metric.h"
+
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 13, 0)
+#define OBS_EXPORT(_symbol) EXPORT_SYMBOL_NS_GPL(_symbol, "OBSRING")
+#else
+#define OBS_EXPORT(_symbol) EXPORT_SYMBOL_NS_GPL(_symbol, OBSRING)
+#endif
+
+/* Where detached handles point. */
+DEFINE_PER_CPU(struct obs_dummy, obs_dummy);
+OBS_EXPORT(obs_dummy);
+
+u64 obs_dummy_word;
+OBS_EXPORT(obs_dummy_word);
+
+static const u64 dummy_bounds[] = { ~0ULL };
+
+const struct obs_histogram_cells obs_dummy_cells = {
+	.layout = { .bounds = dummy_bounds },	/* all is in bucket 0 */
+	.slots = &obs_dummy.slot[0],
+};
+OBS_EXPORT(obs_dummy_cells);
+
+void obs_wait_for_updates(void)
+{
+	/*
+	 * Tasks that were preempted between loading a pointer and using it, see
+	 * __obs_update_begin(); then interrupts, NMIs and tasks that run.
+	 */
+#ifdef CONFIG_TASKS_RCU
+	synchronize_rcu_tasks();
+#endif
+	synchronize_rcu();
+}
+OBS_EXPORT(obs_wait_for_updates);
+
+struct obs_family *__obs_family_register(const struct obs_family_desc *desc,
+					 struct module *owner)
+{
+	struct obs_family *family;
+
+	if (owner != THIS_MODULE && desc->name && obs_name_reserved(desc->name))
+		return ERR_PTR(-EINVAL);
+	do {
+		mutex_lock(&obs_registry_mutex);
+		family = obs_family_new(desc, owner, 0, NULL);
+		mutex_unlock(&obs_registry_mutex);
+		if (family != ERR_PTR(-EAGAIN))
+			return family;
+		obs_registry_flush();
+	} while (1);
+}
+OBS_EXPORT(__obs_family_register);
+
+void obs_family_unregister(struct obs_family *family)
+{
+	if (IS_ERR_OR_NULL(family))
+		return;
+	mutex_lock(&obs_registry_mutex);
+	obs_family_free(family);
+	mutex_unlock(&obs_registry_mutex);
+}
+OBS_EXPORT(obs_family_unregister);
+
+/* Find or make the series, or take the overflow series in its place. */
+static int series_attach(struct obs_family *family, const char *const *value,
+			 u8 kind, bool set, struct obs_handle *handle)
+{
+	struct obs_series *series;
+	int ret;
+
+	if (family->desc.kind != kind || family->desc.set != set)
+		return -EINVAL;
+	do {
+		mutex_lock(&obs_registry_mutex);
+		ret = obs_series_get(family, value, NULL, &series, NULL);
+		if (!ret && handle)
+			obs_handle_attach(handle, series);
+		if ((ret == -ENOSPC || ret == -ENOMEM) && handle &&
+		    family->overflow)
+			obs_handle_attach(handle, family->overflow);
+		mutex_unlock(&obs_registry_mutex);
+		if (ret != -EAGAIN)
+			return ret;
+		obs_registry_flush();
+	} while (1);
+}
+
+static void series_detach(struct obs_handle *handle)
+{
+	mutex_lock(&obs_registry_mutex);
+	obs_handle_detach(handle);
+	mutex_unlock(&obs_registry_mutex);
+}
+
+int obs_counter_attach(struct obs_family *family, const char *const *value,
+		       struct obs_counter *c)
+{
+	return series_attach(family, value, OBSRING_KIND_COUNTER, false,
+			     &c->handle);
+}
+OBS_EXPORT(obs_counter_attach);
+
+int obs_gauge_attach(struct obs_family *family, const char *const *value,
+		     struct obs_gauge *g)
+{
+	return series_attach(family, value, OBSRING_KIND_GAUGE, false,
+			     &g->handle);
+}
+OBS_EXPORT(obs_gauge_attach);
+
+int obs_gauge_set_attach(struct obs_family *family, const char *const *value,
+			 struct obs_gauge_set *g)
+{
+	return series_attach(family, value, OBSRING_KIND_GAUGE, true,
+			     &g->handle);
+}
+OBS_EXPORT(obs_gauge_set_attach);
+
+int obs_histogram_attach(struct obs_family *family, const char *const *value,
+			 struct obs_histogram *h)
+{
+	return series_attach(family, value, OBSRING_KIND_HISTOGRAM, false,
+			     &h->handle);
+}
+OBS_EXPORT(obs_histogram_attach);
+
+int obs_info_attach(struct obs_family *family, const char *const *value)
+{
+	return series_attach(family, value, OBSRING_KIND_INFO, false, NULL);
+}
+OBS_EXPORT(obs_info_attach);
+
+void obs_counter_detach(struct obs_counter *c)
+{
+	series_detach(&c->handle);
+}
+OBS_EXPORT(obs_counter_detach);
+
+void obs_gauge_detach(struct obs_gauge *g)
+{
+	series_detach(&g->handle);
+}
+OBS_EXPORT(obs_gauge_detach);
+
+void obs_gauge_set_detach(struct obs_gauge_set *g)
+{
+	series_detach(&g->handle);
+}
+OBS_EXPORT(obs_gauge_set_detach);
+
+void obs_histogram_detach(struct obs_histogram *h)
+{
+	series_detach(&h->handle);
+}
+OBS_EXPORT(obs_histogram_detach);
+
+int obs_series_remove(struct obs_family *family, const char *const *value)
+{
+	struct obs_series *series;
+	int ret = -ENOENT;
+
+	mutex_lock(&obs_registry_mutex);
+	series = obs_series_find(family, value);
+	if (series) {
+		ret = series->flags & OBSRING_SERIES_OVERFLOW ? -EBUSY : 0;
+		if (!ret)
+			obs_series_free(series);
+	}
+	mutex_unlock(&obs_registry_mutex);
+	return ret;
+}
+OBS_EXPORT(obs_series_remove);
+
+/* ---- Tables -------------------------------------------------------------- */
+
+static int metric_attach(struct obs_metric *metric)
+{
+	if (metric->desc.label[0])
+		return 0;
+	if (metric->counter)
+		return obs_counter_attach(metric->family, NULL, metric->counter);
+	if (metric->gauge)
+		return obs_gauge_attach(metric->family, NULL, metric->gauge);
+	if (metric->gauge_set)
+		return obs_gauge_set_attach(metric->family, NULL,
+					    metric->gauge_set);
+	if (metric->histogram)
+		return obs_histogram_attach(metric->family, NULL,
+					    metric->histogram);
+	return obs_info_attach(metric->family, NULL);
+}
+
+static void metrics_remove(struct obs_metric *metrics, unsigned int nr)
+{
+	while (nr--) {
+		obs_family_unregister(metrics[nr].family);
+		metrics[nr].family = NULL;
+	}
+}
+
+int __obs_metrics_register(struct obs_metric *metrics, unsigned int nr,
+			   struct module *owner)
+{
+	unsigned int i;
+	int ret;
+
+	for (i = 0; i < nr; i++) {
+		metrics[i].family = __obs_family_register(&metrics[i].desc, owner);
+		if (IS_ERR(metrics[i].family)) {
+			ret = PTR_ERR(metrics[i].family);
+			metrics[i].family = NULL;
+			goto err;
+		}
+		ret = metric_attach(&metrics[i]);
+		if (ret) {
+			i++;
+			goto err;
+		}
+	}
+	return 0;
+err:
+	metrics_remove(metrics, i);
+	return ret;
+}
+OBS_EXPORT(__obs_metrics_register);
+
+void obs_metrics_unregister(struct obs_metric *metrics, unsigned int nr)
+{
+	metrics_remove(metrics, nr);
+	obs_wait_for_updates();
+}
+OBS_EXPORT(obs_metrics_unregister);

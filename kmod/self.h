@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The registry's own metrics. */
+#ifndef OBSRING_SELF_H
+#define OBSRING_SELF_H
+
+#include "metric.h"
+
+extern struct obs_counter obs_self_refused[OBS_REFUSED_NR];
+
+int obs_self_init(void);
+void obs_self_exit(void);
+
+/* Show the memory in use, after it changed. Under the registry's mutex. */
+void obs_self_memory(void);
+
+#endif /* OBSRING_SELF_H */

@@ -1,0 +1,325 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Switching sources: find their tracepoints by name, register their families
+ * when first needed, set and remove their hooks.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/module.h>
+#include <linux/mutex.h>
+#include <linux/netlink.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+#include <linux/tracepoint.h>
+
+#include "netlink.h"
+#include "source.h"
+
+static struct obs_source *const sources[] = {
+#define OBS_SOURCE_ADDRESS(_name, _on) &obs_source_##_name,
+	OBS_SOURCES(OBS_SOURCE_ADDRESS)
+#undef OBS_SOURCE_ADDRESS
+};
+
+static const char sources_default[] =
+#define OBS_SOURCE_ON_true(_name) #_name ","
+#define OBS_SOURCE_ON_false(_name) ""
+#define OBS_SOURCE_ON(_name, _on) OBS_SOURCE_ON_##_on(_name)
+	OBS_SOURCES(OBS_SOURCE_ON)
+#undef OBS_SOURCE_ON
+	"";
+
+static char *sources_on;
+module_param_named(sources, sources_on, charp, 0444);
+MODULE_PARM_DESC(sources,
+		 "Sources to switch on at load: names with commas between, \"none\", or \"all\" (default: task,reclaim,block,netdrop,tcp,printk)");
+
+DEFINE_MUTEX(obs_sources_mutex);
+
+struct obs_source *obs_source_find(const char *name)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(sources); i++) {
+		if (!strcmp(sources[i]->name, name))
+			return sources[i];
+	}
+	return NULL;
+}
+
+struct obs_source *obs_source_at(unsigned int index)
+{
+	return index < ARRAY_SIZE(sources) ? sources[index] : NULL;
+}
+
+/* ---- Finding tracepoints ------------------------------------------------- */
+
+static void hook_match(struct tracepoint *tp, void *unused)
+{
+	unsigned int i, h;
+
+	for (i = 0; i < ARRAY_SIZE(sources); i++) {
+		for (h = 0; h < sources[i]->nr_hooks; h++) {
+			if (!strcmp(sources[i]->hooks[h].name, tp->name))
+				sources[i]->hooks[h].tp = tp;
+		}
+	}
+}
+
+static void hooks_find(void)
+{
+	static char missing[ARRAY_SIZE(sources)][80];
+	unsigned int i, h;
+
+	for_each_kernel_tracepoint(hook_match, NULL);
+	for (i = 0; i < ARRAY_SIZE(sources); i++) {
+		for (h = 0; h < sources[i]->nr_hooks; h++) {
+			if (sources[i]->unavailable || sources[i]->hooks[h].tp)
+				continue;
+			snprintf(missing[i], sizeof(missing[i]),
+				 "this kernel has no tracepoint %s",
+				 sources[i]->hooks[h].name);
+			sources[i]->unavailable = missing[i];
+		}
+	}
+}
+
+/* ---- Switching ----------------------------------------------------------- */
+
+static void hooks_remove(struct obs_source *source, unsigned int nr)
+{
+	while (nr--)
+		tracepoint_probe_unregister(source->hooks[nr].tp,
+					    source->hooks[nr].probe, NULL);
+	/* Probes that run now are done when this returns. */
+	tracepoint_synchronize_unregister();
+}
+
+static int hooks_set(struct obs_source *source)
+{
+	unsigned int h;
+	int ret;
+
+	for (h = 0; h < source->nr_hooks; h++) {
+		ret = tracepoint_probe_register(source->hooks[h].tp,
+						source->hooks[h].probe, NULL);
+		if (ret) {
+			hooks_remove(source, h);
+			return ret;
+		}
+	}
+	return 0;
+}
+
+static int source_enable(struct obs_source *source,
+			 struct netlink_ext_ack *extack)
+{
+	int ret;
+
+	if (source->unavailable) {
+		if (extack)
+			extack->_msg = source->unavailable;
+		return -EOPNOTSUPP;
+	}
+	if (!source->registered) {
+		ret = obs_metrics_register(source->metrics, source->nr_metrics);
+		if (ret) {
+			NL_SET_ERR_MSG(extack, "the source's metrics have no room");
+			return ret;
+		}
+		source->registered = true;
+	}
+	if (source->start) {
+		ret = source->start();
+		if (ret) {
+			NL_SET_ERR_MSG(extack, "the source could not start");
+			return ret;
+		}
+	}
+	ret = hooks_set(source);
+	if (ret) {
+		NL_SET_ERR_MSG(extack, "a tracepoint could not be hooked");
+		if (source->stop)
+			source->stop();
+		return ret;
+	}
+	source->enabled = true;
+	return 0;
+}
+
+static void source_disable(struct obs_source *source)
+{
+	hooks_remove(source, source->nr_hooks);
+	if (source->stop)
+		source->stop();
+	source->enabled = false;
+}
+
+/* ---- Options ------------------------------------------------------------- */
+
+static const struct obs_source_option *
+option_find(const struct obs_source *source, const char *key)
+{
+	unsigned int i;
+
+	for (i = 0; i < source->nr_options; i++) {
+		if (!strcmp(source->options[i].key, key))
+			return &source->options[i];
+	}
+	return NULL;
+}
+
+/*
+ * Set options one after the other; if one is refused, put back those before it,
+ * which are known to be good.
+ */
+static int options_set(struct obs_source *source,
+		       const struct obs_setting *settings, unsigned int nr,
+		       struct netlink_ext_ack *extack)
+{
+	const struct obs_source_option *option;
+	char (*old)[256];
+	unsigned int i;
+	int ret = 0;
+
+	if (!nr)
+		return 0;
+	old = kcalloc(nr, sizeof(*old), GFP_KERNEL);
+	if (!old)
+		return -ENOMEM;
+	for (i = 0; i < nr; i++) {
+		option = option_find(source, settings[i].key);
+		if (!option) {
+			NL_SET_ERR_MSG(extack, "the source has no such option");
+			ret = -EINVAL;
+			break;
+		}
+		option->show(old[i], sizeof(old[i]));
+		ret = option->set(settings[i].value, extack);
+		if (ret)
+			break;
+	}
+	while (ret && i--)
+		option_find(source, settings[i].key)->set(old[i], NULL);
+	kfree(old);
+	return ret;
+}
+
+static int source_set(struct obs_source *source, bool enable,
+		      const struct obs_setting *settings, unsigned int nr,
+		      struct netlink_ext_ack *extack)
+{
+	int ret;
+
+	if (enable && source->unavailable) {
+		if (extack)
+			extack->_msg = source->unavailable;
+		return -EOPNOTSUPP;
+	}
+	ret = options_set(source, settings, nr, extack);
+	if (ret || enable == source->enabled)
+		return ret;
+	if (!enable) {
+		source_disable(source);
+		return 0;
+	}
+	return source_enable(source, extack);
+}
+
+int obs_source_set(struct obs_source *source, bool enable,
+		   const struct obs_setting *settings, unsigned int nr,
+		   struct netlink_ext_ack *extack)
+{
+	bool before;
+	int ret;
+
+	mutex_lock(&obs_sources_mutex);
+	before = source->enabled;
+	ret = source_set(source, enable, settings, nr, extack);
+	if (!ret && (nr || before != source->enabled))
+		obs_netlink_ntf(OBSRING_CMD_SOURCE_NTF, obs_fill_source, source);
+	mutex_unlock(&obs_sources_mutex);
+	return ret;
+}
+
+/* ---- Life ---------------------------------------------------------------- */
+
+static bool in_list(const char *list, const char *name)
+{
+	size_t len = strlen(name);
+	const char *p;
+
+	for (p = list; p && *p; p = strchr(p, ',') ? strchr(p, ',') + 1 : NULL) {
+		if (!strncmp(p, name, len) && (!p[len] || p[len] == ','))
+			return true;
+	}
+	return false;
+}
+
+/* Every name of the parameter must be one: a typing error is no silence. */
+static int list_check(const char *list)
+{
+	const char *p = list;
+	char name[OBSRING_NAME_MAX + 1];
+	size_t len;
+
+	while (*p) {
+		len = strcspn(p, ",");
+		strscpy(name, p, min(len + 1, sizeof(name)));
+		if (len && !obs_source_find(name)) {
+			pr_err("parameter sources: there is no source %s\n", name);
+			return -EINVAL;
+		}
+		p += len;
+		p += *p == ',';
+	}
+	return 0;
+}
+
+int obs_sources_init(void)
+{
+	const char *list = sources_on ?: sources_default;
+	bool all = !strcmp(list, "all");
+	unsigned int i;
+	int ret;
+
+	if (!strcmp(list, "none"))
+		list = "";
+	ret = all ? 0 : list_check(list);
+	if (ret)
+		return ret;
+	hooks_find();
+	for (i = 0; i < ARRAY_SIZE(sources); i++) {
+		if (!all && !in_list(list, sources[i]->name))
+			continue;
+		if (sources[i]->unavailable) {
+			pr_info("source %s: %s\n", sources[i]->name,
+				sources[i]->unavailable);
+			continue;
+		}
+		ret = obs_source_set(sources[i], true, NULL, 0, NULL);
+		if (ret) {
+			pr_err("source %s: can't be switched on: %d\n",
+			       sources[i]->name, ret);
+			obs_sources_exit();
+			return ret;
+		}
+	}
+	return 0;
+}
+
+void obs_sources_exit(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(sources); i++) {
+		if (sources[i]->enabled)
+			source_disable(sources[i]);
+		if (sources[i]->exit)
+			sources[i]->exit();
+		if (sources[i]->registered)
+			obs_metrics_unregister(sources[i]->metrics,
+					       sources[i]->nr_metrics);
+		sources[i]->registered = false;
+	}
+}

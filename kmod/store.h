@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The memory behind the mapping: the header, the directory's regions, which
+ * grow a page at a time, and value pages, of which each CPU has its own copy.
+ *
+ * Pages are never given back before the module goes, and it can't go while a
+ * file is open: so no page that user space can reach is ever reused. What
+ * changes owner are entries, granules and slots, by the protocol of
+ * include/obsring/directory.h.
+ *
+ * All of it but obs_store_pfn() is called under the registry's mutex.
+ */
+#ifndef OBSRING_STORE_H
+#define OBSRING_STORE_H
+
+#include <linux/types.h>
+
+#include <linux/obsring.h>
+
+/**
+ * struct obs_limits - how large the store may become; constant after load
+ * @series: series, overflow series included
+ * @family_series: series of one family
+ * @bytes: of value pages, over all CPUs
+ */
+struct obs_limits {
+	u32 series;
+	u32 family_series;
+	u64 bytes;
+};
+
+/**
+ * struct obs_slots - consecutive slots of one value page
+ * @page: index of the page
+ * @slot: the first
+ * @nr: how many; 0: none
+ * @shared: one row for all CPUs
+ */
+struct obs_slots {
+	u32 page;
+	u32 slot;
+	u32 nr;
+	bool shared;
+};
+
+extern struct obsring_header *obs_header;
+
+int obs_store_init(const struct obs_limits *limits);
+void obs_store_exit(void);
+
+/* Put memory behind entries 0 to @nr - 1. -ENOSPC past the region, -ENOMEM. */
+int obs_region_grow(enum obsring_region_id region, u32 nr);
+
+/* Kernel address of entry @index, which is backed. */
+void *obs_region_entry(enum obsring_region_id region, u32 index);
+
+/* Tell readers that entry @index of FAMILIES or SERIES changed. */
+void obs_store_tell(enum obsring_region_id table, u32 index);
+
+/*
+ * @nr slots, zero in all rows; -ENOSPC past the limit of bytes, -ENOMEM. Freed
+ * only when no update can write them any more; they are zeroed then.
+ */
+int obs_slots_alloc(u32 nr, bool shared, struct obs_slots *ret_slots);
+void obs_slots_free(const struct obs_slots *slots);
+
+u64 __percpu *obs_slots_rows(const struct obs_slots *slots);
+u64 *obs_slots_word(const struct obs_slots *slots);
+
+/* Row @cpu of slot @slot (from 0) as it is now. */
+u64 obs_slots_read(const struct obs_slots *slots, u32 slot, unsigned int cpu);
+
+/* Sum of slot @slot over its rows. */
+u64 obs_slots_sum(const struct obs_slots *slots, u32 slot);
+
+u64 obs_store_value_bytes(void);
+u64 obs_store_directory_bytes(void);
+
+/* Is the range, of whole pages, within one region? */
+bool obs_store_range_valid(u64 offset, u64 size);
+
+/* PFN behind page @pgoff of the mapping space; -EFAULT if there is none. */
+int obs_store_pfn(unsigned long pgoff, unsigned long *ret_pfn);
+
+#endif /* OBSRING_STORE_H */
