@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: MIT
+#include <stdbool.h>
+#include <string.h>
+#include <strings.h>
+
+#include "accept.h"
+
+/* Bytes of a header's value; not ended by a NUL. */
+struct span {
+	const char *start;
+	size_t len;
+};
+
+struct media_range {
+	struct span type;
+	struct span subtype;
+	struct span version;	/* start is NULL if there is none */
+	int quality;
+};
+
+static const struct {
+	const char *type, *subtype, *version;
+} offered[FORMAT_NR] = {
+	[FORMAT_TEXT] = { "text", "plain", "0.0.4" },
+	[FORMAT_OPENMETRICS] = { "application", "openmetrics-text", "1.0.0" },
+};
+
+static bool span_is(struct span span, const char *string)
+{
+	return span.len == strlen(string) &&
+	       !strncasecmp(span.start, string, span.len);
+}
+
+static const char *skip_blanks(const char *p)
+{
+	return p + strspn(p, " \t");
+}
+
+/* RFC 9110, 5.6.2; empty if there is none at @p. */
+static struct span parse_token(const char **p)
+{
+	struct span token = { .start = *p };
+
+	token.len = strspn(*p, "!#$%&'*+-.^_`|~0123456789"
+			       "abcdefghijklmnopqrstuvwxyz"
+			       "ABCDEFGHIJKLMNOPQRSTUVWXYZ");
+	*p += token.len;
+	return token;
+}
+
+/* Past the closing quote, or at the end if there is none. */
+static const char *skip_quoted(const char *p)
+{
+	for (p++; *p && *p != '"'; p++)
+		if (*p == '\\' && p[1])
+			p++;
+	return *p ? p + 1 : p;
+}
+
+static bool parse_value(const char **p, struct span *value)
+{
+	const char *start = *p;
+
+	if (*start != '"') {
+		*value = parse_token(p);
+		return value->len;
+	}
+	*p = skip_quoted(start);
+	if (*p - start < 2 || (*p)[-1] != '"')
+		return false;
+	*value = (struct span){ .start = start + 1, .len = *p - start - 2 };
+	return true;
+}
+
+/* A weight as thousandths; -1 if it is none. */
+static int parse_quality(struct span value)
+{
+	int quality, place = 100;
+	size_t i;
+
+	if (!value.len || (value.start[0] != '0' && value.start[0] != '1'))
+		return -1;
+	quality = (value.start[0] - '0') * 1000;
+	if (value.len > 1 && value.start[1] != '.')
+		return -1;
+	for (i = 2; i < value.len; i++) {
+		if (value.start[i] < '0' || value.start[i] > '9')
+			return -1;
+		quality += (value.start[i] - '0') * place;
+		place /= 10;
+	}
+	return quality <= 1000 ? quality : -1;
+}
+
+static bool take_parameter(struct media_range *range, struct span name,
+			   struct span value)
+{
+	if (span_is(name, "q")) {
+		range->quality = parse_quality(value);
+		return range->quality >= 0;
+	}
+	if (span_is(name, "version"))
+		range->version = value;
+	return true;
+}
+
+/* *( OWS ";" OWS [ name "=" value ] ) */
+static bool parse_parameters(const char **p, struct media_range *range)
+{
+	struct span name, value;
+
+	for (*p = skip_blanks(*p); **p == ';'; *p = skip_blanks(*p)) {
+		*p = skip_blanks(*p + 1);
+		name = parse_token(p);
+		if (!name.len)
+			continue;
+		if (**p != '=')
+			return false;
+		(*p)++;
+		if (!parse_value(p, &value) || !take_parameter(range, name, value))
+			return false;
+	}
+	return true;
+}
+
+static bool parse_range(const char **p, struct media_range *range)
+{
+	*range = (struct media_range){ .quality = 1000 };
+	range->type = parse_token(p);
+	if (!range->type.len || **p != '/')
+		return false;
+	(*p)++;
+	range->subtype = parse_token(p);
+	return range->subtype.len && parse_parameters(p, range) &&
+	       (!**p || **p == ',');
+}
+
+/* To the next element of the list, whatever this one held. */
+static const char *skip_element(const char *p)
+{
+	while (*p && *p != ',')
+		p = *p == '"' ? skip_quoted(p) : p + 1;
+	return *p ? p + 1 : p;
+}
+
+/* How closely @range names a format, from 1; 0 if it does not. */
+static int range_specificity(const struct media_range *range, enum format_id id)
+{
+	if (span_is(range->type, "*"))
+		return span_is(range->subtype, "*") ? 1 : 0;
+	if (!span_is(range->type, offered[id].type))
+		return 0;
+	if (span_is(range->subtype, "*"))
+		return 2;
+	if (!span_is(range->subtype, offered[id].subtype))
+		return 0;
+	if (!range->version.start)
+		return 3;
+	return span_is(range->version, offered[id].version) ? 4 : 0;
+}
+
+static void take_range(struct accept *accept, const struct media_range *range)
+{
+	struct accept_offer *offer;
+	int id, specificity;
+
+	for (id = 0; id < FORMAT_NR; id++) {
+		offer = &accept->offer[id];
+		specificity = range_specificity(range, id);
+		if (specificity <= offer->specificity)
+			continue;
+		offer->specificity = specificity;
+		offer->quality = range->quality;
+		offer->position = accept->position;
+	}
+	accept->position++;
+}
+
+void accept_init(struct accept *accept)
+{
+	int id;
+
+	*accept = (struct accept){ 0 };
+	for (id = 0; id < FORMAT_NR; id++)
+		accept->offer[id].quality = -1;
+}
+
+void accept_parse(struct accept *accept, const char *value)
+{
+	struct media_range range;
+
+	for (value = skip_blanks(value); *value; value = skip_blanks(value)) {
+		if (parse_range(&value, &range))
+			take_range(accept, &range);
+		value = skip_element(value);
+	}
+}
+
+static bool better(const struct accept_offer *a, const struct accept_offer *b)
+{
+	if (a->quality != b->quality)
+		return a->quality > b->quality;
+	if (a->specificity != b->specificity)
+		return a->specificity > b->specificity;
+	return a->position < b->position;
+}
+
+enum format_id accept_choose(const struct accept *accept)
+{
+	enum format_id best = FORMAT_TEXT;
+	int id;
+
+	for (id = 0; id < FORMAT_NR; id++)
+		if (accept->offer[id].quality > 0 &&
+		    better(&accept->offer[id], &accept->offer[best]))
+			best = id;
+	return best;
+}

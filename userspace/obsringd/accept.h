@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Which format a client wants: proactive negotiation by the Accept header
+ * (RFC 9110, 12.5.1).
+ */
+#ifndef OBSRINGD_ACCEPT_H
+#define OBSRINGD_ACCEPT_H
+
+#include "expose.h"
+
+/* What was asked for so far, by format. */
+struct accept {
+	struct accept_offer {
+		int quality;		/* 0 to 1000; -1: not named */
+		int specificity;	/* of the range that named it */
+		unsigned int position;	/* of that range in the header */
+	} offer[FORMAT_NR];
+	unsigned int position;
+};
+
+void accept_init(struct accept *accept);
+
+/* Take in one header's value; several headers are one list. */
+void accept_parse(struct accept *accept, const char *value);
+
+/*
+ * The format of the highest quality; of equals the more specifically named,
+ * then the first named. Text if none is acceptable, rather than an error.
+ */
+enum format_id accept_choose(const struct accept *accept);
+
+#endif /* OBSRINGD_ACCEPT_H */

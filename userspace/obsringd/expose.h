@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The syntax of the formats that Prometheus reads: what stands before the
+ * number on each line. Names that the classic character set does not allow are
+ * escaped by the underscores scheme, help and label values as the format says.
+ */
+#ifndef OBSRINGD_EXPOSE_H
+#define OBSRINGD_EXPOSE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <linux/obsring.h>
+
+#include "text.h"
+
+enum format_id {
+	FORMAT_TEXT,		/* Prometheus text 0.0.4 */
+	FORMAT_OPENMETRICS,	/* OpenMetrics 1.0.0 */
+
+	FORMAT_NR
+};
+
+/* How the formats differ. */
+struct format {
+	const char *content_type;
+	const char *type_name[OBSRING_KIND_MAX + 1];
+	bool suffixes;	/* a family is named without _total, _info */
+	bool units;	/* # UNIT */
+	bool created;	/* _created samples */
+	bool le_point;	/* le="1.0", not "1" */
+	const char *help_escapes;
+	const char *end;
+};
+
+extern const struct format formats[FORMAT_NR];
+
+/* What a family is called in a format. */
+struct expose_name {
+	char family[OBSRING_NAME_MAX + 1];
+	const char *suffix;	/* of its plain samples: "", "_total" or "_info" */
+};
+
+/* @name: at most OBSRING_NAME_MAX bytes. */
+void expose_name_init(struct expose_name *name, const struct format *format,
+		      enum obsring_kind kind, const char *raw_name);
+
+/* # HELP, # TYPE and # UNIT; an empty help or unit has no line. */
+void expose_header(struct text *text, const struct format *format,
+		   const struct expose_name *name, enum obsring_kind kind,
+		   const char *help, const char *unit);
+
+/* a="b",c="d": what stands between the braces. */
+void expose_labels(struct text *text, const char *const *name,
+		   const char *const *value, unsigned int nr);
+
+/* What precedes the number: family, suffix, braces around labels, a blank. */
+void expose_sample(struct text *text, const struct expose_name *name,
+		   const char *suffix, const struct text *labels);
+
+/* The same of a histogram's bucket, @bound of @bound_len bytes. */
+void expose_bucket(struct text *text, const struct expose_name *name,
+		   const struct text *labels, const char *bound, size_t bound_len);
+
+#endif /* OBSRINGD_EXPOSE_H */

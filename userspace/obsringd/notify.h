@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef OBSRINGD_NOTIFY_H
+#define OBSRINGD_NOTIFY_H
+
+/*
+ * Tell the service manager, if one listens: sd_notify(3)'s protocol. @state is
+ * "READY=1" or the like.
+ */
+void notify(const char *state);
+
+#endif /* OBSRINGD_NOTIFY_H */

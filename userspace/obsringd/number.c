@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: MIT
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "number.h"
+
+static const char two_digits[] =
+	"00010203040506070809"
+	"10111213141516171819"
+	"20212223242526272829"
+	"30313233343536373839"
+	"40414243444546474849"
+	"50515253545556575859"
+	"60616263646566676869"
+	"70717273747576777879"
+	"80818283848586878889"
+	"90919293949596979899";
+
+static const uint64_t power_of_10[] = {
+	1ULL,
+	10ULL,
+	100ULL,
+	1000ULL,
+	10000ULL,
+	100000ULL,
+	1000000ULL,
+	10000000ULL,
+	100000000ULL,
+	1000000000ULL,
+	10000000000ULL,
+	100000000000ULL,
+	1000000000000ULL,
+	10000000000000ULL,
+	100000000000000ULL,
+	1000000000000000ULL,
+	10000000000000000ULL,
+	100000000000000000ULL,
+	1000000000000000000ULL,
+	10000000000000000000ULL,
+};
+
+#define DIGITS_MAX 20	/* of a __u64 */
+
+char *number_u64(char *out, uint64_t value)
+{
+	char buffer[DIGITS_MAX], *p = buffer + DIGITS_MAX;
+	size_t len;
+
+	while (value >= 100) {
+		p -= 2;
+		memcpy(p, two_digits + value % 100 * 2, 2);
+		value /= 100;
+	}
+	if (value >= 10) {
+		p -= 2;
+		memcpy(p, two_digits + value * 2, 2);
+	} else {
+		*--p = '0' + value;
+	}
+	len = buffer + DIGITS_MAX - p;
+	memcpy(out, p, len);
+	return out + len;
+}
+
+/* "." and the @places digits of @fraction, without the zeros at their end. */
+static char *put_fraction(char *out, uint64_t fraction, int places)
+{
+	char *p;
+
+	*out++ = '.';
+	for (p = out + places; p > out; fraction /= 10)
+		*--p = '0' + fraction % 10;
+	for (out += places; out[-1] == '0'; out--)
+		;
+	return out;
+}
+
+char *number_scaled(char *out, uint64_t value, int exp10)
+{
+	uint64_t fraction;
+
+	if (!exp10)
+		return number_u64(out, value);
+	fraction = value % power_of_10[-exp10];
+	out = number_u64(out, value / power_of_10[-exp10]);
+	return fraction ? put_fraction(out, fraction, -exp10) : out;
+}
+
+char *number_scaled_signed(char *out, int64_t value, int exp10)
+{
+	if (value >= 0)
+		return number_scaled(out, value, exp10);
+	*out++ = '-';
+	return number_scaled(out, -(uint64_t)value, exp10);
+}
+
+static char *put(char *out, const char *data, size_t len)
+{
+	memcpy(out, data, len);
+	return out + len;
+}
+
+static char *put_zeros(char *out, int nr)
+{
+	memset(out, '0', nr);
+	return out + nr;
+}
+
+/* @nr digits d.ddd times 10^@exponent, as 1.5e-05. */
+static char *put_exponential(char *out, const char *digits, int nr, int exponent)
+{
+	unsigned int size = abs(exponent);
+
+	*out++ = digits[0];
+	if (nr > 1) {
+		*out++ = '.';
+		out = put(out, digits + 1, nr - 1);
+	}
+	*out++ = 'e';
+	*out++ = exponent < 0 ? '-' : '+';
+	return put(out, two_digits + size * 2, 2);
+}
+
+/* The same as 0.00015, 150 or 1.5. */
+static char *put_positional(char *out, const char *digits, int nr, int exponent,
+			    bool point)
+{
+	int whole = exponent + 1;
+
+	if (whole <= 0) {
+		out = put(out, "0.", 2);
+		out = put_zeros(out, -whole);
+		return put(out, digits, nr);
+	}
+	if (nr <= whole) {
+		out = put(out, digits, nr);
+		out = put_zeros(out, whole - nr);
+		return point ? put(out, ".0", 2) : out;
+	}
+	out = put(out, digits, whole);
+	*out++ = '.';
+	return put(out, digits + whole, nr - whole);
+}
+
+/* The rule that Go's strconv ('g', -1) and with it all of Prometheus follows. */
+static char *put_canonical(char *out, const char *digits, int nr, int exponent,
+			   bool point)
+{
+	while (nr > 1 && digits[nr - 1] == '0')
+		nr--;
+	if (exponent < -4 || exponent >= 6)
+		return put_exponential(out, digits, nr, exponent);
+	return put_positional(out, digits, nr, exponent, point);
+}
+
+char *number_bound_scaled(char *out, uint64_t value, int exp10, bool point)
+{
+	char digits[DIGITS_MAX];
+	int nr = number_u64(digits, value) - digits;
+
+	if (!value)
+		exp10 = 0;
+	return put_canonical(out, digits, nr, nr - 1 + exp10, point);
+}
+
+#define DOUBLE_DIGITS_MAX 17	/* enough for any double to read back */
+
+/*
+ * The fewest digits d.ddd times 10^exponent that read back as @value, which is
+ * positive. Slow: for the bounds of a new family, not for values.
+ */
+static int shortest_digits(double value, char *digits, int *ret_exponent)
+{
+	char text[DOUBLE_DIGITS_MAX + 16];
+	int nr;
+
+	for (nr = 1; nr <= DOUBLE_DIGITS_MAX; nr++) {
+		snprintf(text, sizeof(text), "%.*e", nr - 1, value);
+		if (strtod(text, NULL) == value)
+			break;
+	}
+	digits[0] = text[0];
+	if (nr > 1)
+		memcpy(digits + 1, text + 2, nr - 1);
+	*ret_exponent = atoi(strchr(text, 'e') + 1);
+	return nr;
+}
+
+char *number_bound_log2(char *out, int log2, bool point)
+{
+	char digits[DOUBLE_DIGITS_MAX];
+	int nr, exponent;
+
+	nr = shortest_digits(ldexp(1.0, log2), digits, &exponent);
+	return put_canonical(out, digits, nr, exponent, point);
+}

@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: MIT
+#
+# obsringd, from the device to the answer.
+
+OBSRINGD_OBJS := $(addprefix obsringd/, \
+	collect.o \
+	text.o number.o expose.o plan.o render.o \
+	process.o requests.o version.o self.o \
+	body.o metrics.o \
+	accept.o page.o http.o \
+	listen.o notify.o log.o watch.o options.o main.o)
+
+OBSRINGD_LIBS := -lmicrohttpd
+
+# A new revision has a new stamp, and version.o is compiled again.
+.DEFAULT_GOAL := all
+obsringd_stamp := $(BUILD)/obsringd/revision-$(REVISION)
+$(BUILD)/obsringd/version.o: $(obsringd_stamp)
+$(obsringd_stamp):
+	@mkdir -p $(@D)
+	@touch $@
