@@ -1,0 +1,467 @@
+// SPDX-License-Identifier: MIT
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <obsring/counter.h>
+#include <obsring/directory.h>
+#include <obsring/histogram.h>
+
+#include "segment.h"
+
+/* Each entry has its own place for text: it is used again with the entry. */
+#define FAMILY_GRANULES	(4096 / OBSRING_GRANULE)
+#define SERIES_GRANULES	(1024 / OBSRING_GRANULE)
+#define CREATED_NS	1700000000000000000ULL
+
+/**
+ * struct segment - the writer's state
+ * @spec: sizes
+ * @fd: the memfd
+ * @base: its mapping
+ * @bytes: of both
+ * @path: its name
+ * @page_size: of the machine
+ * @page_slots: slots of a page
+ * @slot_used: a byte for each slot of each page
+ * @page_single: by page: 0 unused, 1 for rows of each CPU, 2 for single rows
+ * @clock: counts creations
+ */
+struct segment {
+	struct segment_spec spec;
+	int fd;
+	uint8_t *base;
+	uint64_t bytes;
+	char path[64];
+	uint32_t page_size;
+	uint32_t page_slots;
+	uint8_t *slot_used;
+	uint8_t *page_single;
+	uint64_t clock;
+};
+
+static void check(bool holds, const char *what)
+{
+	if (holds)
+		return;
+	fprintf(stderr, "segment: %s\n", what);
+	abort();
+}
+
+static const struct segment_spec defaults = {
+	.nr_cpus = 4, .max_families = 64, .max_series = 1024, .max_pages = 64,
+	.journal_nr = 1024,
+};
+
+static struct segment_spec spec_complete(const struct segment_spec *spec)
+{
+	struct segment_spec s = spec ? *spec : defaults;
+
+	s.nr_cpus = s.nr_cpus ? s.nr_cpus : defaults.nr_cpus;
+	s.max_families = s.max_families ? s.max_families : defaults.max_families;
+	s.max_series = s.max_series ? s.max_series : defaults.max_series;
+	s.max_pages = s.max_pages ? s.max_pages : defaults.max_pages;
+	s.journal_nr = s.journal_nr ? s.journal_nr : defaults.journal_nr;
+	return s;
+}
+
+struct obsring_header *segment_header(struct segment *segment)
+{
+	return (struct obsring_header *)segment->base;
+}
+
+static void *region_base(struct segment *segment, enum obsring_region_id id)
+{
+	return segment->base + segment_header(segment)->region[id].offset;
+}
+
+static void region_set(struct segment *segment, struct obsring_header *header,
+		       enum obsring_region_id id, uint32_t entry_size, uint32_t max,
+		       uint64_t bytes)
+{
+	uint64_t page = segment->page_size;
+
+	header->region[id].offset = segment->bytes;
+	header->region[id].size = (bytes + page - 1) / page * page;
+	header->region[id].entry_size = entry_size;
+	header->region[id].nr = max;
+	segment->bytes += header->region[id].size;
+}
+
+static void header_init(struct segment *segment, struct obsring_header *header)
+{
+	const struct segment_spec *spec = &segment->spec;
+	uint32_t granules = spec->max_families * FAMILY_GRANULES +
+			    spec->max_series * SERIES_GRANULES;
+	uint32_t cpu;
+
+	*header = (struct obsring_header){
+		.magic = OBSRING_MAGIC,
+		.abi_major = OBSRING_ABI_MAJOR,
+		.abi_minor = OBSRING_ABI_MINOR,
+		.header_size = sizeof(*header),
+		.page_size = segment->page_size,
+		.nr_cpus = spec->nr_cpus,
+		.nr_regions = OBSRING_REGION_MAX + 1,
+		.instance = 0x1234567890abcdefULL,
+		.started_ns = CREATED_NS,
+		.journal_pos = OBSRING_JOURNAL_START,
+	};
+	for (cpu = 0; cpu < spec->nr_cpus; cpu++)
+		if (cpu >= 64 || !(spec->cpus_absent >> cpu & 1))
+			header->cpu_mask[cpu / 64] |= 1ULL << cpu % 64;
+	segment->bytes = segment->page_size;
+	region_set(segment, header, OBSRING_REGION_FAMILIES,
+		   sizeof(struct obsring_family), spec->max_families,
+		   spec->max_families * sizeof(struct obsring_family));
+	region_set(segment, header, OBSRING_REGION_SERIES,
+		   sizeof(struct obsring_series), spec->max_series,
+		   spec->max_series * sizeof(struct obsring_series));
+	region_set(segment, header, OBSRING_REGION_TEXT, OBSRING_GRANULE, granules,
+		   (uint64_t)granules * OBSRING_GRANULE);
+	region_set(segment, header, OBSRING_REGION_JOURNAL, sizeof(__u64),
+		   spec->journal_nr, spec->journal_nr * sizeof(__u64));
+	region_set(segment, header, OBSRING_REGION_VALUES, segment->page_size,
+		   spec->max_pages,
+		   (uint64_t)spec->max_pages * spec->nr_cpus * segment->page_size);
+}
+
+struct segment *segment_new(const struct segment_spec *spec)
+{
+	struct segment *segment = calloc(1, sizeof(*segment));
+	struct obsring_header header;
+
+	check(segment, "out of memory");
+	segment->spec = spec_complete(spec);
+	segment->page_size = (uint32_t)sysconf(_SC_PAGESIZE);
+	segment->page_slots = segment->page_size / sizeof(__u64);
+	header_init(segment, &header);
+	segment->fd = memfd_create("obsring", MFD_CLOEXEC);
+	check(segment->fd >= 0 && !ftruncate(segment->fd, (off_t)segment->bytes),
+	      "memfd");
+	segment->base = mmap(NULL, segment->bytes, PROT_READ | PROT_WRITE, MAP_SHARED,
+			     segment->fd, 0);
+	check(segment->base != MAP_FAILED, "mmap");
+	memcpy(segment->base, &header, sizeof(header));
+	segment->slot_used = calloc(segment->spec.max_pages, segment->page_slots);
+	segment->page_single = calloc(segment->spec.max_pages, 1);
+	check(segment->slot_used && segment->page_single, "out of memory");
+	snprintf(segment->path, sizeof(segment->path), "/proc/%d/fd/%d", getpid(),
+		 segment->fd);
+	return segment;
+}
+
+void segment_free(struct segment *segment)
+{
+	if (!segment)
+		return;
+	munmap(segment->base, segment->bytes);
+	close(segment->fd);
+	free(segment->slot_used);
+	free(segment->page_single);
+	free(segment);
+}
+
+const char *segment_path(const struct segment *segment)
+{
+	return segment->path;
+}
+
+int segment_fd(const struct segment *segment)
+{
+	return segment->fd;
+}
+
+uint64_t segment_bytes(const struct segment *segment)
+{
+	return segment->bytes;
+}
+
+struct obsring_family *segment_family(struct segment *segment, uint32_t family)
+{
+	return (struct obsring_family *)region_base(segment, OBSRING_REGION_FAMILIES) +
+	       family;
+}
+
+struct obsring_series *segment_series(struct segment *segment, uint32_t series)
+{
+	return (struct obsring_series *)region_base(segment, OBSRING_REGION_SERIES) +
+	       series;
+}
+
+char *segment_text(struct segment *segment, uint32_t granule)
+{
+	return (char *)region_base(segment, OBSRING_REGION_TEXT) +
+	       (uint64_t)granule * OBSRING_GRANULE;
+}
+
+uint64_t *segment_journal(struct segment *segment)
+{
+	return region_base(segment, OBSRING_REGION_JOURNAL);
+}
+
+/* Text in the making; then copied word by word, as readers may look on. */
+struct text {
+	union {
+		char byte[4096];
+		__u64 word[4096 / sizeof(__u64)];
+	};
+	uint32_t len;
+};
+
+static void text_add(struct text *text, const char *s)
+{
+	size_t n = strlen(s) + 1;
+
+	check(text->len + n <= sizeof(text->byte), "text too long");
+	memcpy(text->byte + text->len, s, n);
+	text->len += (uint32_t)n;
+}
+
+static void text_publish(struct segment *segment, uint32_t granule,
+			 const struct text *text)
+{
+	__u64 *to = (__u64 *)segment_text(segment, granule);
+	uint32_t i;
+
+	for (i = 0; i < (text->len + sizeof(__u64) - 1) / sizeof(__u64); i++)
+		obs_write_once(&to[i], text->word[i]);
+}
+
+void segment_tell(struct segment *segment, enum obsring_region_id table,
+		  uint32_t index)
+{
+	obs_journal_tell(segment_header(segment), (__u64 *)segment_journal(segment),
+			 segment->spec.journal_nr, table, index);
+}
+
+void segment_journal_start(struct segment *segment, uint64_t pos)
+{
+	segment_header(segment)->journal_pos = pos;
+}
+
+static uint32_t family_find_free(struct segment *segment)
+{
+	uint32_t i;
+
+	for (i = 0; i < segment->spec.max_families; i++)
+		if (!obs_gen_alive(segment_family(segment, i)->gen))
+			return i;
+	check(false, "no room for a family");
+	return 0;
+}
+
+static uint32_t series_find_free(struct segment *segment)
+{
+	uint32_t i;
+
+	for (i = 0; i < segment->spec.max_series; i++)
+		if (!obs_gen_alive(segment_series(segment, i)->gen))
+			return i;
+	check(false, "no room for a series");
+	return 0;
+}
+
+static bool spec_exponential(const struct obs_family_spec *spec)
+{
+	return spec->kind == OBSRING_KIND_HISTOGRAM && !spec->nr_bounds;
+}
+
+static uint32_t family_nr_bounds(const struct obs_family_spec *spec)
+{
+	if (spec_exponential(spec))
+		return obs_histogram_exp_nr_bounds(spec->schema, spec->min_log2,
+						   spec->max_log2);
+	return spec->nr_bounds;
+}
+
+static uint32_t family_text(const struct obs_family_spec *spec, struct text *text)
+{
+	uint32_t i, bounds_off;
+
+	memset(text, 0, sizeof(*text));
+	text_add(text, spec->name);
+	text_add(text, spec->help ? spec->help : "");
+	text_add(text, spec->unit ? spec->unit : "");
+	for (i = 0; i < spec->nr_labels; i++)
+		text_add(text, spec->label[i]);
+	if (!spec->nr_bounds)
+		return 0;
+	bounds_off = (text->len + 7) & ~7U;
+	memcpy(text->byte + bounds_off, spec->bound, spec->nr_bounds * sizeof(__u64));
+	text->len = bounds_off + spec->nr_bounds * (uint32_t)sizeof(__u64);
+	return bounds_off;
+}
+
+static uint32_t family_nr_slots(const struct obs_family_spec *spec)
+{
+	switch (spec->kind) {
+	case OBSRING_KIND_HISTOGRAM:
+		return family_nr_bounds(spec) + 2;
+	case OBSRING_KIND_INFO:
+		return 0;
+	default:
+		return 1;
+	}
+}
+
+uint32_t segment_family_add(struct segment *segment,
+			    const struct obs_family_spec *spec)
+{
+	uint32_t index = family_find_free(segment);
+	struct obsring_family *entry = segment_family(segment, index);
+	uint32_t granule = index * FAMILY_GRANULES;
+	struct text text;
+
+	obs_write_once(&entry->bounds_off, family_text(spec, &text));
+	text_publish(segment, granule, &text);
+	obs_write_once(&entry->kind, spec->kind);
+	obs_write_once(&entry->nr_labels, spec->nr_labels);
+	obs_write_once(&entry->exp10, spec->exp10);
+	obs_write_once(&entry->schema, spec_exponential(spec) ? spec->schema : -1);
+	obs_write_once(&entry->flags, spec->set ? OBSRING_FAMILY_SET : 0);
+	obs_write_once(&entry->text_off, granule);
+	obs_write_once(&entry->text_len, text.len);
+	obs_write_once(&entry->nr_bounds, family_nr_bounds(spec));
+	obs_write_once(&entry->min_log2, spec->min_log2);
+	obs_write_once(&entry->max_log2, spec->max_log2);
+	obs_write_once(&entry->nr_slots, family_nr_slots(spec));
+	obs_write_once(&entry->created_ns, CREATED_NS + segment->clock++);
+	obs_entry_publish(&entry->gen);
+	segment_tell(segment, OBSRING_REGION_FAMILIES, index);
+	return index;
+}
+
+void segment_family_remove(struct segment *segment, uint32_t family)
+{
+	uint32_t i;
+
+	for (i = 0; i < segment->spec.max_series; i++)
+		if (obs_gen_alive(segment_series(segment, i)->gen) &&
+		    segment_series(segment, i)->family == family)
+			segment_series_remove(segment, i);
+	obs_entry_retire(&segment_family(segment, family)->gen);
+	segment_tell(segment, OBSRING_REGION_FAMILIES, family);
+}
+
+static uint8_t *page_slot_used(struct segment *segment, uint32_t page)
+{
+	return segment->slot_used + (size_t)page * segment->page_slots;
+}
+
+static bool slots_free(const uint8_t *used, uint32_t slot, uint32_t nr)
+{
+	return !memchr(used + slot, 1, nr);
+}
+
+/* The lowest free slots; a page holds series with single rows, or others. */
+static void slots_take(struct segment *segment, uint32_t nr, bool single,
+		       uint32_t *ret_page, uint32_t *ret_slot)
+{
+	uint8_t class = single ? 2 : 1;
+	uint32_t page, slot;
+
+	for (page = 0; page < segment->spec.max_pages; page++) {
+		uint8_t *used = page_slot_used(segment, page);
+
+		if (segment->page_single[page] && segment->page_single[page] != class)
+			continue;
+		for (slot = 0; slot + nr <= segment->page_slots; slot++) {
+			if (!slots_free(used, slot, nr))
+				continue;
+			memset(used + slot, 1, nr);
+			segment->page_single[page] = class;
+			*ret_page = page;
+			*ret_slot = slot;
+			return;
+		}
+	}
+	check(false, "no room for slots");
+}
+
+static uint64_t *row_at(struct segment *segment, uint32_t page, uint32_t slot,
+			uint32_t cpu)
+{
+	uint8_t *values = region_base(segment, OBSRING_REGION_VALUES);
+
+	return (uint64_t *)(values + obs_row_offset(page, cpu, segment->spec.nr_cpus,
+						    segment->page_size)) + slot;
+}
+
+uint64_t *segment_slot(struct segment *segment, uint32_t series, uint32_t cpu)
+{
+	const struct obsring_series *entry = segment_series(segment, series);
+
+	return row_at(segment, entry->page, entry->slot, entry->rows == 1 ? 0 : cpu);
+}
+
+uint32_t segment_series_add_as(struct segment *segment, uint32_t family,
+			       const char *const *value, uint32_t flags,
+			       uint64_t created_ns)
+{
+	const struct obsring_family *owner = segment_family(segment, family);
+	uint32_t index = series_find_free(segment);
+	struct obsring_series *entry = segment_series(segment, index);
+	uint32_t granule = segment->spec.max_families * FAMILY_GRANULES +
+			   index * SERIES_GRANULES;
+	bool single = owner->flags & OBSRING_FAMILY_SET;
+	uint32_t i, page = 0, slot = 0;
+	struct text text;
+
+	memset(&text, 0, sizeof(text));
+	for (i = 0; i < owner->nr_labels; i++)
+		text_add(&text, value[i]);
+	text_publish(segment, granule, &text);
+	if (owner->nr_slots)
+		slots_take(segment, owner->nr_slots, single, &page, &slot);
+	obs_write_once(&entry->family, family);
+	obs_write_once(&entry->family_gen, owner->gen);
+	obs_write_once(&entry->flags, flags);
+	obs_write_once(&entry->page, page);
+	obs_write_once(&entry->slot, slot);
+	obs_write_once(&entry->nr_slots, owner->nr_slots);
+	obs_write_once(&entry->rows, single);
+	obs_write_once(&entry->text_off, granule);
+	obs_write_once(&entry->text_len, text.len);
+	obs_write_once(&entry->created_ns, created_ns);
+	obs_entry_publish(&entry->gen);
+	segment_header(segment)->series_live++;
+	segment_tell(segment, OBSRING_REGION_SERIES, index);
+	return index;
+}
+
+uint32_t segment_series_add(struct segment *segment, uint32_t family,
+			    const char *const *value)
+{
+	return segment_series_add_as(segment, family, value, 0,
+				     CREATED_NS + segment->clock++);
+}
+
+static void slots_give_back(struct segment *segment, uint32_t page, uint32_t slot,
+			    uint32_t nr)
+{
+	uint32_t cpu, i;
+
+	for (cpu = 0; cpu < segment->spec.nr_cpus; cpu++)
+		for (i = 0; i < nr; i++)
+			obs_write_once(row_at(segment, page, slot + i, cpu), 0);
+	memset(page_slot_used(segment, page) + slot, 0, nr);
+}
+
+void segment_series_remove(struct segment *segment, uint32_t series)
+{
+	struct obsring_series *entry = segment_series(segment, series);
+
+	obs_entry_retire(&entry->gen);
+	segment_header(segment)->series_live--;
+	segment_tell(segment, OBSRING_REGION_SERIES, series);
+	slots_give_back(segment, entry->page, entry->slot, entry->nr_slots);
+}
+
+void segment_set_state(struct segment *segment, enum obsring_state state)
+{
+	obs_write_once(&segment_header(segment)->state, (__u32)state);
+}

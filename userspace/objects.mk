@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: MIT
+#
+# libobsring and obsringctl, from the device to who reads it.
+
+LIB_OBJS := \
+	libobsring/header.o \
+	libobsring/device.o \
+	libobsring/text.o \
+	libobsring/values.o \
+	libobsring/entry.o \
+	libobsring/directory.o \
+	libobsring/snapshot.o \
+	libobsring/metric.o \
+	libobsring/histogram.o \
+	libobsring/control.o \
+	libobsring/info.o \
+	libobsring/source.o \
+	libobsring/probe.o \
+	libobsring/manage.o \
+	libobsring/dump.o
+
+CTL_OBJS :=
