@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* sched_switch without the state that was left (until 5.17) */
+#include <trace/events/sched.h>
+
+static void probe(void *data, bool preempt, struct task_struct *prev,
+		  struct task_struct *next)
+{
+}
+
+static void __maybe_unused check(void)
+{
+	check_trace_callback_type_sched_switch(probe);
+}
