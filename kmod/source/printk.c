@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Messages in the kernel's log, by level; those that programs write to /dev/kmsg
+ * are among them. Only numbers leave: nothing of a message does, so that
+ * dmesg_restrict is not bypassed.
+ *
+ * The console tracepoint carries no level, and comes before a record is whole,
+ * so it is a wake-up alone: irq_work (a message may come from any context, with
+ * any lock held), then a work that reads the log from where it stopped. Reading
+ * prints nothing, so it does not wake itself. Records that were overwritten, or
+ * cleared away, before they were read are told by the gap in their sequence
+ * numbers, and counted under "unknown": the sum over the levels is exact.
+ *
+ * Memory: 10 slots.
+ */
+#include <linux/irq_work.h>
+#include <linux/kernel.h>
+#include <linux/kmsg_dump.h>
+#include <linux/percpu.h>
+#include <linux/preempt.h>
+#include <linux/sched.h>
+#include <linux/tracepoint.h>
+#include <linux/workqueue.h>
+#include <trace/events/printk.h>
+
+#include "compat.h"
+#include "series.h"
+#include "source.h"
+
+#define LEVELS	8
+#define UNKNOWN	LEVELS
+
+/*
+ * As "dmesg -x" prints them. A message is up to 1 KiB, and a prefix of up to 48
+ * bytes goes before each of its lines: the first line always fits.
+ */
+#define LINE_SIZE	4096
+
+static const char * const level_name[LEVELS + 1] = {
+	"emerg", "alert", "crit", "err", "warn", "notice", "info", "debug",
+	[UNKNOWN] = "unknown",
+};
+
+static struct obs_counter messages[LEVELS + 1] = {
+	[0 ... LEVELS] = OBS_COUNTER_INIT,
+};
+
+static struct obs_metric metrics[] = {
+	{
+		.desc = {
+			.name = "obsring_kernel_messages_total",
+			.help = "Messages in the kernel's log; \"unknown\" were overwritten before they were read.",
+			.label = { "level" },
+			.kind = OBSRING_KIND_COUNTER,
+		},
+	},
+};
+
+/* The work's alone, and start()'s and stop()'s while there is none. */
+static struct kmsg_dump_iter cursor;
+static char line[LINE_SIZE];
+
+/* "<N>...", N being facility * 8 + level. */
+static unsigned int line_level(const char *text, size_t len)
+{
+	unsigned int priority = 0;
+	size_t i;
+
+	if (len < 3 || text[0] != '<')
+		return UNKNOWN;
+	for (i = 1; i < len && text[i] >= '0' && text[i] <= '9'; i++)
+		priority = priority * 10 + (text[i] - '0');
+	return i < len && text[i] == '>' ? priority % LEVELS : UNKNOWN;
+}
+
+static void read_log(struct work_struct *work)
+{
+	u64 next = cursor.cur_seq;
+	size_t len;
+
+	while (kmsg_dump_get_line(&cursor, true, line, sizeof(line), &len)) {
+		/* The cursor stands behind the record that was read. */
+		obs_counter_add(&messages[UNKNOWN], cursor.cur_seq - 1 - next);
+		obs_counter_inc(&messages[line_level(line, len)]);
+		next = cursor.cur_seq;
+		cond_resched();
+	}
+	/*
+	 * Nothing to read, but the log may have been cleared: what it then skips
+	 * is counted with the next record.
+	 */
+	cursor.cur_seq = next;
+}
+
+static DECLARE_WORK(read_work, read_log);
+
+static void wake(struct irq_work *work)
+{
+	queue_work(system_unbound_wq, &read_work);
+}
+
+/*
+ * One a CPU: a record is stored with interrupts off, so the irq_work of the
+ * same CPU comes when it is whole. One for all could be pending elsewhere, and
+ * the log be read a moment too early.
+ */
+static DEFINE_PER_CPU(struct irq_work, wake_work) = IRQ_WORK_INIT(wake);
+
+#ifdef OBS_HAVE_tp_console
+#define UNAVAILABLE NULL
+
+/* Any context, NMI included, before the record is whole. */
+static void console(void *data, const char *text, size_t len)
+{
+	preempt_disable_notrace();
+	irq_work_queue(this_cpu_ptr(&wake_work));
+	preempt_enable_notrace();
+}
+
+OBS_HOOK_CHECK(console, console);
+
+static struct obs_hook hooks[] = {
+	{ "console", console },
+};
+#else
+#define UNAVAILABLE "console has a prototype that obsring does not know"
+static struct obs_hook hooks[0];
+#endif
+
+static int start(void)
+{
+	/* From the end of the log: what was there before is not counted. */
+	kmsg_dump_rewind(&cursor);
+	cursor.cur_seq = cursor.next_seq;
+	return obs_counters_attach(metrics[0].family, level_name, messages,
+				   ARRAY_SIZE(messages));
+}
+
+static void stop(void)
+{
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		irq_work_sync(per_cpu_ptr(&wake_work, cpu));
+	cancel_work_sync(&read_work);
+	read_log(NULL);
+}
+
+struct obs_source obs_source_printk = {
+	.name = "printk",
+	.help = "Messages in the kernel's log, by level.",
+	.unavailable = UNAVAILABLE,
+	.metrics = metrics,
+	.nr_metrics = ARRAY_SIZE(metrics),
+	.hooks = hooks,
+	.nr_hooks = ARRAY_SIZE(hooks),
+	.start = start,
+	.stop = stop,
+};
