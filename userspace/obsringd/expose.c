@@ -5,8 +5,6 @@
 
 #include "expose.h"
 
-#define REPLACEMENT_CHARACTER "\xef\xbf\xbd"
-
 const struct format formats[FORMAT_NR] = {
 	[FORMAT_TEXT] = {
 		.content_type = "text/plain; version=0.0.4; charset=utf-8",
@@ -65,38 +63,22 @@ void expose_name_init(struct expose_name *name, const struct format *format,
 	name->suffix = suffix;
 }
 
-static void put_escaped_char(struct text *text, char c)
-{
-	char escape[2] = { '\\', c == '\n' ? 'n' : c };
-
-	text_put(text, escape, sizeof(escape));
-}
-
-/*
- * A backslash before each of @escapes. What is no UTF-8 would make Prometheus
- * refuse the whole scrape: each such byte becomes the replacement character.
- */
+/* A backslash before each of @escapes; bytes of longer characters are none. */
 static void put_escaped(struct text *text, const char *string,
 			const char *escapes)
 {
-	const char *done = string, *p = string;
-	unsigned int len;
-	__u32 c;
+	size_t len;
 
-	while (*p) {
-		len = obs_utf8_decode(p, &c);
-		if (len && !strchr(escapes, *p)) {
-			p += len;
-			continue;
-		}
-		text_put(text, done, p - done);
-		if (len)
-			put_escaped_char(text, *p);
-		else
-			text_puts(text, REPLACEMENT_CHARACTER);
-		done = ++p;
+	for (;;) {
+		len = strcspn(string, escapes);
+		text_put(text, string, len);
+		string += len;
+		if (!*string)
+			return;
+		text_puts(text, "\\");
+		text_put(text, *string == '\n' ? "n" : string, 1);
+		string++;
 	}
-	text_put(text, done, p - done);
 }
 
 static void put_comment(struct text *text, const char *keyword, const char *family)

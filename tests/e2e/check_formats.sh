@@ -1,0 +1,63 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# check_formats.sh FILE...: every FILE.prom passes promtool's parser and lint,
+# every FILE.om the OpenMetrics parser of python3-prometheus-client; neither
+# came from here. Without arguments: the golden files.
+#
+#   PROMTOOL   promtool, by default the one in PATH
+#   PYTHON     a python3 that finds prometheus_client (PYTHONPATH helps)
+#
+# Exit: 0 clean, 1 not, 77 skipped because a checker is missing.
+set -euo pipefail
+
+TOP=$(cd "$(dirname "$0")/../.." && pwd)
+PROMTOOL=${PROMTOOL:-promtool}
+PYTHON=${PYTHON:-/usr/bin/python3}
+if [ $# -eq 0 ]; then set -- "$TOP"/tests/golden/*.prom "$TOP"/tests/golden/*.om; fi
+
+skip() {
+	echo "check_formats.sh: skipped: $*"
+	exit 77
+}
+
+command -v "$PROMTOOL" >/dev/null || skip "no promtool (package prometheus); PROMTOOL names one"
+"$PYTHON" -c 'import prometheus_client.openmetrics.parser' 2>/dev/null ||
+	skip "no prometheus_client (package python3-prometheus-client) in $PYTHON"
+
+# promtool ends with 3 for what it could parse but finds ill-named: that is
+# what odd.prom is there for.
+check_text() {
+	local status=0
+	"$PROMTOOL" check metrics <"$1" >&2 || status=$?
+	[ $status = 0 ] || { [ $status = 3 ] && [ "$(basename "$1")" = odd.prom ]; }
+}
+
+# The parser takes every line into a sample or refuses the whole.
+check_openmetrics() {
+	"$PYTHON" - "$1" <<-'END'
+		import sys
+		from prometheus_client.openmetrics.parser import text_string_to_metric_families
+		text = open(sys.argv[1], encoding="utf-8", newline="\n").read()
+		parsed = sum(len(f.samples) for f in text_string_to_metric_families(text))
+		lines = sum(not line.startswith("#") for line in text.split("\n")[:-1])
+		if parsed != lines:
+		    sys.exit(f"{parsed} samples in {lines} lines")
+	END
+}
+
+status=0
+for file; do
+	case $file in
+	*.prom) check=check_text ;;
+	*.om) check=check_openmetrics ;;
+	*) echo "check_formats.sh: $file: neither .prom nor .om"; exit 1 ;;
+	esac
+	if $check "$file"; then
+		echo "ok $file"
+	else
+		echo "not ok $file"
+		status=1
+	fi
+done
+exit $status

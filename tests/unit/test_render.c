@@ -1,0 +1,488 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Rendering, against golden files: tests/golden/NAME.prom (text 0.0.4) and
+ * NAME.om (OpenMetrics). UPDATE_GOLDEN=1 writes them anew.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "obsringd/render.h"
+#include "segment.h"
+
+#define NR(array) (sizeof(array) / sizeof((array)[0]))
+#define NAMES(...) ((const char *const[]){ __VA_ARGS__ })
+
+static const char *const suffix[FORMAT_NR] = {
+	[FORMAT_TEXT] = "prom",
+	[FORMAT_OPENMETRICS] = "om",
+};
+
+/* ---- What is rendered ---------------------------------------------------- */
+
+static uint32_t family_add(struct segment *s, enum obsring_kind kind,
+			   const char *name, const char *help)
+{
+	return segment_family_add(s, &(struct obs_family_spec){
+		.name = name, .help = help, .kind = kind });
+}
+
+static uint32_t labelled_add(struct segment *s, enum obsring_kind kind,
+			     const char *name, const char *help, unsigned int nr,
+			     const char *const *label)
+{
+	return segment_family_add(s, &(struct obs_family_spec){
+		.name = name, .help = help, .kind = kind,
+		.nr_labels = nr, .label = label });
+}
+
+/* A series with @value on CPU 0. */
+static uint32_t value_add(struct segment *s, uint32_t family,
+			  const char *const *label, int64_t value)
+{
+	uint32_t series = segment_series_add(s, family, label);
+
+	*segment_slot(s, series, 0) = value;
+	return series;
+}
+
+static void overflow_add(struct segment *s, uint32_t family, uint64_t value)
+{
+	uint32_t series;
+
+	series = segment_series_add_as(s, family, NAMES("_overflow"),
+				       OBSRING_SERIES_OVERFLOW, 1700000000123456789ULL);
+	*segment_slot(s, series, 1) = value;
+}
+
+static void add_counters(struct segment *s)
+{
+	uint32_t family, series;
+
+	family = family_add(s, OBSRING_KIND_COUNTER, "demo_forks_total", "Forks.");
+	series = value_add(s, family, NULL, 3);
+	*segment_slot(s, series, 3) = 4;
+	family = segment_family_add(s, &(struct obs_family_spec){
+		.name = "demo_busy_seconds_total", .help = "Time spent.",
+		.unit = "seconds", .kind = OBSRING_KIND_COUNTER, .exp10 = -9,
+		.nr_labels = 2, .label = NAMES("device", "op") });
+	value_add(s, family, NAMES("sda", "read"), 1500000000);
+	value_add(s, family, NAMES("sda", ""), 1);
+	value_add(s, family, NAMES("", ""), 0);
+}
+
+static void add_gauges(struct segment *s)
+{
+	uint32_t family, series;
+
+	family = family_add(s, OBSRING_KIND_GAUGE, "demo_tasks", "Tasks.");
+	series = value_add(s, family, NULL, -9);
+	*segment_slot(s, series, 2) = 2;
+	family = segment_family_add(s, &(struct obs_family_spec){
+		.name = "demo_memory_bytes", .help = "Memory.", .unit = "bytes",
+		.kind = OBSRING_KIND_GAUGE, .set = true });
+	value_add(s, family, NULL, 4096);
+	family = segment_family_add(s, &(struct obs_family_spec){
+		.name = "demo_clock_offset_seconds", .help = "Offset.",
+		.unit = "seconds", .kind = OBSRING_KIND_GAUGE, .set = true,
+		.exp10 = -9 });
+	value_add(s, family, NULL, -1234567890);
+}
+
+/* An overflow series is shown once it holds something; an empty family never. */
+static void add_overflow(struct segment *s)
+{
+	uint32_t family;
+
+	family = labelled_add(s, OBSRING_KIND_COUNTER, "demo_quiet_total", "Quiet.",
+			      1, NAMES("name"));
+	value_add(s, family, NAMES("a"), 1);
+	overflow_add(s, family, 0);
+	family = labelled_add(s, OBSRING_KIND_COUNTER, "demo_full_total", "Full.",
+			      1, NAMES("name"));
+	value_add(s, family, NAMES("a"), 1);
+	overflow_add(s, family, 5);
+	family = labelled_add(s, OBSRING_KIND_GAUGE, "demo_level", "Full as well.",
+			      1, NAMES("name"));
+	overflow_add(s, family, -1);
+	family = labelled_add(s, OBSRING_KIND_COUNTER, "demo_hidden_total",
+			      "Nothing but an empty overflow series.", 1,
+			      NAMES("name"));
+	overflow_add(s, family, 0);
+	family_add(s, OBSRING_KIND_COUNTER, "demo_empty_total", "No series.");
+}
+
+static void build_kinds(struct segment *s)
+{
+	uint32_t family;
+
+	add_counters(s);
+	add_gauges(s);
+	add_overflow(s);
+	family = labelled_add(s, OBSRING_KIND_INFO, "demo_module_info",
+			      "What is loaded.", 2, NAMES("version", "build"));
+	segment_series_add(s, family, NAMES("1.2.3", "x"));
+}
+
+/* Bucket b of CPU b % 4 holds b + 1, and the sum is made up. */
+static void fill_histogram(struct segment *s, uint32_t series, unsigned int nr,
+			   uint64_t sum)
+{
+	unsigned int b;
+
+	*segment_slot(s, series, 0) = sum;
+	for (b = 0; b < nr; b++)
+		segment_slot(s, series, b % 4)[1 + b] = b + 1;
+}
+
+static void add_exponential(struct segment *s, int schema)
+{
+	char name[64];
+	uint32_t family;
+
+	snprintf(name, sizeof(name), "demo_schema%d_latency_seconds", schema);
+	family = segment_family_add(s, &(struct obs_family_spec){
+		.name = name, .help = "Exponential.", .unit = "seconds",
+		.kind = OBSRING_KIND_HISTOGRAM, .exp10 = -9, .schema = schema,
+		.min_log2 = -2, .max_log2 = 3, .nr_labels = 1,
+		.label = NAMES("op") });
+	fill_histogram(s, segment_series_add(s, family, NAMES("read")),
+		       (5U << schema) + 2, 123456789);
+	segment_series_add(s, family, NAMES("write"));
+}
+
+static void build_histograms(struct segment *s)
+{
+	static const uint64_t seconds[] = { 10, 1000, 2500000, 1000000000, 60000000000 };
+	static const uint64_t sizes[] = { 0, 1, 4096, 1000000, 1048576 };
+	uint32_t family;
+	int schema;
+
+	for (schema = 0; schema <= 3; schema++)
+		add_exponential(s, schema);
+	family = segment_family_add(s, &(struct obs_family_spec){
+		.name = "demo_wide_seconds", .help = "From very short to very long.",
+		.unit = "seconds", .kind = OBSRING_KIND_HISTOGRAM, .exp10 = -12,
+		.schema = 0, .min_log2 = -32, .max_log2 = 22 });
+	fill_histogram(s, segment_series_add(s, family, NULL), 56, 1);
+	family = segment_family_add(s, &(struct obs_family_spec){
+		.name = "demo_wait_seconds", .help = "Explicit bounds.",
+		.unit = "seconds", .kind = OBSRING_KIND_HISTOGRAM, .exp10 = -9,
+		.nr_bounds = NR(seconds), .bound = seconds });
+	fill_histogram(s, segment_series_add(s, family, NULL), NR(seconds) + 1,
+		       61002501010);
+	family = segment_family_add(s, &(struct obs_family_spec){
+		.name = "demo_request_bytes", .help = "Explicit bounds.",
+		.unit = "bytes", .kind = OBSRING_KIND_HISTOGRAM,
+		.nr_bounds = NR(sizes), .bound = sizes, .nr_labels = 1,
+		.label = NAMES("name") });
+	fill_histogram(s, segment_series_add(s, family, NAMES("a")),
+		       NR(sizes) + 1, 99);
+	segment_series_add_as(s, family, NAMES("_overflow"),
+			      OBSRING_SERIES_OVERFLOW, 1);
+}
+
+static void build_huge(struct segment *s)
+{
+	static const uint64_t bounds[] = { 1, UINT64_MAX - 1 };
+	uint32_t family, series;
+
+	family = family_add(s, OBSRING_KIND_COUNTER, "demo_events_total", "Events.");
+	series = value_add(s, family, NULL, -2);
+	*segment_slot(s, series, 1) = 1;
+	family = segment_family_add(s, &(struct obs_family_spec){
+		.name = "demo_cpu_seconds_total", .help = "Picoseconds.",
+		.unit = "seconds", .kind = OBSRING_KIND_COUNTER, .exp10 = -12 });
+	value_add(s, family, NULL, -1);
+	family = family_add(s, OBSRING_KIND_GAUGE, "demo_low", "Lowest.");
+	value_add(s, family, NULL, INT64_MIN);
+	family = family_add(s, OBSRING_KIND_GAUGE, "demo_high", "Highest.");
+	value_add(s, family, NULL, INT64_MAX);
+	family = segment_family_add(s, &(struct obs_family_spec){
+		.name = "demo_distance", .help = "Far.",
+		.kind = OBSRING_KIND_HISTOGRAM, .nr_bounds = NR(bounds),
+		.bound = bounds });
+	series = segment_series_add(s, family, NULL);
+	segment_slot(s, series, 0)[0] = UINT64_MAX;
+	segment_slot(s, series, 0)[1] = 1ULL << 62;
+	segment_slot(s, series, 1)[2] = 1ULL << 62;
+	segment_slot(s, series, 2)[3] = 1ULL << 63;
+	segment_slot(s, series, 3)[3] = -1;
+}
+
+/* Legal in the kernel, not everywhere: escaped, and no lint-free names. */
+static void build_odd(struct segment *s)
+{
+	uint32_t family;
+
+	family = labelled_add(s, OBSRING_KIND_COUNTER, "http.requests.total",
+			      "Back\\slash, \"quotes\",\nand two lines.", 3,
+			      NAMES("http.method", "0day", "a:b"));
+	value_add(s, family, NAMES("G\\E\"T\n", "tab\there", "caf\xc3\xa9"), 1);
+	value_add(s, family, NAMES("\\", "\x7f", "\xf0\x9f\x90\xa7"), 2);
+	family = family_add(s, OBSRING_KIND_COUNTER, "bare", "No suffix.");
+	value_add(s, family, NULL, 3);
+	family = family_add(s, OBSRING_KIND_COUNTER, "_total", "Only a suffix.");
+	value_add(s, family, NULL, 4);
+	family = family_add(s, OBSRING_KIND_GAUGE, "9\xe2\x82\xac of b\xc3\xa4nk:x", "");
+	value_add(s, family, NULL, 5);
+	family = labelled_add(s, OBSRING_KIND_INFO, "build", "Info without suffix.",
+			      1, NAMES("version"));
+	segment_series_add(s, family, NAMES("1"));
+	family = segment_family_add(s, &(struct obs_family_spec){
+		.name = "speed", .help = "Unit is no suffix.", .unit = "metres",
+		.kind = OBSRING_KIND_GAUGE });
+	value_add(s, family, NULL, 6);
+	family = segment_family_add(s, &(struct obs_family_spec){
+		.name = "speed_m/s", .help = "Unit needs escaping.", .unit = "m/s",
+		.kind = OBSRING_KIND_GAUGE });
+	value_add(s, family, NULL, 7);
+}
+
+static void build_empty(struct segment *s)
+{
+	(void)s;
+}
+
+static const struct {
+	const char *name;
+	void (*build)(struct segment *s);
+} cases[] = {
+	{ "kinds", build_kinds },
+	{ "histograms", build_histograms },
+	{ "huge", build_huge },
+	{ "odd", build_odd },
+	{ "empty", build_empty },
+};
+
+/* ---- Rendering it -------------------------------------------------------- */
+
+struct fixture {
+	struct segment *segment;
+	struct obs_device *device;
+	struct obs_snapshot *snapshot;
+};
+
+static void fixture_open(struct fixture *f, void (*build)(struct segment *s))
+{
+	f->segment = segment_new(NULL);
+	build(f->segment);
+	assert_int_equal(obs_device_open(segment_path(f->segment), &f->device), 0);
+	assert_int_equal(obs_snapshot_new(f->device, &f->snapshot), 0);
+	assert_true(obs_snapshot_update(f->snapshot) >= 0);
+}
+
+static void fixture_close(struct fixture *f)
+{
+	obs_snapshot_free(f->snapshot);
+	obs_device_close(f->device);
+	segment_free(f->segment);
+}
+
+static void render_with(const struct plan *plan, const struct fixture *f,
+			struct text *body)
+{
+	text_clear(body);
+	render(plan, f->snapshot, body);
+	text_puts(body, plan->format->end);
+	assert_false(text_failed(body));
+}
+
+static void render_all(const struct fixture *f, enum format_id id,
+		       struct text *body)
+{
+	struct plan plan = { 0 };
+
+	assert_int_equal(plan_build(&plan, &formats[id], f->snapshot, NULL), 0);
+	render_with(&plan, f, body);
+	plan_free(&plan);
+}
+
+static void assert_same(const struct text *a, const struct text *b)
+{
+	assert_int_equal(a->len, b->len);
+	if (a->len)
+		assert_memory_equal(a->data, b->data, a->len);
+}
+
+/* ---- Golden files -------------------------------------------------------- */
+
+static void golden_path(char *path, size_t size, const char *name,
+			enum format_id id)
+{
+	snprintf(path, size, TOP "/tests/golden/%s.%s", name, suffix[id]);
+}
+
+static void golden_write(const char *path, const struct text *body)
+{
+	FILE *file = fopen(path, "w");
+
+	assert_non_null(file);
+	if (body->len)
+		assert_int_equal(fwrite(body->data, 1, body->len, file), body->len);
+	assert_int_equal(fclose(file), 0);
+}
+
+static void golden_read(const char *path, struct text *golden)
+{
+	FILE *file = fopen(path, "r");
+	char buffer[4096];
+	size_t len;
+
+	if (!file)
+		fail_msg("no golden file %s", path);
+	while ((len = fread(buffer, 1, sizeof(buffer), file)))
+		text_put(golden, buffer, len);
+	fclose(file);
+}
+
+static void check_golden(const char *name, enum format_id id,
+			 const struct text *body)
+{
+	struct text golden = { 0 };
+	char path[512];
+
+	golden_path(path, sizeof(path), name, id);
+	if (getenv("UPDATE_GOLDEN"))
+		golden_write(path, body);
+	golden_read(path, &golden);
+	if (golden.len != body->len ||
+	    (body->len && memcmp(golden.data, body->data, body->len))) {
+		fprintf(stderr, "%.*s", (int)body->len, body->data);
+		fail_msg("differs from %s", path);
+	}
+	text_free(&golden);
+}
+
+static void test_golden(void **state)
+{
+	struct text body = { 0 };
+	struct fixture f;
+	size_t i;
+	int id;
+
+	(void)state;
+	for (i = 0; i < NR(cases); i++) {
+		fixture_open(&f, cases[i].build);
+		for (id = 0; id < FORMAT_NR; id++) {
+			render_all(&f, id, &body);
+			check_golden(cases[i].name, id, &body);
+		}
+		fixture_close(&f);
+	}
+	text_free(&body);
+}
+
+/* ---- Properties ---------------------------------------------------------- */
+
+static void check_again(const struct fixture *f, enum format_id id)
+{
+	struct text first = { 0 }, second = { 0 };
+	struct plan plan = { 0 };
+	const char *data;
+
+	assert_int_equal(plan_build(&plan, &formats[id], f->snapshot, NULL), 0);
+	render_with(&plan, f, &first);
+	render_with(&plan, f, &second);
+	assert_same(&first, &second);
+	data = second.data;
+	render_with(&plan, f, &second);
+	assert_ptr_equal(second.data, data);
+	assert_int_equal(plan_build(&plan, &formats[id], f->snapshot, NULL), 0);
+	render_with(&plan, f, &second);
+	assert_same(&first, &second);
+	plan_free(&plan);
+	text_free(&first);
+	text_free(&second);
+}
+
+static void test_twice_the_same(void **state)
+{
+	struct fixture f;
+	size_t i;
+	int id;
+
+	(void)state;
+	for (i = 0; i < NR(cases); i++) {
+		fixture_open(&f, cases[i].build);
+		for (id = 0; id < FORMAT_NR; id++)
+			check_again(&f, id);
+		fixture_close(&f);
+	}
+}
+
+static bool body_has(struct text *body, const char *string)
+{
+	text_put(body, "", 1);
+	body->len--;
+	return strstr(body->data, string);
+}
+
+/* A plan goes on showing new values, an overflow series that fills included. */
+static void test_values_change(void **state)
+{
+	struct text body = { 0 };
+	struct plan plan = { 0 };
+	uint32_t family, series;
+	struct fixture f;
+
+	(void)state;
+	fixture_open(&f, build_empty);
+	family = labelled_add(f.segment, OBSRING_KIND_COUNTER, "x_total", "X.", 1,
+			      NAMES("name"));
+	series = segment_series_add_as(f.segment, family, NAMES("_overflow"),
+				       OBSRING_SERIES_OVERFLOW, 1);
+	assert_int_equal(obs_snapshot_update(f.snapshot), 1);
+	assert_int_equal(plan_build(&plan, &formats[FORMAT_TEXT], f.snapshot, NULL), 0);
+	render_with(&plan, &f, &body);
+	assert_int_equal(body.len, 0);
+
+	*segment_slot(f.segment, series, 0) = 41;
+	*segment_slot(f.segment, series, 3) = 1;
+	assert_int_equal(obs_snapshot_update(f.snapshot), 0);
+	render_with(&plan, &f, &body);
+	assert_true(body_has(&body, "x_total{name=\"_overflow\"} 42\n"));
+	plan_free(&plan);
+	text_free(&body);
+	fixture_close(&f);
+}
+
+static bool is_demo_forks(enum obsring_kind kind, const char *name)
+{
+	return kind == OBSRING_KIND_COUNTER && !strcmp(name, "demo_forks_total");
+}
+
+static void test_reserved_names(void **state)
+{
+	struct text body = { 0 };
+	struct plan plan = { 0 };
+	struct fixture f;
+
+	(void)state;
+	fixture_open(&f, build_kinds);
+	assert_int_equal(plan_build(&plan, &formats[FORMAT_TEXT], f.snapshot,
+				    is_demo_forks), 0);
+	render_with(&plan, &f, &body);
+	assert_false(body_has(&body, "demo_forks"));
+	assert_true(body_has(&body, "demo_tasks -7\n"));
+	plan_free(&plan);
+	text_free(&body);
+	fixture_close(&f);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_golden),
+		cmocka_unit_test(test_twice_the_same),
+		cmocka_unit_test(test_values_change),
+		cmocka_unit_test(test_reserved_names),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
