@@ -4,8 +4,13 @@
 # unpacked under build/ (those that would start services, build modules or
 # touch the machine's kernel). Sourced by lib.sh.
 
-# Options for every apt call; arm64 adds a private state here.
-APT_OPTIONS=(-q -o DPkg::Lock::Timeout=600 -o APT::Sandbox::User=root)
+# Sets what apt means from here on: this machine's packages.
+apt_host() {
+	PRIVATE_APT=no
+	APT_LISTS=/var/lib/apt/lists
+	APT_OPTIONS=(-q -o DPkg::Lock::Timeout=600 -o APT::Sandbox::User=root)
+}
+apt_host
 
 apt_get() { apt-get "${APT_OPTIONS[@]}" "$@"; }
 
@@ -62,11 +67,11 @@ find_root() {
 
 # Runs apt-get update, once in a run. dpkg's lock has a time-out option; the
 # lists' lock has none, so wait here while another apt holds it.
-LISTS_UPDATED=no
+LISTS_UPDATED=
 lists_update() {
 	local log deadline=$((SECONDS + 600))
-	if [ $LISTS_UPDATED = yes ]; then return; fi
-	if [ "${PRIVATE_APT:-no}" = no ]; then
+	if [ "$LISTS_UPDATED" = "$APT_LISTS" ]; then return; fi
+	if [ "$PRIVATE_APT" = no ]; then
 		find_root "apt-get update"
 	else
 		AS_ROOT=(env)
@@ -80,7 +85,7 @@ lists_update() {
 		[ $SECONDS -lt $deadline ] || die "apt's lists stay locked: ${log##*$'\n'}"
 		sleep 1
 	done
-	LISTS_UPDATED=yes
+	LISTS_UPDATED=$APT_LISTS
 }
 
 # fetch_deb PACKAGE...: downloads each package's current version to
@@ -143,14 +148,13 @@ unpack_deb() {
 # --- Packages of another architecture, through a state of our own: the
 # machine keeps its list of architectures.
 
-APT_LISTS=/var/lib/apt/lists
-
 # apt_private ARCH: from here to apt_host, apt means that architecture's.
 apt_private() {
 	local state=$BUILD/$1/apt
+	apt_host
 	mkdir -p "$state"/{lists/partial,cache/archives/partial}
 	touch "$state/status"
-	apt_host
+	debian_sources >"$state/sources.list"
 	PRIVATE_APT=yes
 	APT_LISTS=$state/lists
 	APT_OPTIONS+=(
@@ -160,11 +164,32 @@ apt_private() {
 		-o "Dir::Etc::sourcelist=$state/sources.list"
 		-o "Dir::Etc::sourceparts=/dev/null"
 	)
-	debian_sources >"$state/sources.list"
 }
 
-apt_host() {
-	PRIVATE_APT=no
-	APT_LISTS=/var/lib/apt/lists
-	APT_OPTIONS=(-q -o DPkg::Lock::Timeout=600 -o APT::Sandbox::User=root)
+# This machine's sources, without those of others than Debian.
+debian_sources() {
+	apt-get indextargets --format '$(ORIGIN) $(CODENAME) $(COMPONENT) $(REPO_URI)' \
+		'Created-By: Packages' | awk '$1 == "Debian" {
+			print "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg]", $4, $2, $3 }' |
+		sort -u
+}
+
+# fetch_closure PACKAGE...: downloads them and all they depend on, for an
+# empty system; prints the files' paths.
+fetch_closure() {
+	local uris file
+	if ! packages_known "$@"; then lists_update; fi
+	uris=$(closure_uris "$@")
+	if ! debs_fetch "$uris"; then
+		lists_update
+		uris=$(closure_uris "$@")
+		debs_fetch "$uris" || die "could not download $*"
+	fi
+	while read -r _ file _; do
+		printf '%s\n' "$BUILD/debs/$file"
+	done <<<"$uris"
+}
+
+closure_uris() {
+	apt_get install --print-uris -y --no-install-recommends "$@" | grep "^'"
 }

@@ -5,6 +5,7 @@
 # Sourced by scripts/vm.
 
 # Programs for the guest from this machine's packages, with their libraries.
+# busybox's shell takes its own tc before one in PATH: call /sbin/tc.
 GUEST_PROGRAMS=(/sbin/tc)
 
 # guest_image ARCH: sets GUEST_IMAGE to the pieces for the current kernel.
@@ -40,7 +41,7 @@ base_image() {
 	mkdir -p "$root"/{bin,sbin,usr/bin,usr/sbin,usr/lib,lib,lib64,etc,root,files} \
 		"$root"/{dev,proc,sys,tmp,run,var,vm,mnt}
 	ln -s ../run "$root/var/run"
-	cp "$(busybox_of "$arch")" "$root/bin/busybox"
+	cp "$(sysroot_of "$arch")/bin/busybox" "$root/bin/busybox"
 	for applet in $(busybox --list-full); do
 		if [ "$applet" != bin/busybox ]; then ln -s /bin/busybox "$root/$applet"; fi
 	done
@@ -52,13 +53,10 @@ base_image() {
 	echo '127.0.0.1 localhost guest' >"$root/etc/hosts"
 	echo 'obsring root:obsring 0660' >"$root/etc/mdev.conf"
 	cp -r "$KERNEL_DIR/modules/." "$root"
-	if [ "$arch" = amd64 ]; then
-		for program in "${GUEST_PROGRAMS[@]}"; do
-			# In place of busybox's lesser one.
-			rm -f "$root$program"
-			cp "$program" "$root$program"
-		done
-	fi
+	for program in "${GUEST_PROGRAMS[@]}"; do
+		rm -f "$root$program"
+		cp "$(sysroot_of "$arch")$program" "$root$program"
+	done
 	libraries_add "$arch" "$root" "$root"
 	pack "$root" "$dir/cpio"
 }
@@ -71,16 +69,19 @@ project_image() {
 	pack "$dir/root" "$dir/cpio"
 }
 
-busybox_of() {
+# Where the programs and libraries of an architecture are on this machine.
+sysroot_of() {
 	case $1 in
-	amd64) echo /bin/busybox ;;
-	arm64) echo "$BUILD/arm64/sysroot/bin/busybox" ;;
+	arm64) printf '%s' "$BUILD/arm64/sysroot" ;;
 	esac
 }
 
 # pack ROOT FILE: moves a tree into an initramfs archive, owned by root.
 pack() {
-	(cd "$1" && find . | LC_ALL=C sort | cpio --quiet -o -H newc -R +0:+0) >"$2"
+	(
+		cd "$1"
+		find . | LC_ALL=C sort | cpio --quiet -o -H newc -R +0:+0
+	) >"$2"
 	rm -rf "$1"
 }
 
@@ -110,27 +111,21 @@ libraries_of() {
 
 # library_add ARCH NAME ROOT: brings one library; sets LIBRARY_ADDED to it.
 library_add() {
-	local sysroot='' triplet=x86_64-linux-gnu dir
+	local name=$2 root=$3 sysroot triplet=x86_64-linux-gnu dir path
 	LIBRARY_ADDED=
-	if [ "$1" = arm64 ]; then
-		sysroot=$BUILD/arm64/sysroot
-		triplet=aarch64-linux-gnu
-	fi
-	for dir in "$3/usr/lib" "$3/lib"; do
-		if [ -e "$dir/$2" ]; then return; fi
+	if [ "$1" = arm64 ]; then triplet=aarch64-linux-gnu; fi
+	sysroot=$(sysroot_of "$1")
+	for dir in "$root" "$root/usr/lib" "$root/lib"; do
+		if [ -e "$dir/$name" ]; then return; fi
 	done
-	case $2 in
-	/*) set -- "$1" "$2" "$3" "$sysroot$2" ;;
-	*) set -- "$1" "/lib/$triplet/$2" "$3" "$sysroot/lib/$triplet/$2" \
-		"$sysroot/usr/lib/$triplet/$2" ;;
-	esac
-	for dir in "${@:4}"; do
-		if [ -e "$dir" ]; then
-			mkdir -p "$3${2%/*}"
-			cp -L "$dir" "$3$2"
-			LIBRARY_ADDED=$3$2
+	for dir in '' "/lib/$triplet" "/usr/lib/$triplet"; do
+		path=$dir/${name#/}
+		if [ -f "$sysroot$path" ]; then
+			mkdir -p "$root${path%/*}"
+			cp -L "$sysroot$path" "$root$path"
+			LIBRARY_ADDED=$root$path
 			return
 		fi
 	done
-	die "the guest needs $2, which no installed package brings"
+	die "the guest needs $name, which no package here brings"
 }

@@ -32,9 +32,17 @@ kernel_get() {
 kernel_missing() {
 	local dir
 	case $1 in
-	6.1 | arm64-6.1) ;;
+	6.1) ;;
+	arm64-6.1)
+		is_current "$BUILD/kernels/arm64-6.1" && return
+		(
+			apt_private arm64
+			packages_known linux-image-cloud-arm64 || lists_update
+			packages_known linux-image-cloud-arm64
+		) >/dev/null 2>&1 || echo "the arm64 packages cannot be had here"
+		;;
 	6.12)
-		[ -f "$BUILD/kernels/6.12/.key" ] && return
+		is_current "$BUILD/kernels/6.12" && return
 		if ! packages_known linux-image-cloud-amd64; then lists_update; fi
 		packages_known linux-image-6.12-cloud-amd64 ||
 			echo "Linux 6.12 is in the security suite; to have it, add the line" \
@@ -61,18 +69,16 @@ security_line() {
 kernel_debian() {
 	local arch=$1 meta=$2 image key
 	KERNEL_DIR=$BUILD/kernels/$KERNEL_NAME
-	if [ -f "$KERNEL_DIR/.key" ] && [ "$KERNEL_DIR/.key" -nt "$APT_LISTS" ]; then
-		return
-	fi
+	if is_current "$KERNEL_DIR"; then return; fi
 	need_packages kmod xz-utils
-	[ "$arch" = amd64 ] || apt_private "$arch"
+	if [ "$arch" != amd64 ]; then apt_private "$arch"; fi
 	if ! packages_known "$meta"; then lists_update; fi
+	packages_known "$meta" || die "apt knows no $meta; this needs Debian 12's sources"
 	image=$(package_depends "$meta" linux-image-)
 	key="2 $arch $(package_version "$image") ${GUEST_MODULES[*]}"
 	cached "$KERNEL_DIR" "$key" kernel_unpack "$arch" "$image"
-	# Newer than the lists again: the next call asks apt nothing.
-	touch "$KERNEL_DIR/.key"
-	[ "$arch" = amd64 ] || apt_host
+	set_current "$KERNEL_DIR"
+	apt_host
 }
 
 kernel_unpack() {
@@ -85,7 +91,10 @@ kernel_unpack() {
 	unpack_deb "$image" "$dir/image"
 	unpack_deb "$headers" "linux-headers-${release%-cloud-*}-common" "$dir"
 	# The build tools run here, whatever they build for.
-	(apt_host && unpack_deb "$kbuild" "$dir")
+	(
+		apt_host
+		unpack_deb "$kbuild" "$dir"
+	)
 
 	echo "$release" >"$dir/release"
 	case $arch in
@@ -191,4 +200,85 @@ package_depends() {
 package_version() {
 	apt-cache "${APT_OPTIONS[@]}" show --no-all-versions "$1" |
 		awk -v name="$1" '$1 == "Version:" && !n++ { print name "=" $2 }'
+}
+
+# Was DIR made since apt's lists last changed? Then apt need not be asked.
+is_current() { [ -f "$1/.key" ] && [ "$1/.key" -nt "$APT_LISTS" ]; }
+set_current() { touch "$1/.key"; }
+
+# --- Pieces of the kernel's source: the packages are large, so what is
+# wanted is taken out once.
+
+SOURCE_6_1=(
+	scripts/checkpatch.pl scripts/spelling.txt scripts/const_structs.checkpatch
+	tools/testing/selftests/kselftest.h tools/testing/selftests/kselftest_harness.h
+)
+SOURCE_6_12=(tools/net/ynl Documentation/netlink)
+
+# linux_source_get 6.1|6.12: sets LINUX_SOURCE to the folder with them.
+linux_source_get() {
+	local pieces
+	LINUX_SOURCE=$BUILD/linux-source/$1
+	if is_current "$LINUX_SOURCE"; then return; fi
+	need_packages xz-utils
+	case $1 in
+	6.1) pieces=("${SOURCE_6_1[@]}") ;;
+	6.12) pieces=("${SOURCE_6_12[@]}") ;;
+	esac
+	if ! packages_known "linux-source-$1"; then lists_update; fi
+	cached "$LINUX_SOURCE" "1 $(package_version "linux-source-$1") ${pieces[*]}" \
+		linux_source_unpack "$1" "${pieces[@]}"
+	set_current "$LINUX_SOURCE"
+}
+
+linux_source_unpack() {
+	local version=$1 dir=${!#}
+	local pieces=("${@:2:$#-2}")
+	linux_source_tar "$version" | tar -xJ -C "$dir" --no-same-owner \
+		--strip-components=1 "${pieces[@]/#/linux-source-$version/}"
+}
+
+# The source's .tar.xz, to standard output.
+linux_source_tar() {
+	local deb
+	need_disk "$BUILD" 400
+	deb=$(fetch_deb "linux-source-$1")
+	dpkg-deb --fsys-tarfile "$deb" | tar -xO "./usr/src/linux-source-$1.tar.xz"
+	rm "$deb"
+}
+
+# --- arm64: what its guests run and what programs for it are linked with
+
+SYSROOT_PACKAGES=(
+	busybox-static iproute2 libc6-dev libmicrohttpd-dev libnl-3-dev libnl-genl-3-dev libjansson-dev
+)
+
+# arm64_sysroot: sets SYSROOT.
+arm64_sysroot() {
+	SYSROOT=$BUILD/arm64/sysroot
+	if is_current "$SYSROOT"; then return; fi
+	apt_private arm64
+	if ! packages_known "${SYSROOT_PACKAGES[@]}"; then lists_update; fi
+	cached "$SYSROOT" "1 $(closure_uris "${SYSROOT_PACKAGES[@]}" | hash_input)" sysroot_unpack
+	set_current "$SYSROOT"
+	apt_host
+}
+
+sysroot_unpack() {
+	local debs deb
+	need_disk "$BUILD" 400
+	debs=$(fetch_closure "${SYSROOT_PACKAGES[@]}")
+	for deb in $debs; do
+		dpkg-deb -x "$deb" "$1"
+	done
+	links_relocate "$1"
+}
+
+# links_relocate DIR: absolute symbolic links in DIR point into DIR.
+links_relocate() {
+	local link target
+	find "$1" -type l -lname '/*' -print0 | while IFS= read -r -d '' link; do
+		target=$(readlink "$link")
+		ln -sfnr "$1$target" "$link"
+	done
 }

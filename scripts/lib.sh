@@ -29,7 +29,8 @@ die() {
 }
 
 # hash TEXT...: one short name for any input.
-hash_text() { printf '%s\n' "$@" | sha256sum | cut -c1-16; }
+hash_text() { printf '%s\n' "$@" | hash_input; }
+hash_input() { sha256sum | cut -c1-16; }
 
 # need_disk DIR MEGABYTES: DIR's file system has that much room.
 need_disk() {

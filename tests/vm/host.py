@@ -299,10 +299,12 @@ def watch(machine, log):
             say(report[5:].strip())
             return None
         if words[0] == "exit":
-            counts = [int(word) for word in words[2:]]
-            for stream, count in zip((out, err), counts):
-                stream.wait_for(count)
             log.ended.wait()
+            if len(words) != 4:
+                say("the guest's end of the output streams died")
+                return None
+            out.wait_for(int(words[2]))
+            err.wait_for(int(words[3]))
             return int(words[1])
     return None
 
