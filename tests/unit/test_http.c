@@ -1,0 +1,670 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The daemon but its command line, over loopback: what it answers, and how it
+ * follows a device that comes, drains, is replaced and goes.
+ */
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <cmocka.h>
+
+#include "obsringd/http.h"
+#include "obsringd/listen.h"
+#include "obsringd/log.h"
+#include "obsringd/watch.h"
+#include "segment.h"
+
+#define OM "Accept: application/openmetrics-text;version=1.0.0\r\n"
+#define PATIENCE_S 60
+
+/* ---- A server on a port of its own --------------------------------------- */
+
+struct server {
+	char dir[32];
+	char path[64];		/* of the device: a link to a segment */
+	struct watch watch;
+	struct collector collector;
+	struct requests requests;
+	struct self self;
+	struct metrics metrics;
+	struct http http;
+	pthread_t thread;
+	in_port_t port;
+};
+
+static void *run_watch(void *arg)
+{
+	struct server *server = arg;
+
+	watch_run(&server->watch, &server->collector);
+	return NULL;
+}
+
+static void listen_somewhere(struct server *server, int *ret_socket)
+{
+	struct sockaddr_in address;
+	struct listen_address any;
+	socklen_t len = sizeof(address);
+
+	assert_null(listen_parse("127.0.0.1:0", &any));
+	assert_null(listen_open(&any, ret_socket));
+	assert_int_equal(getsockname(*ret_socket, (struct sockaddr *)&address, &len), 0);
+	server->port = address.sin_port;
+}
+
+static void server_start(struct server *server)
+{
+	int socket;
+
+	memset(server, 0, sizeof(*server));
+	log_setup(LEVEL_ERROR, LOG_LOGFMT);
+	strcpy(server->dir, "/tmp/obsringd.XXXXXX");
+	assert_non_null(mkdtemp(server->dir));
+	snprintf(server->path, sizeof(server->path), "%s/obsring", server->dir);
+	listen_somewhere(server, &socket);
+	assert_int_equal(watch_init(&server->watch), 0);
+	assert_int_equal(watch_path(&server->watch, server->path), 0);
+	requests_init(&server->requests);
+	assert_int_equal(self_init(&server->self, &server->requests), 0);
+	collector_init(&server->collector, server->path, server->watch.epoll);
+	metrics_init(&server->metrics, &server->collector, &server->self);
+	server->http = (struct http){
+		.telemetry_path = "/metrics",
+		.metrics = &server->metrics,
+		.collector = &server->collector,
+		.requests = &server->requests,
+	};
+	assert_int_equal(http_start(&server->http, socket), 0);
+	assert_int_equal(pthread_create(&server->thread, NULL, run_watch, server), 0);
+}
+
+static void server_stop(struct server *server)
+{
+	kill(getpid(), SIGTERM);
+	pthread_join(server->thread, NULL);
+	http_stop(&server->http);
+	metrics_exit(&server->metrics);
+	collector_exit(&server->collector);
+	self_exit(&server->self);
+	requests_exit(&server->requests);
+	watch_exit(&server->watch);
+	unlink(server->path);
+	assert_int_equal(rmdir(server->dir), 0);
+}
+
+/* The segment becomes the device, in one step. */
+static void device_put(struct server *server, const struct segment *segment)
+{
+	char next[80];
+
+	snprintf(next, sizeof(next), "%s.next", server->path);
+	assert_int_equal(symlink(segment_path(segment), next), 0);
+	assert_int_equal(rename(next, server->path), 0);
+}
+
+/* A segment with one counter of that value. */
+static struct segment *segment_with(uint64_t value)
+{
+	struct segment *segment = segment_new(NULL);
+	uint32_t family, series;
+
+	family = segment_family_add(segment, &(struct obs_family_spec){
+		.name = "demo_total", .help = "Demo.", .kind = OBSRING_KIND_COUNTER });
+	series = segment_series_add(segment, family, NULL);
+	*segment_slot(segment, series, 1) = value;
+	return segment;
+}
+
+/* ---- A client ------------------------------------------------------------ */
+
+struct answer {
+	int status;
+	char *data;		/* headers and body, with a NUL */
+	size_t len;
+	const char *body;
+	size_t body_len;
+};
+
+static int client_connect(const struct server *server)
+{
+	struct sockaddr_in address = {
+		.sin_family = AF_INET,
+		.sin_port = server->port,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	};
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_true(fd >= 0);
+	assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	return fd;
+}
+
+static void client_send(int fd, const char *data, size_t len)
+{
+	ssize_t sent;
+
+	for (; len; data += sent, len -= sent) {
+		sent = send(fd, data, len, MSG_NOSIGNAL);
+		if (sent <= 0)
+			return;	/* refused before all was sent: read why */
+	}
+}
+
+static void client_ask(int fd, const char *method, const char *path,
+		       const char *headers)
+{
+	char request[1024];
+	int len;
+
+	len = snprintf(request, sizeof(request),
+		       "%s %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n%s\r\n",
+		       method, path, headers);
+	client_send(fd, request, len);
+}
+
+static void client_read(int fd, struct answer *answer)
+{
+	struct text text = { 0 };
+	char buffer[65536];
+	const char *end;
+	ssize_t len;
+
+	while ((len = recv(fd, buffer, sizeof(buffer), 0)) > 0)
+		text_put(&text, buffer, len);
+	text_put(&text, "", 1);
+	close(fd);
+	assert_false(text_failed(&text));
+	*answer = (struct answer){ .data = text.data, .len = text.len - 1 };
+	if (sscanf(text.data, "HTTP/1.1 %d", &answer->status) != 1)
+		return;
+	end = strstr(text.data, "\r\n\r\n");
+	assert_non_null(end);
+	answer->body = end + 4;
+	answer->body_len = answer->len - (answer->body - answer->data);
+}
+
+static void answer_free(struct answer *answer)
+{
+	free(answer->data);
+}
+
+static int ask(const struct server *server, const char *method, const char *path,
+	       const char *headers, struct answer *answer)
+{
+	int fd = client_connect(server);
+
+	client_ask(fd, method, path, headers);
+	client_read(fd, answer);
+	return answer->status;
+}
+
+static int status_of(const struct server *server, const char *method,
+		     const char *path)
+{
+	struct answer answer;
+	int status = ask(server, method, path, "", &answer);
+
+	answer_free(&answer);
+	return status;
+}
+
+/* The status of /metrics; its body has @string. */
+static int scrape(const struct server *server, const char *headers,
+		  const char *string)
+{
+	struct answer answer;
+	int status = ask(server, "GET", "/metrics", headers, &answer);
+
+	if (!strstr(answer.body, string))
+		fail_msg("no \"%s\" in:\n%s", string, answer.data);
+	answer_free(&answer);
+	return status;
+}
+
+/* ---- Waiting for a condition --------------------------------------------- */
+
+static bool before(const struct timespec *deadline)
+{
+	struct timespec now;
+
+	nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec < deadline->tv_sec;
+}
+
+static struct timespec patience(void)
+{
+	struct timespec deadline;
+
+	clock_gettime(CLOCK_MONOTONIC, &deadline);
+	deadline.tv_sec += PATIENCE_S;
+	return deadline;
+}
+
+/* Does this process map a segment as a reader? */
+static bool device_mapped(void)
+{
+	FILE *maps = fopen("/proc/self/maps", "r");
+	bool mapped = false;
+	char line[512];
+
+	assert_non_null(maps);
+	while (fgets(line, sizeof(line), maps))
+		mapped |= strstr(line, " r--s ") && strstr(line, "memfd:obsring");
+	fclose(maps);
+	return mapped;
+}
+
+static void wait_mapped(bool mapped)
+{
+	struct timespec deadline = patience();
+
+	while (device_mapped() != mapped)
+		assert_true(before(&deadline));
+}
+
+/* ---- Answers ------------------------------------------------------------- */
+
+static void assert_header(const struct answer *answer, const char *line)
+{
+	const char *found = strstr(answer->data, line);
+
+	if (!found || found > answer->body)
+		fail_msg("no \"%s\" in:\n%s", line, answer->data);
+}
+
+static void check_format(const struct server *server, const char *accept,
+			 const char *type, const char *end)
+{
+	struct answer answer;
+	char length[64];
+
+	assert_int_equal(ask(server, "GET", "/metrics", accept, &answer), 200);
+	assert_header(&answer, type);
+	assert_header(&answer, "\r\nVary: Accept\r\n");
+	snprintf(length, sizeof(length), "\r\nContent-Length: %zu\r\n", answer.body_len);
+	assert_header(&answer, length);
+	assert_non_null(strstr(answer.body, "\ndemo_total 42\n"));
+	assert_non_null(strstr(answer.body, "\nobsring_build_info{version=\""));
+	assert_non_null(strstr(answer.body, "\nobsring_scrape_duration_seconds 0."));
+	assert_non_null(strstr(answer.body, "\nobsringd_http_requests_total{code=\"503\"} 0\n"));
+	assert_non_null(strstr(answer.body, "\nobsringd_http_requests_in_flight 1\n"));
+	assert_non_null(strstr(answer.body, "\nprocess_cpu_seconds_total "));
+	assert_non_null(strstr(answer.body, "\nprocess_threads "));
+	assert_string_equal(answer.data + answer.len - strlen(end), end);
+	answer_free(&answer);
+}
+
+static void test_formats(void **state)
+{
+	struct segment *segment = segment_with(42);
+	struct server server;
+
+	(void)state;
+	server_start(&server);
+	device_put(&server, segment);
+	check_format(&server, "",
+		     "\r\nContent-Type: text/plain; version=0.0.4; charset=utf-8\r\n",
+		     "\n");
+	check_format(&server, OM,
+		     "\r\nContent-Type: application/openmetrics-text; version=1.0.0; "
+		     "charset=utf-8; escaping=underscores\r\n", "\n# EOF\n");
+	server_stop(&server);
+	segment_free(segment);
+}
+
+static void test_paths_and_methods(void **state)
+{
+	struct segment *segment = segment_with(1);
+	struct answer answer;
+	struct server server;
+
+	(void)state;
+	server_start(&server);
+	device_put(&server, segment);
+	assert_int_equal(status_of(&server, "GET", "/-/healthy"), 200);
+	assert_int_equal(status_of(&server, "GET", "/-/ready"), 200);
+	assert_int_equal(status_of(&server, "GET", "/metrics?x=y"), 200);
+	assert_int_equal(status_of(&server, "GET", "/metrics/"), 404);
+	assert_int_equal(status_of(&server, "GET", "/nothing"), 404);
+	assert_int_equal(status_of(&server, "PUT", "/nothing"), 404);
+	assert_int_equal(status_of(&server, "HEAD", "/nothing"), 404);
+	assert_int_equal(ask(&server, "DELETE", "/metrics", "", &answer), 405);
+	assert_header(&answer, "\r\nAllow: GET, HEAD\r\n");
+	answer_free(&answer);
+	assert_int_equal(ask(&server, "POST", "/", "Content-Length: 1000000\r\n",
+			     &answer), 405);
+	answer_free(&answer);
+	assert_int_equal(ask(&server, "GET", "/", "", &answer), 200);
+	assert_header(&answer, "\r\nContent-Type: text/html; charset=utf-8\r\n");
+	assert_non_null(strstr(answer.body, "<a href=\"/metrics\">"));
+	answer_free(&answer);
+	server_stop(&server);
+	segment_free(segment);
+}
+
+static void test_head(void **state)
+{
+	struct segment *segment = segment_with(1);
+	struct answer answer;
+	struct server server;
+	const char *length;
+
+	(void)state;
+	server_start(&server);
+	device_put(&server, segment);
+	assert_int_equal(ask(&server, "HEAD", "/metrics", "", &answer), 200);
+	assert_int_equal(answer.body_len, 0);
+	length = strstr(answer.data, "\r\nContent-Length: ");
+	assert_non_null(length);
+	assert_true(atoi(length + strlen("\r\nContent-Length: ")) > 1000);
+	answer_free(&answer);
+	server_stop(&server);
+	segment_free(segment);
+}
+
+static void test_oversize_request(void **state)
+{
+	static char header[64 * 1024];
+	struct answer answer;
+	struct server server;
+	int fd;
+
+	(void)state;
+	server_start(&server);
+	memset(header, 'x', sizeof(header));
+	fd = client_connect(&server);
+	client_send(fd, "GET / HTTP/1.1\r\nHost: x\r\nX: ", 28);
+	client_send(fd, header, sizeof(header));
+	client_read(fd, &answer);
+	assert_true(!answer.status || answer.status / 100 == 4);
+	answer_free(&answer);
+	assert_int_equal(status_of(&server, "GET", "/-/healthy"), 200);
+	server_stop(&server);
+}
+
+/* ---- The device's life --------------------------------------------------- */
+
+static void test_comes_and_goes(void **state)
+{
+	struct segment *segment = segment_with(7);
+	struct server server;
+
+	(void)state;
+	server_start(&server);
+	assert_int_equal(scrape(&server, "", "No such file or directory "
+				"(the obsring module is not loaded)\n"), 503);
+	assert_int_equal(status_of(&server, "GET", "/-/ready"), 503);
+	assert_int_equal(status_of(&server, "GET", "/-/healthy"), 200);
+	assert_false(device_mapped());
+
+	/* Nobody scrapes: seen in its directory. */
+	device_put(&server, segment);
+	wait_mapped(true);
+	assert_int_equal(status_of(&server, "GET", "/-/ready"), 200);
+	assert_int_equal(scrape(&server, "", "\ndemo_total 7\n"), 200);
+
+	assert_int_equal(unlink(server.path), 0);
+	wait_mapped(false);
+	assert_int_equal(scrape(&server, "", "not ready: "), 503);
+
+	device_put(&server, segment);
+	assert_int_equal(scrape(&server, "", "code=\"503\"} 3\n"), 200);
+	server_stop(&server);
+	assert_false(device_mapped());
+	segment_free(segment);
+}
+
+static void test_drains(void **state)
+{
+	struct segment *segment = segment_with(7);
+	struct server server;
+
+	(void)state;
+	server_start(&server);
+	device_put(&server, segment);
+	wait_mapped(true);
+	segment_set_state(segment, OBSRING_STATE_DRAINING);
+	assert_int_equal(scrape(&server, "", "(the obsring module is being unloaded)\n"),
+			 503);
+	assert_false(device_mapped());
+	assert_int_equal(status_of(&server, "GET", "/-/ready"), 503);
+	segment_set_state(segment, OBSRING_STATE_RUNNING);
+	assert_int_equal(status_of(&server, "GET", "/-/ready"), 200);
+	assert_int_equal(scrape(&server, OM, "\ndemo_total 7\n"), 200);
+	server_stop(&server);
+	segment_free(segment);
+}
+
+/* A pipe hangs up in the place of the device, which a segment can't do. */
+static void test_hangup_unmaps_without_a_scrape(void **state)
+{
+	struct segment *segment = segment_with(7);
+	struct epoll_event event = { 0 };
+	struct server server;
+	int fd[2];
+
+	(void)state;
+	server_start(&server);
+	device_put(&server, segment);
+	wait_mapped(true);
+	assert_int_equal(pipe(fd), 0);
+	event.data.ptr = &server.collector;
+	assert_int_equal(epoll_ctl(server.watch.epoll, EPOLL_CTL_ADD, fd[0], &event), 0);
+	close(fd[1]);
+	wait_mapped(false);
+	assert_int_equal(epoll_ctl(server.watch.epoll, EPOLL_CTL_DEL, fd[0], NULL), 0);
+	close(fd[0]);
+	server_stop(&server);
+	segment_free(segment);
+}
+
+static void test_replaced(void **state)
+{
+	struct segment *old = segment_with(1), *new = segment_with(2);
+	struct timespec deadline = patience();
+	struct server server;
+	struct answer answer;
+	bool seen = false;
+
+	(void)state;
+	server_start(&server);
+	device_put(&server, old);
+	assert_int_equal(scrape(&server, "", "\ndemo_total 1\n"), 200);
+	assert_int_equal(scrape(&server, OM, "\ndemo_total 1\n"), 200);
+	device_put(&server, new);
+	while (!seen) {
+		assert_int_equal(ask(&server, "GET", "/metrics", "", &answer), 200);
+		seen = strstr(answer.body, "\ndemo_total 2\n");
+		answer_free(&answer);
+		assert_true(seen || before(&deadline));
+	}
+	assert_int_equal(scrape(&server, OM, "\ndemo_total 2\n"), 200);
+	server_stop(&server);
+	segment_free(old);
+	segment_free(new);
+}
+
+static void test_not_a_device(void **state)
+{
+	struct server server;
+	FILE *file;
+
+	(void)state;
+	server_start(&server);
+	file = fopen(server.path, "w");
+	assert_non_null(file);
+	fputs("hello\n", file);
+	fclose(file);
+	assert_int_equal(scrape(&server, "", "(not an obsring device, or damaged)\n"),
+			 503);
+	server_stop(&server);
+}
+
+/* The daemon's own names are its own, under any spelling. */
+static void test_own_names_win(void **state)
+{
+	struct segment *segment = segment_with(1);
+	struct server server;
+	struct answer answer;
+	const char *first;
+	uint32_t family;
+
+	(void)state;
+	family = segment_family_add(segment, &(struct obs_family_spec){
+		.name = "process.threads", .kind = OBSRING_KIND_GAUGE });
+	segment_series_add(segment, family, NULL);
+	server_start(&server);
+	device_put(&server, segment);
+	assert_int_equal(ask(&server, "GET", "/metrics", "", &answer), 200);
+	first = strstr(answer.body, "# TYPE process_threads");
+	assert_non_null(first);
+	assert_null(strstr(first + 1, "# TYPE process_threads"));
+	answer_free(&answer);
+	server_stop(&server);
+	segment_free(segment);
+}
+
+/* ---- Together ------------------------------------------------------------ */
+
+#define CLIENTS 4
+#define SCRAPES 25
+
+static void *scrape_often(void *arg)
+{
+	struct server *server = arg;
+	struct answer answer;
+	long bad = 0;
+	int i;
+
+	for (i = 0; i < SCRAPES; i++) {
+		bad += ask(server, "GET", "/metrics", i & 1 ? OM : "", &answer) != 200 ||
+		       !strstr(answer.body, "\ndemo_total 5\n");
+		answer_free(&answer);
+	}
+	return (void *)bad;
+}
+
+static void test_many_clients_while_series_change(void **state)
+{
+	struct segment *segment = segment_with(5);
+	struct server server;
+	pthread_t client[CLIENTS];
+	uint32_t family, i;
+	void *bad;
+
+	(void)state;
+	server_start(&server);
+	device_put(&server, segment);
+	for (i = 0; i < CLIENTS; i++)
+		pthread_create(&client[i], NULL, scrape_often, &server);
+	for (i = 0; i < 200; i++) {
+		family = segment_family_add(segment, &(struct obs_family_spec){
+			.name = "flicker_total", .kind = OBSRING_KIND_COUNTER });
+		segment_series_add(segment, family, NULL);
+		segment_family_remove(segment, family);
+	}
+	for (i = 0; i < CLIENTS; i++) {
+		pthread_join(client[i], &bad);
+		assert_null(bad);
+	}
+	server_stop(&server);
+	segment_free(segment);
+}
+
+/* More than the kernel's socket buffers take. */
+static struct segment *big_segment(void)
+{
+	struct segment *segment = segment_new(&(struct segment_spec){ .max_pages = 512 });
+	const char *const label[] = { "name" };
+	char value[OBSRING_VALUE_MAX + 1];
+	const char *values[] = { value };
+	uint32_t family;
+	int i;
+
+	family = segment_family_add(segment, &(struct obs_family_spec){
+		.name = "demo_long_latency_seconds", .kind = OBSRING_KIND_HISTOGRAM,
+		.exp10 = -9, .min_log2 = -40, .max_log2 = 30, .nr_labels = 1,
+		.label = label });
+	for (i = 0; i < 1000; i++) {
+		snprintf(value, sizeof(value), "%0126d", i);
+		segment_series_add(segment, family, values);
+	}
+	return segment;
+}
+
+static void *stop(void *arg)
+{
+	http_stop(&((struct server *)arg)->http);
+	return NULL;
+}
+
+static void wait_answered(struct server *server)
+{
+	uint64_t in_flight, answered[REQUEST_STATUS_NR] = { 0 };
+	struct timespec deadline = patience();
+
+	while (!answered[REQUEST_OK]) {
+		requests_get(&server->requests, &in_flight, answered);
+		assert_true(before(&deadline));
+	}
+}
+
+static void test_stop_finishes_answers(void **state)
+{
+	struct segment *segment = big_segment();
+	struct server server;
+	struct answer answer;
+	char length[64];
+	pthread_t thread;
+	int fd;
+
+	(void)state;
+	server_start(&server);
+	device_put(&server, segment);
+	fd = client_connect(&server);
+	client_ask(fd, "GET", "/metrics", "");
+	wait_answered(&server);
+	pthread_create(&thread, NULL, stop, &server);
+	client_read(fd, &answer);
+	pthread_join(thread, NULL);
+	assert_int_equal(answer.status, 200);
+	assert_true(answer.body_len > 8 * 1024 * 1024);
+	snprintf(length, sizeof(length), "\r\nContent-Length: %zu\r\n", answer.body_len);
+	assert_header(&answer, length);
+	answer_free(&answer);
+	server_stop(&server);
+	segment_free(segment);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_formats),
+		cmocka_unit_test(test_paths_and_methods),
+		cmocka_unit_test(test_head),
+		cmocka_unit_test(test_oversize_request),
+		cmocka_unit_test(test_comes_and_goes),
+		cmocka_unit_test(test_drains),
+		cmocka_unit_test(test_hangup_unmaps_without_a_scrape),
+		cmocka_unit_test(test_replaced),
+		cmocka_unit_test(test_not_a_device),
+		cmocka_unit_test(test_own_names_win),
+		cmocka_unit_test(test_many_clients_while_series_change),
+		cmocka_unit_test(test_stop_finishes_answers),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
