@@ -19,4 +19,23 @@ LIB_OBJS := \
 	libobsring/manage.o \
 	libobsring/dump.o
 
-CTL_OBJS :=
+CTL_OBJS := \
+	obsringctl/open.o \
+	obsringctl/decimal.o \
+	obsringctl/selector.o \
+	obsringctl/json.o \
+	obsringctl/print.o \
+	obsringctl/value.o \
+	obsringctl/options.o \
+	obsringctl/error.o \
+	obsringctl/info.o \
+	obsringctl/list.o \
+	obsringctl/get.o \
+	obsringctl/source.o \
+	obsringctl/probe.o \
+	obsringctl/family.o \
+	obsringctl/series.o \
+	obsringctl/drain.o \
+	obsringctl/complete.o \
+	obsringctl/table.o \
+	obsringctl/main.o

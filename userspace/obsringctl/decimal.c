@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: MIT
+#include <ctype.h>
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "decimal.h"
+
+static uint64_t power_of_10(int n)
+{
+	uint64_t power = 1;
+
+	for (; n > 0; n--)
+		power *= 10;
+	return power;
+}
+
+const char *decimal_format(char *text, uint64_t value, int exp10)
+{
+	uint64_t unit = power_of_10(-exp10);
+	int n;
+
+	n = snprintf(text, DECIMAL_SIZE, "%llu", (unsigned long long)(value / unit));
+	if (value % unit == 0)
+		return text;
+	n += snprintf(text + n, DECIMAL_SIZE - (size_t)n, ".%0*llu", -exp10,
+		      (unsigned long long)(value % unit));
+	while (text[n - 1] == '0')
+		text[--n] = 0;
+	return text;
+}
+
+const char *decimal_format_signed(char *text, int64_t value, int exp10)
+{
+	if (value >= 0)
+		return decimal_format(text, (uint64_t)value, exp10);
+	text[0] = '-';
+	decimal_format(text + 1, -(uint64_t)value, exp10);
+	return text;
+}
+
+/* Append a decimal digit; false if it does not fit. */
+static bool digit_append(uint64_t *value, unsigned int digit)
+{
+	return !__builtin_mul_overflow(*value, (uint64_t)10, value) &&
+	       !__builtin_add_overflow(*value, (uint64_t)digit, value);
+}
+
+/* Digits with at most one point, in units of 10^-places. */
+static int magnitude_parse(const char *text, int places, uint64_t *ret_value)
+{
+	uint64_t value = 0;
+	bool point = false, any = false;
+
+	for (; *text; text++) {
+		if (*text == '.' && !point) {
+			point = true;
+			continue;
+		}
+		if (!isdigit((unsigned char)*text))
+			return -EINVAL;
+		any = true;
+		if (point && places == 0) {
+			if (*text != '0')
+				return -ERANGE;
+			continue;
+		}
+		if (!digit_append(&value, (unsigned int)(*text - '0')))
+			return -ERANGE;
+		places -= point;
+	}
+	if (!any)
+		return -EINVAL;
+	for (; places > 0; places--)
+		if (!digit_append(&value, 0))
+			return -ERANGE;
+	*ret_value = value;
+	return 0;
+}
+
+int decimal_parse(const char *text, int exp10, uint64_t *ret_value)
+{
+	bool negative = *text == '-';
+	uint64_t value;
+	int r;
+
+	r = magnitude_parse(text + (*text == '-' || *text == '+'), -exp10, &value);
+	if (r)
+		return r;
+	if (negative && value > (uint64_t)INT64_MAX + 1)
+		return -ERANGE;
+	*ret_value = negative ? -value : value;
+	return 0;
+}
+
+/* "d.ddde-05" of @digits significant digits, without the zeros at its end. */
+static void scientific(char *text, double value, int digits)
+{
+	snprintf(text, DECIMAL_SIZE, "%.*e", digits - 1, value);
+}
+
+const char *double_format(char *text, double value)
+{
+	int digits, exponent;
+
+	if (isnan(value))
+		return strcpy(text, "NaN");
+	if (isinf(value))
+		return strcpy(text, value > 0 ? "+Inf" : "-Inf");
+	for (digits = 1; digits < 17; digits++) {
+		scientific(text, value, digits);
+		if (strtod(text, NULL) == value)
+			break;
+	}
+	scientific(text, value, digits);
+	exponent = atoi(strchr(text, 'e') + 1);
+	/* strconv.FormatFloat(f, 'g', -1, 64), which all of Prometheus uses. */
+	if (exponent < -4 || exponent >= 21)
+		return text;
+	snprintf(text, DECIMAL_SIZE, "%.*f",
+		 digits - 1 > exponent ? digits - 1 - exponent : 0, value);
+	return text;
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Options and words in any order: --name, --name VALUE, --name=VALUE; behind
+ * "--" only words. A negative number is a word.
+ */
+#ifndef OBSRINGCTL_OPTIONS_H
+#define OBSRINGCTL_OPTIONS_H
+
+#include "obsringctl.h"
+
+#define CTL_VALUES_MAX	16
+
+/* Values of an option that may be repeated. */
+struct ctl_values {
+	unsigned int nr;
+	const char *value[CTL_VALUES_MAX];
+};
+
+/* Exactly one of the pointers says what the option takes. */
+struct ctl_option {
+	const char *name;	/* without "--"; NULL ends the list */
+	bool *flag;
+	const char **value;
+	struct ctl_values *values;
+};
+
+/*
+ * Take options out of @argv, which keeps the words: their number goes to
+ * @ret_words. Options of @globals are always known. @command is NULL before the
+ * subcommand's name is known; parsing then ends at the first word.
+ *
+ * 0, or CTL_USAGE after a message.
+ */
+int ctl_options_parse(const struct ctl_command *command, struct ctl_globals *globals,
+		      const struct ctl_option *options, int argc, char **argv,
+		      int *ret_words);
+
+/* A whole number between @min and @max. */
+bool ctl_number_parse(const char *text, long min, long max, long *ret_number);
+
+#endif /* OBSRINGCTL_OPTIONS_H */

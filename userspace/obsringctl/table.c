@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: MIT
+#include <string.h>
+
+#include "obsringctl.h"
+
+/* Usage, help, completion, and the check of the manual page come from here. */
+const struct ctl_command ctl_commands[] = {
+	{ "info", ctl_info, "",
+	  "show the module's version, state, limits and use", CTL_NOTHING, false },
+	{ "list", ctl_list, "[PATTERN...]",
+	  "list metrics: all, or those that match a shell pattern", CTL_METRIC, false },
+	{ "get", ctl_get, "NAME[{label=\"value\",...}] [--per-cpu] [--raw]",
+	  "show values; labels select series", CTL_METRIC, false },
+	{ "source list", ctl_source_list, "",
+	  "list the built-in sources", CTL_NOTHING, false },
+	{ "source enable", ctl_source_enable, "NAME [key=value...]",
+	  "switch a source on, or change its options", CTL_SOURCE, false },
+	{ "source disable", ctl_source_disable, "NAME [key=value...]",
+	  "switch a source off; its values stay", CTL_SOURCE, false },
+	{ "probe list", ctl_probe_list, "",
+	  "list the probes", CTL_NOTHING, false },
+	{ "probe add", ctl_probe_add,
+	  "tracepoint|kprobe|kretprobe TARGET --as METRIC [--sample N] "
+	  "[--kind counter|histogram] [--help-text TEXT]",
+	  "count a tracepoint (GROUP:NAME) or a function's calls, or time them",
+	  CTL_PROBE_TYPE, false },
+	{ "probe delete", ctl_probe_delete, "METRIC",
+	  "remove a probe and its metric", CTL_PROBE, false },
+	{ "family add", ctl_family_add,
+	  "NAME --kind counter|gauge|histogram|info [--help-text TEXT] [--unit UNIT] "
+	  "[--label NAME]... [--set] [--exp10 N] "
+	  "[--bounds N,N... | --schema N --min-log2 N --max-log2 N]",
+	  "add a metric that no kernel code owns", CTL_NOTHING, false },
+	{ "family delete", ctl_family_delete, "NAME",
+	  "remove such a metric", CTL_METRIC, false },
+	{ "series add", ctl_series_add, "NAME[{label=\"value\",...}]",
+	  "add a series to such a metric", CTL_METRIC, false },
+	{ "series delete", ctl_series_delete, "NAME[{label=\"value\",...}]",
+	  "remove a series of such a metric", CTL_METRIC, false },
+	{ "series update", ctl_series_update,
+	  "NAME[{label=\"value\",...}] NUMBER [--raw]",
+	  "count, set or observe a number in such a series", CTL_METRIC, false },
+	{ "drain", ctl_drain, "[--undo]",
+	  "ask all readers to close, so that the module can be unloaded",
+	  CTL_NOTHING, false },
+	{ "complete", ctl_complete, "WORD...",
+	  "print what the last word may become", CTL_NOTHING, true },
+	{ NULL, NULL, NULL, NULL, CTL_NOTHING, false },
+};
+
+/* How many of @argv's words are @name; 0 if they differ. */
+static int words_match(const char *name, int argc, char **argv)
+{
+	size_t n = strcspn(name, " ");
+
+	if (argc < 1 || strlen(argv[0]) != n || memcmp(argv[0], name, n))
+		return 0;
+	if (!name[n])
+		return 1;
+	return argc > 1 && !strcmp(argv[1], name + n + 1) ? 2 : 0;
+}
+
+const struct ctl_command *ctl_command_find(int argc, char **argv, int *ret_words)
+{
+	const struct ctl_command *command;
+	int words;
+
+	for (command = ctl_commands; command->name; command++) {
+		words = words_match(command->name, argc, argv);
+		if (words) {
+			*ret_words = words;
+			return command;
+		}
+	}
+	return NULL;
+}

@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: MIT
+/* Values of a series: the number or the histogram, as a sum and by CPU. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "decimal.h"
+#include "print.h"
+
+/* Where one reading's numbers stand: a snapshot's, or a row's slots. */
+struct reading {
+	uint64_t number;		/* value, or a histogram's sum */
+	const uint64_t *bucket;		/* NULL if it is none */
+};
+
+static const char *number_format(const struct print *print,
+				 const struct obs_family_info *family,
+				 uint64_t number, char *text)
+{
+	int exp10 = print->raw ? 0 : family->exp10;
+
+	if (family->kind == OBSRING_KIND_GAUGE)
+		return decimal_format_signed(text, (int64_t)number, exp10);
+	return decimal_format(text, number, exp10);
+}
+
+static uint64_t buckets_sum(const uint64_t *bucket, unsigned int from, unsigned int to)
+{
+	uint64_t sum = 0;
+
+	for (; from <= to; from++)
+		sum += bucket[from];
+	return sum;
+}
+
+/* From one bound that is shown to the next: powers of two, or each. */
+static unsigned int bound_step(const struct obs_family_info *family)
+{
+	return family->exponential ? 1U << family->schema : 1;
+}
+
+static const char *bound_format(const struct print *print,
+				const struct obs_family_info *family,
+				unsigned int index, char *text)
+{
+	if (index == family->nr_bounds)
+		return "+Inf";
+	if (print->raw)
+		return decimal_format(text, family->bound[index], 0);
+	return double_format(text, obs_family_bound(family, index));
+}
+
+/* Calls @fn with each bound that is shown and the count up to it. */
+static void buckets_walk(const struct print *print,
+			 const struct obs_series_info *series, const uint64_t *bucket,
+			 void (*fn)(const struct print *print,
+				    const struct obs_series_info *series,
+				    const char *le, uint64_t count))
+{
+	const struct obs_family_info *family = series->family;
+	unsigned int step = bound_step(family), i, from = 0;
+	char text[DECIMAL_SIZE];
+	uint64_t count = 0;
+
+	for (i = 0; i < family->nr_bounds; i += step) {
+		count += buckets_sum(bucket, from, i);
+		from = i + 1;
+		fn(print, series, bound_format(print, family, i, text), count);
+	}
+	count += buckets_sum(bucket, from, family->nr_bounds);
+	fn(print, series, "+Inf", count);
+}
+
+/* ---- Lines --------------------------------------------------------------- */
+
+static void sample_line(const struct obs_series_info *series, const char *suffix,
+			const char *le, const char *value)
+{
+	print_selector(stdout, series->family->name, suffix, series, le);
+	printf(" %s\n", value);
+}
+
+static void bucket_line(const struct print *print,
+			const struct obs_series_info *series, const char *le,
+			uint64_t count)
+{
+	char text[DECIMAL_SIZE];
+
+	(void)print;
+	sample_line(series, "_bucket", le, decimal_format(text, count, 0));
+}
+
+static void reading_lines(const struct print *print,
+			  const struct obs_series_info *series,
+			  const struct reading *reading)
+{
+	const struct obs_family_info *family = series->family;
+	char text[DECIMAL_SIZE];
+	uint64_t count;
+
+	number_format(print, family, reading->number, text);
+	if (!reading->bucket) {
+		sample_line(series, "", NULL, text);
+		return;
+	}
+	count = buckets_sum(reading->bucket, 0, family->nr_bounds);
+	sample_line(series, "_sum", NULL, text);
+	sample_line(series, "_count", NULL, decimal_format(text, count, 0));
+	buckets_walk(print, series, reading->bucket, bucket_line);
+}
+
+static void cpu_line(const struct print *print, const struct obs_series_info *series,
+		     int cpu, const struct reading *reading)
+{
+	const struct obs_family_info *family = series->family;
+	char text[DECIMAL_SIZE];
+
+	number_format(print, family, reading->number, text);
+	if (reading->bucket)
+		printf("  cpu %d: count %llu, sum %s\n", cpu,
+		       (unsigned long long)buckets_sum(reading->bucket, 0,
+						       family->nr_bounds), text);
+	else
+		printf("  cpu %d: %s\n", cpu, text);
+}
+
+/* ---- JSON ---------------------------------------------------------------- */
+
+static void bucket_json(const struct print *print,
+			const struct obs_series_info *series, const char *le,
+			uint64_t count)
+{
+	(void)series;
+	json_open(print->json, NULL, '{');
+	json_string(print->json, "le", le);
+	json_u64(print->json, "count", count);
+	json_close(print->json, '}');
+}
+
+static void reading_json(const struct print *print,
+			 const struct obs_series_info *series,
+			 const struct reading *reading)
+{
+	const struct obs_family_info *family = series->family;
+	char text[DECIMAL_SIZE];
+
+	number_format(print, family, reading->number, text);
+	if (!reading->bucket) {
+		json_number(print->json, "value", text);
+		return;
+	}
+	json_u64(print->json, "count",
+		 buckets_sum(reading->bucket, 0, family->nr_bounds));
+	json_number(print->json, "sum", text);
+	json_open(print->json, "buckets", '[');
+	buckets_walk(print, series, reading->bucket, bucket_json);
+	json_close(print->json, ']');
+}
+
+static void cpu_json(const struct print *print, const struct obs_series_info *series,
+		     int cpu, const struct reading *reading)
+{
+	json_open(print->json, NULL, '{');
+	json_u64(print->json, "cpu", (uint64_t)cpu);
+	reading_json(print, series, reading);
+	json_close(print->json, '}');
+}
+
+static void series_json_open(struct json *json, const struct obs_series_info *series)
+{
+	const struct obs_family_info *family = series->family;
+	unsigned int i;
+
+	json_open(json, NULL, '{');
+	json_string(json, "name", family->name);
+	json_string(json, "kind", ctl_kind_name(family->kind));
+	json_open(json, "labels", '{');
+	for (i = 0; i < family->nr_labels; i++)
+		json_string(json, family->label[i], series->value[i]);
+	json_close(json, '}');
+}
+
+/* ---- Both ---------------------------------------------------------------- */
+
+/* A single value that is set, and info, have no rows by CPU. */
+static int cpus_print(const struct print *print, const struct obs_series_info *series)
+{
+	const struct obs_family_info *family = series->family;
+	bool histogram = family->kind == OBSRING_KIND_HISTOGRAM;
+	unsigned int nr = histogram ? family->nr_bounds + 2 : 1;
+	struct reading reading;
+	uint64_t *slots;
+	int cpu = -1, r = 0;
+
+	if (family->set || family->kind == OBSRING_KIND_INFO)
+		return 0;
+	slots = calloc(nr, sizeof(*slots));
+	if (!slots)
+		return -ENOMEM;
+	while ((cpu = obs_cpu_next(print->reader->device, cpu)) >= 0) {
+		r = obs_series_row(print->reader->snapshot, series, (unsigned int)cpu,
+				   slots, nr);
+		if (r)
+			break;
+		reading.number = slots[0];
+		reading.bucket = histogram ? slots + 1 : NULL;
+		if (print->json)
+			cpu_json(print, series, cpu, &reading);
+		else
+			cpu_line(print, series, cpu, &reading);
+	}
+	free(slots);
+	return r;
+}
+
+int print_series(const struct print *print, const struct obs_series_info *series)
+{
+	const struct obs_snapshot *snapshot = print->reader->snapshot;
+	const struct reading reading = {
+		.number = obs_series_counter(snapshot, series),
+		.bucket = obs_series_buckets(snapshot, series),
+	};
+	int r = 0;
+
+	if (!print->json) {
+		reading_lines(print, series, &reading);
+		return print->per_cpu ? cpus_print(print, series) : 0;
+	}
+	series_json_open(print->json, series);
+	reading_json(print, series, &reading);
+	if (print->per_cpu) {
+		json_open(print->json, "cpus", '[');
+		r = cpus_print(print, series);
+		json_close(print->json, ']');
+	}
+	json_close(print->json, '}');
+	return r;
+}
