@@ -14,7 +14,7 @@
 #include "source.h"
 
 #define MAX_SERIES_MIN	64
-#define MAX_SERIES_MAX	(1U << 20)
+#define MAX_SERIES_MAX	1048576
 
 static unsigned int max_series = 65536;
 module_param(max_series, uint, 0444);

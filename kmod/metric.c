@@ -27,6 +27,7 @@
 
 #define GFP_METRIC	(GFP_KERNEL_ACCOUNT | __GFP_NOWARN)
 
+/* Protects all of the registry and the store, but what producers bump. */
 DEFINE_MUTEX(obs_registry_mutex);
 DEFINE_XARRAY_ALLOC(obs_families);
 DEFINE_XARRAY_ALLOC(obs_series_table);
@@ -311,7 +312,7 @@ static void handle_point(struct obs_handle *handle, u8 kind, bool set,
 	else if (kind == OBSRING_KIND_COUNTER)
 		WRITE_ONCE(container_of(handle, struct obs_counter, handle)->slot,
 			   series ? obs_slots_rows(&series->slots) :
-				    &obs_dummy.slot[0]);
+				    OBS_DUMMY_SLOTS);
 	else if (set)
 		WRITE_ONCE(container_of(handle, struct obs_gauge_set, handle)->word,
 			   series ? obs_slots_word(&series->slots) :
@@ -319,7 +320,7 @@ static void handle_point(struct obs_handle *handle, u8 kind, bool set,
 	else
 		WRITE_ONCE(container_of(handle, struct obs_gauge, handle)->slot,
 			   series ? obs_slots_rows(&series->slots) :
-				    &obs_dummy.slot[0]);
+				    OBS_DUMMY_SLOTS);
 }
 
 void obs_handle_detach(struct obs_handle *handle)

@@ -11,25 +11,25 @@
 #include "metric.h"
 
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 13, 0)
-#define OBS_EXPORT(_symbol) EXPORT_SYMBOL_NS_GPL(_symbol, "OBSRING")
+#define EXPORT_SYMBOL_OBSRING(_symbol) EXPORT_SYMBOL_NS_GPL(_symbol, "OBSRING")
 #else
-#define OBS_EXPORT(_symbol) EXPORT_SYMBOL_NS_GPL(_symbol, OBSRING)
+#define EXPORT_SYMBOL_OBSRING(_symbol) EXPORT_SYMBOL_NS_GPL(_symbol, OBSRING)
 #endif
 
 /* Where detached handles point. */
 DEFINE_PER_CPU(struct obs_dummy, obs_dummy);
-OBS_EXPORT(obs_dummy);
+EXPORT_SYMBOL_OBSRING(obs_dummy);
 
 u64 obs_dummy_word;
-OBS_EXPORT(obs_dummy_word);
+EXPORT_SYMBOL_OBSRING(obs_dummy_word);
 
 static const u64 dummy_bounds[] = { ~0ULL };
 
 const struct obs_histogram_cells obs_dummy_cells = {
 	.layout = { .bounds = dummy_bounds },	/* all is in bucket 0 */
-	.slots = &obs_dummy.slot[0],
+	.slots = OBS_DUMMY_SLOTS,
 };
-OBS_EXPORT(obs_dummy_cells);
+EXPORT_SYMBOL_OBSRING(obs_dummy_cells);
 
 void obs_wait_for_updates(void)
 {
@@ -42,7 +42,7 @@ void obs_wait_for_updates(void)
 #endif
 	synchronize_rcu();
 }
-OBS_EXPORT(obs_wait_for_updates);
+EXPORT_SYMBOL_OBSRING(obs_wait_for_updates);
 
 struct obs_family *__obs_family_register(const struct obs_family_desc *desc,
 					 struct module *owner)
@@ -60,7 +60,7 @@ struct obs_family *__obs_family_register(const struct obs_family_desc *desc,
 		obs_registry_flush();
 	} while (1);
 }
-OBS_EXPORT(__obs_family_register);
+EXPORT_SYMBOL_OBSRING(__obs_family_register);
 
 void obs_family_unregister(struct obs_family *family)
 {
@@ -70,7 +70,7 @@ void obs_family_unregister(struct obs_family *family)
 	obs_family_free(family);
 	mutex_unlock(&obs_registry_mutex);
 }
-OBS_EXPORT(obs_family_unregister);
+EXPORT_SYMBOL_OBSRING(obs_family_unregister);
 
 /* Find or make the series, or take the overflow series in its place. */
 static int series_attach(struct obs_family *family, const char *const *value,
@@ -109,7 +109,7 @@ int obs_counter_attach(struct obs_family *family, const char *const *value,
 	return series_attach(family, value, OBSRING_KIND_COUNTER, false,
 			     &c->handle);
 }
-OBS_EXPORT(obs_counter_attach);
+EXPORT_SYMBOL_OBSRING(obs_counter_attach);
 
 int obs_gauge_attach(struct obs_family *family, const char *const *value,
 		     struct obs_gauge *g)
@@ -117,7 +117,7 @@ int obs_gauge_attach(struct obs_family *family, const char *const *value,
 	return series_attach(family, value, OBSRING_KIND_GAUGE, false,
 			     &g->handle);
 }
-OBS_EXPORT(obs_gauge_attach);
+EXPORT_SYMBOL_OBSRING(obs_gauge_attach);
 
 int obs_gauge_set_attach(struct obs_family *family, const char *const *value,
 			 struct obs_gauge_set *g)
@@ -125,7 +125,7 @@ int obs_gauge_set_attach(struct obs_family *family, const char *const *value,
 	return series_attach(family, value, OBSRING_KIND_GAUGE, true,
 			     &g->handle);
 }
-OBS_EXPORT(obs_gauge_set_attach);
+EXPORT_SYMBOL_OBSRING(obs_gauge_set_attach);
 
 int obs_histogram_attach(struct obs_family *family, const char *const *value,
 			 struct obs_histogram *h)
@@ -133,37 +133,37 @@ int obs_histogram_attach(struct obs_family *family, const char *const *value,
 	return series_attach(family, value, OBSRING_KIND_HISTOGRAM, false,
 			     &h->handle);
 }
-OBS_EXPORT(obs_histogram_attach);
+EXPORT_SYMBOL_OBSRING(obs_histogram_attach);
 
 int obs_info_attach(struct obs_family *family, const char *const *value)
 {
 	return series_attach(family, value, OBSRING_KIND_INFO, false, NULL);
 }
-OBS_EXPORT(obs_info_attach);
+EXPORT_SYMBOL_OBSRING(obs_info_attach);
 
 void obs_counter_detach(struct obs_counter *c)
 {
 	series_detach(&c->handle);
 }
-OBS_EXPORT(obs_counter_detach);
+EXPORT_SYMBOL_OBSRING(obs_counter_detach);
 
 void obs_gauge_detach(struct obs_gauge *g)
 {
 	series_detach(&g->handle);
 }
-OBS_EXPORT(obs_gauge_detach);
+EXPORT_SYMBOL_OBSRING(obs_gauge_detach);
 
 void obs_gauge_set_detach(struct obs_gauge_set *g)
 {
 	series_detach(&g->handle);
 }
-OBS_EXPORT(obs_gauge_set_detach);
+EXPORT_SYMBOL_OBSRING(obs_gauge_set_detach);
 
 void obs_histogram_detach(struct obs_histogram *h)
 {
 	series_detach(&h->handle);
 }
-OBS_EXPORT(obs_histogram_detach);
+EXPORT_SYMBOL_OBSRING(obs_histogram_detach);
 
 int obs_series_remove(struct obs_family *family, const char *const *value)
 {
@@ -180,7 +180,7 @@ int obs_series_remove(struct obs_family *family, const char *const *value)
 	mutex_unlock(&obs_registry_mutex);
 	return ret;
 }
-OBS_EXPORT(obs_series_remove);
+EXPORT_SYMBOL_OBSRING(obs_series_remove);
 
 /* ---- Tables -------------------------------------------------------------- */
 
@@ -233,11 +233,11 @@ err:
 	metrics_remove(metrics, i);
 	return ret;
 }
-OBS_EXPORT(__obs_metrics_register);
+EXPORT_SYMBOL_OBSRING(__obs_metrics_register);
 
 void obs_metrics_unregister(struct obs_metric *metrics, unsigned int nr)
 {
 	metrics_remove(metrics, nr);
 	obs_wait_for_updates();
 }
-OBS_EXPORT(obs_metrics_unregister);
+EXPORT_SYMBOL_OBSRING(obs_metrics_unregister);

@@ -36,7 +36,8 @@ static struct obs_metric metrics[] = {
 };
 
 static const char *const refusal_name[OBS_REFUSED_NR] = {
-#define OBS_REFUSAL_NAME(_id, _name) [OBS_REFUSED_##_id] = _name,
+#define OBS_REFUSAL_NAME(_id, _name) \
+	[OBS_REFUSED_##_id] = _name,
 	OBS_REFUSALS(OBS_REFUSAL_NAME)
 #undef OBS_REFUSAL_NAME
 };

@@ -34,6 +34,7 @@ module_param_named(sources, sources_on, charp, 0444);
 MODULE_PARM_DESC(sources,
 		 "Sources to switch on at load: names with commas between, \"none\", or \"all\" (default: task,reclaim,block,netdrop,tcp,printk)");
 
+/* Protects options, enabled and registered of all sources. */
 DEFINE_MUTEX(obs_sources_mutex);
 
 struct obs_source *obs_source_find(const char *name)

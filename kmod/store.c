@@ -456,9 +456,10 @@ int obs_store_init(const struct obs_limits *limits)
 	BUILD_BUG_ON(sizeof(struct obsring_header) > SZ_4K);
 	BUILD_BUG_ON(sizeof(struct obsring_family) != 64);
 	BUILD_BUG_ON(sizeof(struct obsring_series) != 64);
-	BUILD_BUG_ON(NR_CPUS > OBSRING_CPU_MASK_WORDS * 64);
 	BUILD_BUG_ON(PAGE_SIZE / sizeof(u64) < OBSRING_SLOTS_MAX);
 
+	if (nr_cpu_ids > OBSRING_CPU_MASK_WORDS * 64)
+		return -EOVERFLOW;
 	obs_header = (void *)__get_free_page(GFP_STORE);
 	if (!obs_header)
 		return -ENOMEM;

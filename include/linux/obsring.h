@@ -118,9 +118,11 @@ struct obs_histogram {
 	struct obs_handle handle;
 };
 
+#define OBS_DUMMY_SLOTS		((u64 __force __percpu *)&obs_dummy)
+
 /* Initialisers for handles in static or allocated memory. */
-#define OBS_COUNTER_INIT	{ .slot = &obs_dummy.slot[0] }
-#define OBS_GAUGE_INIT		{ .slot = &obs_dummy.slot[0] }
+#define OBS_COUNTER_INIT	{ .slot = OBS_DUMMY_SLOTS }
+#define OBS_GAUGE_INIT		{ .slot = OBS_DUMMY_SLOTS }
 #define OBS_GAUGE_SET_INIT	{ .word = &obs_dummy_word }
 #define OBS_HISTOGRAM_INIT	{ .cells = &obs_dummy_cells }
 

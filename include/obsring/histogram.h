@@ -23,6 +23,8 @@
 #include <linux/obsring.h>
 #include "platform.h"
 
+typedef unsigned __int128 obs_u128;
+
 #define OBS_CELLS_PER_OCTAVE	8
 #define OBS_CELLS_MAX		(64 * OBS_CELLS_PER_OCTAVE)
 
@@ -161,15 +163,15 @@ static inline __u64 obs_histogram_exp_bound(__s32 index, __s32 exp10)
 	};
 	__u32 j = index & 7;
 	__s32 octave = (index - (__s32)j) / 8;
-	unsigned __int128 low, high;
 	__u64 scale = 1;
+	obs_u128 low, high;
 
 	for (; exp10 < 0; exp10++)
 		scale *= 10;
 
 	/* The product has 192 bits: high * 2^64 + low mod 2^64. */
-	low = (unsigned __int128)root[j][1] * scale;
-	high = (unsigned __int128)root[j][0] * scale + (__u64)(low >> 64);
+	low = (obs_u128)root[j][1] * scale;
+	high = (obs_u128)root[j][0] * scale + (__u64)(low >> 64);
 
 	/* The floor of product * 2^(octave - 127): the shift is 23 to 103. */
 	high >>= 63 - octave;

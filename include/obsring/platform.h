@@ -25,9 +25,13 @@
 
 #define obs_read_once(p)	READ_ONCE(*(p))
 #define obs_write_once(p, v)	WRITE_ONCE(*(p), (v))
+/* The partner of each of these is named where it is used. */
 #define obs_load_acquire(p)	smp_load_acquire(p)
+/* See above. */
 #define obs_store_release(p, v)	smp_store_release((p), (v))
+/* See above. */
 #define obs_rmb()		smp_rmb()
+/* See above. */
 #define obs_wmb()		smp_wmb()
 #define obs_try_cmpxchg_acquire(p, old, new) \
 	try_cmpxchg_acquire((p), (old), (new))

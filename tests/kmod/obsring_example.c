@@ -25,7 +25,8 @@ static struct obs_gauge_set temperature = OBS_GAUGE_SET_INIT;
 static struct obs_histogram latency = OBS_HISTOGRAM_INIT;
 
 /* Labelled series have a handle each. */
-enum { READ, WRITE, NR_OPS };
+enum { OP_READ, OP_WRITE, NR_OPS };
+
 static const char *const op_name[NR_OPS] = { "read", "write" };
 static struct obs_counter requests_by_op[NR_OPS] = {
 	[0 ... NR_OPS - 1] = OBS_COUNTER_INIT,

@@ -204,6 +204,7 @@ enum obsring_kind {
 
 	__OBSRING_KIND_LAST
 };
+
 #define OBSRING_KIND_MAX (__OBSRING_KIND_LAST - 1)
 
 enum obsring_state {
@@ -212,6 +213,7 @@ enum obsring_state {
 
 	__OBSRING_STATE_LAST
 };
+
 #define OBSRING_STATE_MAX (__OBSRING_STATE_LAST - 1)
 
 enum obsring_region_id {
@@ -223,6 +225,7 @@ enum obsring_region_id {
 
 	__OBSRING_REGION_LAST
 };
+
 #define OBSRING_REGION_MAX (__OBSRING_REGION_LAST - 1)
 
 #define OBSRING_JOURNAL_TABLE_SHIFT	56
@@ -399,6 +402,7 @@ enum obsring_cmd {
 
 	__OBSRING_CMD_LAST
 };
+
 #define OBSRING_CMD_MAX (__OBSRING_CMD_LAST - 1)
 
 /*
@@ -459,6 +463,7 @@ enum obsring_attr {
 
 	__OBSRING_A_LAST
 };
+
 #define OBSRING_A_MAX (__OBSRING_A_LAST - 1)
 
 enum obsring_probe_type {
@@ -469,6 +474,7 @@ enum obsring_probe_type {
 
 	__OBSRING_PROBE_LAST
 };
+
 #define OBSRING_PROBE_MAX (__OBSRING_PROBE_LAST - 1)
 
 #endif /* _UAPI_LINUX_OBSRING_H */

@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+#   make                 user space, module and example for KDIR
+#   make userspace       user space alone
+#   make module          module and example alone
+#   make install         and uninstall: DESTDIR, PREFIX
+#   make check           static checks    make test   everything (scripts/test)
+#   make help            all targets
+#
+# KDIR: headers of the kernel to build for; default: the running kernel's, else
+# those that scripts/ unpacked into build/.
+
+TOP	:= $(CURDIR)
+BUILD	?= $(TOP)/build
+VERSION	:= $(shell sed -n 's/.*OBSRING_VERSION.*"\(.*\)"/\1/p' kmod/main.h)
+PREFIX	?= /usr/local
+DESTDIR	?=
+
+running	:= /lib/modules/$(shell uname -r)/build
+KDIR	?= $(firstword $(wildcard $(running) $(BUILD)/kernels/6.1/headers))
+RELEASE	= $(shell cat $(KDIR)/include/config/kernel.release 2>/dev/null)
+ARCH	?= $(shell uname -m)
+
+# Objects of kbuild lie beside their sources: build in a tree of links.
+MODULE	?= $(BUILD)/module/$(or $(KERNEL),$(RELEASE))
+
+export VERSION PREFIX DESTDIR
+
+.PHONY: all module userspace install uninstall clean help guest check test bench \
+	headers-needed module-install debug-kernel
+
+all: userspace module
+
+userspace:
+	$(MAKE) -C userspace
+
+headers-needed:
+	@test -n "$(KDIR)" -a -e "$(KDIR)/Makefile" || { \
+	echo "make: no kernel headers: neither $(running) nor build/kernels/6.1/headers;" \
+	     "install linux-headers-$$(uname -r), or name others: make KDIR=..." >&2; exit 1; }
+
+module: headers-needed
+	@mkdir -p $(MODULE)/tests
+	@find $(MODULE) -xtype l -delete
+	@cp -rsn $(TOP)/Kbuild $(TOP)/kmod $(TOP)/include $(TOP)/scripts $(MODULE)
+	@cp -rsn $(TOP)/tests/kmod $(MODULE)/tests
+	$(MAKE) -C $(KDIR) M=$(MODULE) modules $(if $(CROSS_COMPILE),ARCH=$(ARCH) CROSS_COMPILE=$(CROSS_COMPILE))
+	$(if $(KERNEL),,@cp -f $(MODULE)/obsring.ko $(TOP)/obsring.ko)
+
+# What a guest gets, verbatim: OUT/root (scripts/vm asks for it).
+guest: module
+	$(MAKE) -C userspace $(guest_cross)
+	$(MAKE) -C tests/selftests/obsring $(guest_cross)
+	@rm -rf $(OUT)/fresh
+	$(MAKE) -C userspace install DESTDIR=$(OUT)/fresh PREFIX=/usr $(guest_cross)
+	$(MAKE) -C tests/selftests/obsring install DESTDIR=$(OUT)/fresh $(guest_cross)
+	@mkdir -p $(OUT)/fresh/lib/modules/obsring
+	@cp -p $(MODULE)/obsring.ko $(MODULE)/tests/kmod/*.ko $(OUT)/fresh/lib/modules/obsring/
+	@rm -rf $(OUT)/fresh/usr/include $(OUT)/fresh/usr/share
+	scripts/guest-root $(OUT)/fresh $(OUT)/root
+	@rm -rf $(OUT)/fresh
+
+guest_cross = $(if $(CROSS_COMPILE),CROSS_COMPILE=$(CROSS_COMPILE) SYSROOT=$(abspath $(SYSROOT)) \
+	BUILD=$(BUILD)/userspace-$(ARCH))
+
+# ---- Installing ------------------------------------------------------------
+# The module's producers find its headers and symbols in PREFIX/src/obsring.
+
+install: userspace
+	$(MAKE) -C userspace install
+	@if [ -n "$(KDIR)" ] && [ -f "$(MODULE)/obsring.ko" ]; then \
+		$(MAKE) module-install; \
+	else \
+		echo "make: no module was built: user space alone is installed"; \
+	fi
+
+modules_dir = $(DESTDIR)/lib/modules/$(RELEASE)/updates
+source_dir = $(DESTDIR)$(PREFIX)/src/obsring
+
+module-install:
+	install -Dm644 $(MODULE)/obsring.ko $(modules_dir)/obsring.ko
+	install -Dm644 include/linux/obsring.h $(source_dir)/include/linux/obsring.h
+	install -Dm644 include/uapi/linux/obsring.h $(source_dir)/include/uapi/linux/obsring.h
+	install -Dm644 -t $(source_dir)/include/obsring include/obsring/*.h
+	install -Dm644 $(MODULE)/Module.symvers $(source_dir)/Module.symvers
+	install -Dm644 -t $(source_dir)/example tests/kmod/obsring_example.c
+	$(if $(DESTDIR),,depmod $(RELEASE))
+
+uninstall:
+	$(MAKE) -C userspace uninstall
+	rm -f $(modules_dir)/obsring.ko
+	rm -rf $(source_dir)
+	$(if $(DESTDIR),,$(if $(RELEASE),depmod $(RELEASE)))
+
+# ---- Testing ---------------------------------------------------------------
+
+check:
+	scripts/check
+
+test:
+	scripts/test
+
+debug-kernel:
+	scripts/debug-kernel
+
+clean:
+	$(MAKE) -C userspace clean
+	rm -rf $(BUILD)/module $(BUILD)/guest obsring.ko
+
+help:
+	@sed -n '3,13s/^# \{0,1\}//p' Makefile

@@ -1,0 +1,343 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Producers in every context at once, and an exact account of what they did.
+ *
+ * Nothing runs at load. Write a number n to parameters/run: a thread for each
+ * CPU bumps stress_updates_total{context="task"} n times all together, moving
+ * itself from CPU to CPU, and raises on the way a softirq (tasklet) and a hard
+ * interrupt (irq_work) that bump their own series; NMIs that the machine
+ * happens to raise bump theirs. With each goes an observation of
+ * stress_value_seconds and a gauge that goes up and down.
+ *
+ * Meanwhile another thread attaches a handle that all of them bump to a series,
+ * removes that series, and makes stress_canary_total series that nobody bumps,
+ * which are likely to get its slots: one that is not 0 was written through a
+ * stale pointer.
+ *
+ * The write returns when all is done. parameters/done then tells what was done:
+ * it must equal the metrics.
+ */
+#include <linux/atomic.h>
+#include <linux/completion.h>
+#include <linux/cpumask.h>
+#include <linux/interrupt.h>
+#include <linux/irq_work.h>
+#include <linux/kthread.h>
+#include <linux/module.h>
+#include <linux/moduleparam.h>
+#include <linux/mutex.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+#ifdef CONFIG_X86
+#include <asm/nmi.h>
+#endif
+
+#include <linux/obsring.h>
+
+#define BATCH		256	/* task updates between two nested ones */
+#define NESTED		32	/* updates of a softirq or interrupt */
+#define MOVE_EVERY	16	/* batches between two migrations */
+#define NR_CANARIES	32
+
+enum { TASK, SOFTIRQ, IRQ, NMI, NR_CONTEXTS };
+
+static const char *const context_name[NR_CONTEXTS] = {
+	"task", "softirq", "irq", "nmi",
+};
+
+static struct obs_counter updates[NR_CONTEXTS] = {
+	[0 ... NR_CONTEXTS - 1] = OBS_COUNTER_INIT,
+};
+static struct obs_histogram value = OBS_HISTOGRAM_INIT;
+static struct obs_gauge level = OBS_GAUGE_INIT;
+static struct obs_counter churned = OBS_COUNTER_INIT;
+
+enum { UPDATES, VALUE, LEVEL, CHURN, CANARY };
+
+static struct obs_metric metrics[] = {
+	[UPDATES] = {
+		.desc = {
+			.name = "stress_updates_total",
+			.help = "Updates by context.",
+			.label = { "context" },
+			.kind = OBSRING_KIND_COUNTER,
+		},
+	},
+	[VALUE] = {
+		.desc = {
+			.name = "stress_value_seconds",
+			.help = "Observations, one for each update.",
+			.unit = "seconds",
+			.kind = OBSRING_KIND_HISTOGRAM,
+			.exp10 = -9,
+			.schema = 3,
+			.min_log2 = -20,
+			.max_log2 = 0,
+		},
+		.histogram = &value,
+	},
+	[LEVEL] = {
+		.desc = {
+			.name = "stress_level",
+			.help = "Goes up and down with each update: 0 at rest.",
+			.kind = OBSRING_KIND_GAUGE,
+		},
+		.gauge = &level,
+	},
+	[CHURN] = {
+		.desc = {
+			.name = "stress_churn_total",
+			.help = "Comes and goes.",
+			.label = { "life" },
+			.kind = OBSRING_KIND_COUNTER,
+		},
+	},
+	[CANARY] = {
+		.desc = {
+			.name = "stress_canary_total",
+			.help = "Always 0.",
+			.label = { "canary" },
+			.kind = OBSRING_KIND_COUNTER,
+		},
+	},
+};
+
+static DEFINE_MUTEX(run_mutex);	/* one run at a time */
+static atomic64_t done[NR_CONTEXTS];
+static atomic64_t migrations;
+static atomic64_t churns;
+static atomic_t running;
+static DECLARE_COMPLETION(all_done);
+
+static DEFINE_PER_CPU(struct irq_work, irq_source);
+static DEFINE_PER_CPU(struct tasklet_struct, softirq_source);
+
+/* One update, in whatever context. */
+static __always_inline void update(int context, u64 v)
+{
+	obs_gauge_inc(&level);
+	obs_counter_inc(&updates[context]);
+	obs_histogram_observe(&value, v);
+	obs_counter_inc(&churned);
+	obs_gauge_dec(&level);
+}
+
+static void update_batch(int context, unsigned int nr)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr; i++)
+		update(context, (i + 1) * 1000);
+	atomic64_add(nr, &done[context]);
+}
+
+static void irq_fn(struct irq_work *work)
+{
+	update_batch(IRQ, NESTED);
+}
+
+static void softirq_fn(struct tasklet_struct *tasklet)
+{
+	update_batch(SOFTIRQ, NESTED);
+}
+
+#ifdef CONFIG_X86
+/* Ours are those that come while a run is on. */
+static int nmi_fn(unsigned int type, struct pt_regs *regs)
+{
+	if (!atomic_read(&running))
+		return NMI_DONE;
+	update_batch(NMI, 1);
+	return NMI_HANDLED;
+}
+#endif
+
+/* Raise the nested sources on this CPU; preempted meanwhile is as good. */
+static void raise(void)
+{
+	preempt_disable();
+	irq_work_queue(this_cpu_ptr(&irq_source));
+	tasklet_schedule(this_cpu_ptr(&softirq_source));
+	preempt_enable();
+}
+
+/* To the next CPU on line; one that goes off line just now is no matter. */
+static void move(void)
+{
+	unsigned int cpu = cpumask_next(raw_smp_processor_id(), cpu_online_mask);
+
+	if (cpu >= nr_cpu_ids)
+		cpu = cpumask_first(cpu_online_mask);
+	if (!set_cpus_allowed_ptr(current, cpumask_of(cpu)))
+		atomic64_inc(&migrations);
+}
+
+static int task_fn(void *arg)
+{
+	unsigned long left = (unsigned long)arg;
+	unsigned int nr, batches = 0;
+
+	while (left) {
+		nr = min_t(unsigned long, left, BATCH);
+		update_batch(TASK, nr);
+		left -= nr;
+		raise();
+		if (++batches % MOVE_EVERY == 0)
+			move();
+		cond_resched();
+	}
+	if (atomic_dec_and_test(&running))
+		complete(&all_done);
+	return 0;
+}
+
+/* ---- The series that comes and goes -------------------------------------- */
+
+static void canary(unsigned int k, bool make)
+{
+	struct obs_counter c = OBS_COUNTER_INIT;
+	char text[16];
+	const char *const label[] = { text };
+
+	snprintf(text, sizeof(text), "%u", k);
+	if (!make) {
+		obs_series_remove(metrics[CANARY].family, label);
+		return;
+	}
+	if (!obs_counter_attach(metrics[CANARY].family, label, &c))
+		obs_counter_detach(&c);
+}
+
+static int churn_fn(void *unused)
+{
+	static const char *const life[] = { "now" };
+	unsigned int k = 0;
+
+	while (!kthread_should_stop()) {
+		if (!obs_counter_attach(metrics[CHURN].family, life, &churned))
+			obs_series_remove(metrics[CHURN].family, life);
+		canary(k, false);
+		canary(k, true);
+		k = (k + 1) % NR_CANARIES;
+		atomic64_inc(&churns);
+		cond_resched();
+	}
+	return 0;
+}
+
+/* ---- A run --------------------------------------------------------------- */
+
+static void sources_settle(void)
+{
+	unsigned int cpu;
+
+	for_each_possible_cpu(cpu) {
+		irq_work_sync(per_cpu_ptr(&irq_source, cpu));
+		tasklet_kill(per_cpu_ptr(&softirq_source, cpu));
+	}
+}
+
+static int run(unsigned long n)
+{
+	unsigned int i, nr = num_possible_cpus();
+	struct task_struct *churner, *task;
+	unsigned long share = n / nr;
+	int ret = 0;
+
+	churner = kthread_run(churn_fn, NULL, "stress_churn");
+	if (IS_ERR(churner))
+		return PTR_ERR(churner);
+	reinit_completion(&all_done);
+	atomic_set(&running, nr + 1);
+	for (i = 0; i < nr; i++) {
+		if (i == nr - 1)
+			share = n - share * (nr - 1);
+		task = kthread_run(task_fn, (void *)share, "stress/%u", i);
+		if (IS_ERR(task)) {
+			ret = PTR_ERR(task);
+			atomic_dec(&running);
+		}
+	}
+	if (!atomic_dec_and_test(&running))
+		wait_for_completion(&all_done);
+	kthread_stop(churner);
+	sources_settle();
+	return ret;
+}
+
+static int run_set(const char *text, const struct kernel_param *kp)
+{
+	unsigned long n;
+	int ret = kstrtoul(text, 0, &n);
+
+	if (ret)
+		return ret;
+	mutex_lock(&run_mutex);
+	ret = run(n);
+	mutex_unlock(&run_mutex);
+	return ret;
+}
+
+static const struct kernel_param_ops run_ops = { .set = run_set };
+module_param_cb(run, &run_ops, NULL, 0200);
+MODULE_PARM_DESC(run, "Write a number to have so many task updates done");
+
+static int done_get(char *buffer, const struct kernel_param *kp)
+{
+	return scnprintf(buffer, PAGE_SIZE,
+			 "task=%llu softirq=%llu irq=%llu nmi=%llu migrations=%llu churns=%llu\n",
+			 (u64)atomic64_read(&done[TASK]),
+			 (u64)atomic64_read(&done[SOFTIRQ]),
+			 (u64)atomic64_read(&done[IRQ]),
+			 (u64)atomic64_read(&done[NMI]),
+			 (u64)atomic64_read(&migrations),
+			 (u64)atomic64_read(&churns));
+}
+
+static const struct kernel_param_ops done_ops = { .get = done_get };
+module_param_cb(done, &done_ops, NULL, 0444);
+MODULE_PARM_DESC(done, "What was done so far, by context");
+
+static void sources_prepare(void)
+{
+	unsigned int cpu;
+
+	for_each_possible_cpu(cpu) {
+		*per_cpu_ptr(&irq_source, cpu) = IRQ_WORK_INIT_HARD(irq_fn);
+		tasklet_setup(per_cpu_ptr(&softirq_source, cpu), softirq_fn);
+	}
+}
+
+static int __init stress_init(void)
+{
+	int ret, i;
+
+	sources_prepare();
+	ret = obs_metrics_register(metrics, ARRAY_SIZE(metrics));
+	if (ret)
+		return ret;
+	for (i = 0; i < NR_CONTEXTS && !ret; i++)
+		ret = obs_counter_attach(metrics[UPDATES].family,
+					 &context_name[i], &updates[i]);
+#ifdef CONFIG_X86
+	if (!ret)
+		ret = register_nmi_handler(NMI_LOCAL, nmi_fn, 0, "obsring_stress");
+#endif
+	if (ret)
+		obs_metrics_unregister(metrics, ARRAY_SIZE(metrics));
+	return ret;
+}
+
+static void __exit stress_exit(void)
+{
+#ifdef CONFIG_X86
+	unregister_nmi_handler(NMI_LOCAL, "obsring_stress");
+#endif
+	obs_metrics_unregister(metrics, ARRAY_SIZE(metrics));
+}
+
+module_init(stress_init);
+module_exit(stress_exit);
+MODULE_LICENSE("GPL");
+MODULE_DESCRIPTION("Stress producer of obsring");
+OBSRING_IMPORT_NS;
