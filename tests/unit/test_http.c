@@ -325,6 +325,48 @@ static void test_formats(void **state)
 	segment_free(segment);
 }
 
+static void save_body(const struct server *server, const char *accept,
+		      const char *suffix, char *path, size_t size)
+{
+	struct answer answer;
+	FILE *file;
+
+	snprintf(path, size, "%s.%s", server->path, suffix);
+	file = fopen(path, "w");
+	assert_non_null(file);
+	assert_int_equal(ask(server, "GET", "/metrics", accept, &answer), 200);
+	assert_int_equal(fwrite(answer.body, 1, answer.body_len, file),
+			 answer.body_len);
+	assert_int_equal(fclose(file), 0);
+	answer_free(&answer);
+}
+
+/* The whole answer, the daemon's own metrics included, pleases others' tools. */
+static void test_formats_by_others(void **state)
+{
+	struct segment *segment = segment_with(42);
+	char text[96], openmetrics[96], command[512];
+	struct server server;
+	int status;
+
+	(void)state;
+	server_start(&server);
+	device_put(&server, segment);
+	save_body(&server, "", "prom", text, sizeof(text));
+	save_body(&server, OM, "om", openmetrics, sizeof(openmetrics));
+	snprintf(command, sizeof(command), TOP "/tests/e2e/check_formats.sh %s %s >&2",
+		 text, openmetrics);
+	status = system(command);
+	unlink(text);
+	unlink(openmetrics);
+	server_stop(&server);
+	segment_free(segment);
+	assert_true(WIFEXITED(status));
+	if (WEXITSTATUS(status) == 77)
+		skip();
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 static void test_paths_and_methods(void **state)
 {
 	struct segment *segment = segment_with(1);
@@ -653,6 +695,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_formats),
+		cmocka_unit_test(test_formats_by_others),
 		cmocka_unit_test(test_paths_and_methods),
 		cmocka_unit_test(test_head),
 		cmocka_unit_test(test_oversize_request),

@@ -111,7 +111,7 @@ static void add_metric(struct self *self, enum format_id id,
 	for (i = 0; i < (metric->nr_series ? metric->nr_series : 1); i++) {
 		text_clear(&labels);
 		expose_labels(&labels, metric->label,
-			      metric->label_value + i * nr, nr);
+			      nr ? metric->label_value + i * nr : NULL, nr);
 		expose_sample(&format->text, &name, name.suffix, &labels);
 		add_piece(format, *start, metric, i);
 		*start = format->text.len;

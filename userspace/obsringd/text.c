@@ -13,7 +13,7 @@ char *text_reserve(struct text *text, size_t more)
 
 	if (text->failed)
 		return NULL;
-	if (text->size - text->len >= more)
+	if (text->data && text->size - text->len >= more)
 		return text->data + text->len;
 	while (size - text->len < more)
 		size *= 2;

@@ -1,0 +1,184 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# test_obsringd.sh OBSRINGD: the program itself, without a device: flags, exit
+# statuses, a busy port, no permission, signals, the service manager. TAP.
+set -uo pipefail
+
+OBSRINGD=${1:?usage: test_obsringd.sh OBSRINGD}
+WORK=$(mktemp -d)
+PID=
+trap '[ -z "$PID" ] || kill -9 "$PID" 2>/dev/null; rm -rf "$WORK"' EXIT
+
+number=0
+failed=0
+
+# report STATUS NAME
+report() {
+	number=$((number + 1))
+	if [ "$1" = 0 ]; then
+		echo "ok $number $2"
+	else
+		echo "not ok $number $2"
+		sed 's/^/# /' "$WORK"/{out,err} 2>/dev/null
+		failed=1
+	fi
+}
+
+# run EXPECTED-STATUS ARGUMENT...: output goes to $WORK/out and $WORK/err.
+run() {
+	local expected=$1 status
+	shift
+	status=0
+	timeout 60 "$OBSRINGD" "$@" >"$WORK/out" 2>"$WORK/err" || status=$?
+	[ $status = "$expected" ]
+}
+
+# start ARGUMENT...: a daemon on a free port; sets PID and ADDRESS.
+start() {
+	"$@" --web.listen-address 127.0.0.1:0 --device "$WORK/obsring" \
+		>"$WORK/out" 2>"$WORK/err" &
+	PID=$!
+	until_true listening
+	ADDRESS=$(sed -n 's/.*address[=":]*\(127[0-9.]*:[0-9]*\).*/\1/p' "$WORK/err")
+	[ -n "$ADDRESS" ]
+}
+
+listening() { grep -q listening "$WORK/err"; }
+
+# until_true COMMAND...: poll a condition, for at most a minute.
+until_true() {
+	local deadline=$((SECONDS + 60))
+	until "$@"; do
+		[ $SECONDS -lt $deadline ] || return 1
+		sleep 0.02
+	done
+}
+
+# stop SIGNAL: its exit status.
+stop() {
+	local status=0
+	kill "-$1" "$PID"
+	wait "$PID" || status=$?
+	PID=
+	return $status
+}
+
+# get PATH: HTTP/1.1 over bash's own sockets; $WORK/answer is all that came.
+get() {
+	exec 3<>"/dev/tcp/${ADDRESS%:*}/${ADDRESS##*:}" || return 1
+	printf 'GET %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n' "$1" >&3
+	cat <&3 >"$WORK/answer"
+	exec 3>&-
+}
+
+# says FILE TEXT: the file is that one line.
+says() { [ "$(cat "$WORK/$1")" = "$2" ]; }
+
+test_help() {
+	run 0 --help && grep -q -- '--web.listen-address=ADDRESS .*(default: :10478)' "$WORK/out"
+}
+
+test_version() {
+	run 0 --version && grep -q '^obsringd, version [0-9.]* (revision: .*)$' "$WORK/out"
+}
+
+test_unknown_flag() {
+	run 2 --no-such-flag &&
+		says err "obsringd: --no-such-flag: no such flag; see --help"
+}
+
+test_bad_value() {
+	run 2 --log.level loud &&
+		says err "obsringd: --log.level=loud: not debug, info, warn or error" &&
+		run 2 --web.listen-address 127.0.0.1 &&
+		says err "obsringd: --web.listen-address=127.0.0.1: no port: not host:port, [v6]:port or :port"
+}
+
+test_busy_port() {
+	local busy
+	start "$OBSRINGD" || return 1
+	busy=$ADDRESS
+	run 1 --web.listen-address "$busy" &&
+		says err "obsringd: listen on $busy: Address already in use" || return 1
+	stop TERM
+}
+
+test_foreign_address() {
+	run 1 --web.listen-address 192.0.2.1:0 &&
+		says err "obsringd: listen on 192.0.2.1:0: Cannot assign requested address"
+}
+
+test_missing_device() {
+	start "$OBSRINGD" || return 1
+	get /-/ready && get /metrics
+	grep -q "^HTTP/1.1 503 " "$WORK/answer" &&
+		grep -q "^not ready: $WORK/obsring: No such file or directory (the obsring module is not loaded)" "$WORK/answer" &&
+		get /-/healthy && grep -q "^HTTP/1.1 200 " "$WORK/answer" || return 1
+	stop TERM || return 1
+	[ "$(grep -c 'level=warn msg="device not available, waiting for it"' "$WORK/err")" = 1 ] &&
+		grep -q 'msg=stopping signal=TERM$' "$WORK/err"
+}
+
+test_no_permission() {
+	local status
+	install -m 600 /dev/null "$WORK/obsring"
+	chmod 755 "$WORK"
+	start setpriv --reuid 65534 --regid 65534 --clear-groups "$OBSRINGD" &&
+		get /-/ready &&
+		grep -q "Permission denied (obsringd is not in the device's group)" "$WORK/answer"
+	status=$?
+	stop TERM || status=1
+	rm "$WORK/obsring"
+	return $status
+}
+
+test_interrupt_and_json() {
+	start "$OBSRINGD" --log.format json || return 1
+	stop INT &&
+		grep -q '^{"ts":"[^"]*","level":"info","msg":"stopping","signal":"INT"}$' "$WORK/err"
+}
+
+# The service manager's socket, as a few lines of python.
+test_notify() {
+	rm -f "$WORK/notify"
+	/usr/bin/python3 - "$WORK/notify" >"$WORK/states" <<-'END' &
+		import socket, sys
+		s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+		s.bind(sys.argv[1])
+		print(s.recv(100).decode(), flush=True)
+		print(s.recv(100).decode(), flush=True)
+	END
+	local manager=$! status
+	until_true test -S "$WORK/notify" &&
+		NOTIFY_SOCKET=$WORK/notify start "$OBSRINGD" &&
+		until_true grep -qx READY=1 "$WORK/states" && stop TERM &&
+		until_true grep -qx STOPPING=1 "$WORK/states"
+	status=$?
+	[ $status = 0 ] || kill "$manager"
+	wait "$manager"
+	return $status
+}
+
+# skip NAME REASON
+skip() {
+	number=$((number + 1))
+	echo "ok $number $1 # SKIP $2"
+}
+
+echo TAP version 13
+for name in help version unknown_flag bad_value busy_port foreign_address \
+	missing_device no_permission interrupt_and_json notify; do
+	if [ $name = no_permission ] && [ "$(id -u)" != 0 ]; then
+		skip $name "not root: can't become another user"
+		continue
+	fi
+	if [ $name = notify ] && [ ! -x /usr/bin/python3 ]; then
+		skip $name "no python3"
+		continue
+	fi
+	test_$name
+	report $? $name
+done
+echo "1..$number"
+exit $failed
