@@ -47,18 +47,18 @@ module: headers-needed
 	$(MAKE) -C $(KDIR) M=$(MODULE) modules $(if $(CROSS_COMPILE),ARCH=$(ARCH) CROSS_COMPILE=$(CROSS_COMPILE))
 	$(if $(KERNEL),,@cp -f $(MODULE)/obsring.ko $(TOP)/obsring.ko)
 
-# What a guest gets, verbatim: OUT/root (scripts/vm asks for it).
+# What a guest gets, verbatim: GUEST_DIR/root (scripts/vm asks for it).
 guest: module
 	$(MAKE) -C userspace $(guest_cross)
 	$(MAKE) -C tests/selftests/obsring $(guest_cross)
-	@rm -rf $(OUT)/fresh
-	$(MAKE) -C userspace install DESTDIR=$(OUT)/fresh PREFIX=/usr $(guest_cross)
-	$(MAKE) -C tests/selftests/obsring install DESTDIR=$(OUT)/fresh $(guest_cross)
-	@mkdir -p $(OUT)/fresh/lib/modules/obsring
-	@cp -p $(MODULE)/obsring.ko $(MODULE)/tests/kmod/*.ko $(OUT)/fresh/lib/modules/obsring/
-	@rm -rf $(OUT)/fresh/usr/include $(OUT)/fresh/usr/share
-	scripts/guest-root $(OUT)/fresh $(OUT)/root
-	@rm -rf $(OUT)/fresh
+	@rm -rf $(GUEST_DIR)/fresh
+	$(MAKE) -C userspace install DESTDIR=$(GUEST_DIR)/fresh PREFIX=/usr $(guest_cross)
+	$(MAKE) -C tests/selftests/obsring install DESTDIR=$(GUEST_DIR)/fresh $(guest_cross)
+	@mkdir -p $(GUEST_DIR)/fresh/lib/modules/obsring
+	@cp -p $(MODULE)/obsring.ko $(MODULE)/tests/kmod/*.ko $(GUEST_DIR)/fresh/lib/modules/obsring/
+	@rm -rf $(GUEST_DIR)/fresh/usr/include $(GUEST_DIR)/fresh/usr/share
+	scripts/guest-root $(GUEST_DIR)/fresh $(GUEST_DIR)/root
+	@rm -rf $(GUEST_DIR)/fresh
 
 guest_cross = $(if $(CROSS_COMPILE),CROSS_COMPILE=$(CROSS_COMPILE) SYSROOT=$(abspath $(SYSROOT)) \
 	BUILD=$(BUILD)/userspace-$(ARCH))

@@ -33,7 +33,7 @@ guest_make() {
 		cross=(ARCH=arm64 CROSS_COMPILE=aarch64-linux-gnu- "SYSROOT=$BUILD/arm64/sysroot")
 	fi
 	make -s -j"$(nproc)" -C "$TOP" guest "KERNEL=$KERNEL_NAME" \
-		"KDIR=$KERNEL_DIR/headers" "OUT=$out" "${cross[@]}" >&2 8>&-
+		"KDIR=$KERNEL_DIR/headers" "GUEST_DIR=$out" "${cross[@]}" >&2 8>&-
 }
 
 base_image() {
