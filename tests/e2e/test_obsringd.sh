@@ -36,6 +36,7 @@ run() {
 
 # start ARGUMENT...: a daemon on a free port; sets PID and ADDRESS.
 start() {
+	: >"$WORK/err"	# what an earlier one said is not this one's
 	"$@" --web.listen-address 127.0.0.1:0 --device "$WORK/obsring" \
 		>"$WORK/out" 2>"$WORK/err" &
 	PID=$!
