@@ -10,7 +10,7 @@
 
 #include <uapi/linux/obsring.h>
 
-#define OBS_PROBE_SAMPLE_MAX	(1U << 20)
+#define OBS_PROBE_SAMPLE_MAX	1048576
 
 struct netlink_ext_ack;
 

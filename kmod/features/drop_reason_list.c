@@ -3,7 +3,8 @@
 #include <linux/skbuff.h>
 #include <trace/events/skb.h>
 
-#define NAME(reason)	[SKB_DROP_REASON_##reason] = #reason,
+#define NAME(reason) \
+	[SKB_DROP_REASON_##reason] = #reason,
 #define NAME_LAST(reason)
 static const char * const name[] __maybe_unused = {
 	DEFINE_DROP_REASON(NAME, NAME_LAST)

@@ -5,7 +5,8 @@
 
 #undef EM
 #undef EMe
-#define EM(reason, name)	[reason] = #name,
+#define EM(reason, name) \
+	[reason] = #name,
 #define EMe(reason, name)
 static const char * const name[] __maybe_unused = {
 	TRACE_SKB_DROP_REASON

@@ -20,13 +20,15 @@
  * has no name: its counter stays detached.
  */
 #if defined(OBS_HAVE_drop_reason_list)
-#define REASON(reason)		[SKB_DROP_REASON_##reason] = #reason,
+#define REASON(reason) \
+	[SKB_DROP_REASON_##reason] = #reason,
 #define REASON_LAST(reason)
 #define REASONS			DEFINE_DROP_REASON(REASON, REASON_LAST)
 #elif defined(OBS_HAVE_drop_reason_trace)
 #undef EM
 #undef EMe
-#define EM(reason, name)	[reason] = #name,
+#define EM(reason, name) \
+	[reason] = #name,
 #define EMe(reason, name)
 #define REASONS			TRACE_SKB_DROP_REASON
 #endif

@@ -28,9 +28,10 @@ static inline int obs_counters_attach(struct obs_family *family,
 	int ret = 0;
 
 	for (i = 0; i < nr && !ret; i++) {
-		if (name[i])
-			ret = obs_series_attached(obs_counter_attach(family, &name[i],
-								     &counter[i]));
+		if (!name[i])
+			continue;
+		ret = obs_counter_attach(family, &name[i], &counter[i]);
+		ret = obs_series_attached(ret);
 	}
 	return ret;
 }

@@ -34,7 +34,7 @@
 #include "series.h"
 #include "source.h"
 
-#define SAMPLE_MAX	(1U << 20)
+#define SAMPLE_MAX	1048576
 #define LATENCY_SIZE	256	/* of the option's text, as source.h bounds it */
 
 static const char * const call_name[] = {
@@ -247,10 +247,11 @@ static int latency_attach(const bool *set)
 	int ret = 0;
 
 	for (nr = 0; nr < CALLS && !ret; nr++) {
-		if (set[nr])
-			ret = obs_series_attached(obs_histogram_attach(metrics[FAMILY_LATENCY].family,
-								       &call_name[nr],
-								       &latency[nr]));
+		if (!set[nr])
+			continue;
+		ret = obs_histogram_attach(metrics[FAMILY_LATENCY].family,
+					   &call_name[nr], &latency[nr]);
+		ret = obs_series_attached(ret);
 	}
 	return ret;
 }
