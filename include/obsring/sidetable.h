@@ -62,14 +62,15 @@ struct obs_sidetable_value {
 	__u64 extra;
 };
 
+/* Three cache lines: the table's memory begins at one. */
 struct obs_sidetable_set {
 	__u64 key[OBS_SIDETABLE_WAYS];
 	struct obs_sidetable_value value[OBS_SIDETABLE_WAYS];
-} __attribute__((aligned(64)));
+};
 
 /**
  * struct obs_sidetable - a table of 2^order sets; constant once made
- * @sets: the memory, all zero at first
+ * @sets: the memory, aligned to 64 bytes, all zero at first
  * @order: 1 to OBS_SIDETABLE_ORDER_MAX
  */
 struct obs_sidetable {
