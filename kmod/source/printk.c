@@ -102,9 +102,10 @@ static void wake(struct irq_work *work)
 /*
  * One a CPU: a record is stored with interrupts off, so the irq_work of the
  * same CPU comes when it is whole. One for all could be pending elsewhere, and
- * the log be read a moment too early.
+ * the log be read a moment too early. Set up by start(): the loader does not
+ * relocate per-CPU data, so a function's address can't stand there.
  */
-static DEFINE_PER_CPU(struct irq_work, wake_work) = IRQ_WORK_INIT(wake);
+static DEFINE_PER_CPU(struct irq_work, wake_work);
 
 #ifdef OBS_HAVE_tp_console
 #define UNAVAILABLE NULL
@@ -129,6 +130,10 @@ static struct obs_hook hooks[0];
 
 static int start(void)
 {
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		*per_cpu_ptr(&wake_work, cpu) = IRQ_WORK_INIT(wake);
 	/* From the end of the log: what was there before is not counted. */
 	kmsg_dump_rewind(&cursor);
 	cursor.cur_seq = cursor.next_seq;
