@@ -11,6 +11,7 @@
 
 #include <obsring/directory.h>
 #include <obsring/histogram.h>
+#include <obsring/name.h>
 
 #include "directory.h"
 

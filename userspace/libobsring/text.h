@@ -3,7 +3,6 @@
 #ifndef LIBOBSRING_TEXT_H
 #define LIBOBSRING_TEXT_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,10 +21,5 @@ void obs_words_copy(__u64 *to, const __u64 *from, size_t words);
  * is none of at most @max bytes, or if it is not UTF-8.
  */
 const char *obs_text_next(const char *text, size_t len, size_t *pos, size_t max);
-
-bool obs_utf8_valid(const char *s, size_t len);
-
-/* A name: not empty, no control characters. @name is UTF-8. */
-bool obs_name_valid(const char *name);
 
 #endif /* LIBOBSRING_TEXT_H */
