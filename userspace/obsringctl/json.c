@@ -18,7 +18,7 @@ static void text(struct json *json, const char *s)
 static void begin(struct json *json, const char *key)
 {
 	if (json->filled[json->depth])
-		fputs(json->depth == 1 ? ",\n " : ", ", json->out);
+		fputs(json->depth == 1 && !key ? ",\n " : ", ", json->out);
 	json->filled[json->depth] = true;
 	if (!key)
 		return;

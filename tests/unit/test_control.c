@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: MIT
+/* What requests look like, and what is read from answers, without a module. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <linux/genetlink.h>
+#include <netlink/genl/genl.h>
+
+#include "libobsring/control.h"
+
+static struct nl_msg *message_new(void)
+{
+	struct nl_msg *msg = nlmsg_alloc();
+
+	assert_non_null(msg);
+	assert_non_null(genlmsg_put(msg, 0, 0, 0x20, 0, 0, 1, 1));
+	return msg;
+}
+
+static void parse(struct nl_msg *msg, struct obs_answer *answer)
+{
+	assert_int_equal(obs_answer_parse(nlmsg_hdr(msg), answer), 0);
+}
+
+static unsigned int count(const struct obs_answer *answer, int type)
+{
+	struct nlattr *attr;
+	unsigned int nr = 0;
+	int left;
+
+	obs_answer_each(attr, answer, type, left)
+		nr++;
+	return nr;
+}
+
+static void test_family(void **state)
+{
+	static const uint64_t bound[] = { 5, 10 };
+	struct obs_family_spec spec = {
+		.name = "my.metric", .help = "Help.", .unit = "seconds",
+		.kind = OBSRING_KIND_HISTOGRAM, .exp10 = -9, .nr_labels = 2,
+		.label = (const char *[]){ "x", "y" }, .nr_bounds = 2, .bound = bound,
+	};
+	struct obs_answer a;
+	struct nl_msg *msg = message_new();
+
+	(void)state;
+	assert_int_equal(obs_family_encode(msg, &spec), 0);
+	parse(msg, &a);
+	assert_string_equal(nla_get_string(a.attr[OBSRING_A_NAME]), "my.metric");
+	assert_string_equal(nla_get_string(a.attr[OBSRING_A_UNIT]), "seconds");
+	assert_int_equal((int)nla_get_u32(a.attr[OBSRING_A_EXP10]), -9);
+	assert_int_equal(count(&a, OBSRING_A_LABEL_NAME), 2);
+	assert_string_equal(nla_get_string(a.attr[OBSRING_A_LABEL_NAME]), "y");
+	assert_int_equal(count(&a, OBSRING_A_BOUND), 2);
+	assert_int_equal(nla_get_u64(a.attr[OBSRING_A_BOUND]), 10);
+	assert_null(a.attr[OBSRING_A_SCHEMA]);
+	assert_null(a.attr[OBSRING_A_SET]);
+	nlmsg_free(msg);
+
+	spec.nr_bounds = 0;
+	spec.schema = 3;
+	spec.min_log2 = -20;
+	spec.max_log2 = 4;
+	msg = message_new();
+	assert_int_equal(obs_family_encode(msg, &spec), 0);
+	parse(msg, &a);
+	assert_int_equal((int)nla_get_u32(a.attr[OBSRING_A_MIN_LOG2]), -20);
+	assert_int_equal((int)nla_get_u32(a.attr[OBSRING_A_MAX_LOG2]), 4);
+	assert_null(a.attr[OBSRING_A_BOUND]);
+	nlmsg_free(msg);
+}
+
+static void test_source(void **state)
+{
+	const char *const options[] = { "sample=1000", "calls=read,write", "a=b=c", "x" };
+	static const char *const values[] = { "1000", "read,write", "b=c", "" };
+	struct obs_source_info source;
+	struct obs_answer a;
+	struct nl_msg *msg = message_new();
+	unsigned int i;
+
+	(void)state;
+	assert_int_equal(obs_source_encode(msg, "syscall", true, options, 4), 0);
+	nla_put_string(msg, OBSRING_A_REASON, "no such tracepoint");
+	parse(msg, &a);
+	assert_int_equal(obs_source_decode(&a, &source), 0);
+	assert_string_equal(source.name, "syscall");
+	assert_string_equal(source.reason, "no such tracepoint");
+	assert_true(source.enabled);
+	assert_int_equal(source.nr_options, 4);
+	for (i = 0; i < 4; i++)
+		assert_string_equal(source.option[i].value, values[i]);
+	assert_string_equal(source.option[0].key, "sample");
+	nlmsg_free(msg);
+
+	msg = message_new();
+	assert_int_equal(obs_source_encode(msg, "s", true,
+					   (const char *[]){ "=1" }, 1), -EINVAL);
+	nlmsg_free(msg);
+	msg = message_new();
+	assert_int_equal(obs_source_encode(msg, "s", true, (const char *[]){
+		"abcdefghijklmnopqrstuvwxyzabcdefgh=1" }, 1), -EINVAL);
+	nlmsg_free(msg);
+}
+
+static void test_probe(void **state)
+{
+	const struct obs_probe_info sent = {
+		.name = "read_seconds", .type = OBSRING_PROBE_KRETPROBE,
+		.target = "vfs_read", .kind = OBSRING_KIND_HISTOGRAM, .sample = 16 };
+	struct obs_probe_info got;
+	struct obs_answer a;
+	struct nl_msg *msg = message_new();
+
+	(void)state;
+	assert_int_equal(obs_probe_encode(msg, &sent, "Help."), 0);
+	nla_put_u64(msg, OBSRING_A_HITS, 1ULL << 40);
+	nla_put_u64(msg, OBSRING_A_MISSED, 3);
+	parse(msg, &a);
+	obs_probe_decode(&a, &got);
+	assert_string_equal(got.name, sent.name);
+	assert_string_equal(got.target, sent.target);
+	assert_int_equal(got.type, sent.type);
+	assert_int_equal(got.kind, sent.kind);
+	assert_int_equal(got.sample, 16);
+	assert_int_equal(got.hits, 1ULL << 40);
+	assert_int_equal(got.missed, 3);
+	nlmsg_free(msg);
+}
+
+static void test_info(void **state)
+{
+	struct nl_msg *msg = message_new();
+	struct obs_answer a;
+	struct obs_info info;
+	char longer[100];
+
+	(void)state;
+	memset(longer, 'v', sizeof(longer) - 1);
+	longer[sizeof(longer) - 1] = 0;
+	nla_put_string(msg, OBSRING_A_VERSION, longer);
+	nla_put_u32(msg, OBSRING_A_SERIES, 7);
+	nla_put_u64(msg, OBSRING_A_BYTES_LIMIT, 1ULL << 33);
+	/* From a later module. */
+	nla_put_u32(msg, OBSRING_A_MAX + 1, 1);
+	parse(msg, &a);
+	obs_info_decode(&a, &info);
+	assert_int_equal(strlen(info.version), sizeof(info.version) - 1);
+	assert_int_equal(info.series, 7);
+	assert_int_equal(info.bytes_limit, 1ULL << 33);
+	assert_int_equal(info.families, 0);
+	nlmsg_free(msg);
+}
+
+static int series_check(const struct obs_series_values *series, void *arg)
+{
+	unsigned int *calls = arg;
+
+	(*calls)++;
+	assert_string_equal(series->family, "a");
+	assert_int_equal(series->id, 3);
+	assert_int_equal(series->nr_labels, 2);
+	assert_string_equal(series->value[0], "1");
+	assert_string_equal(series->value[1], "");
+	assert_int_equal(series->number, 100);
+	assert_int_equal(series->nr_buckets, 3);
+	assert_int_equal(series->bucket[2], 12);
+	assert_int_equal(series->nr_rows, 2);
+	assert_int_equal(series->row_cpu[0], 4);
+	assert_int_equal(series->row_cpu[1], 5);
+	assert_int_equal(series->row_number[1], 51);
+	assert_int_equal(series->row_bucket[3], 15);
+	assert_int_equal(series->row_bucket[5], 17);
+	return 42;
+}
+
+static void row_put(struct nl_msg *msg, uint32_t cpu, unsigned int nr)
+{
+	struct nlattr *nest = nla_nest_start(msg, OBSRING_A_ROW);
+	unsigned int i;
+
+	nla_put_u32(msg, OBSRING_A_CPU, cpu);
+	nla_put_u64(msg, OBSRING_A_SUM, 46 + cpu);
+	for (i = 0; i < nr; i++)
+		nla_put_u64(msg, OBSRING_A_BUCKET, cpu + 10 + i);
+	nla_nest_end(msg, nest);
+}
+
+static struct nl_msg *series_message(unsigned int row_buckets)
+{
+	struct nl_msg *msg = message_new();
+	unsigned int i;
+
+	nla_put_u32(msg, OBSRING_A_SERIES_ID, 3);
+	nla_put_string(msg, OBSRING_A_NAME, "a");
+	nla_put_string(msg, OBSRING_A_LABEL_VALUE, "1");
+	nla_put_string(msg, OBSRING_A_LABEL_VALUE, "");
+	nla_put_u64(msg, OBSRING_A_SUM, 100);
+	for (i = 0; i < 3; i++)
+		nla_put_u64(msg, OBSRING_A_BUCKET, 10 + i);
+	row_put(msg, 4, 3);
+	row_put(msg, 5, row_buckets);
+	return msg;
+}
+
+static void test_dump(void **state)
+{
+	struct nl_msg *msg = series_message(3);
+	unsigned int calls = 0, wrong;
+	struct obs_answer a;
+
+	(void)state;
+	parse(msg, &a);
+	assert_int_equal(obs_dump_answer(&a, series_check, &calls), 42);
+	assert_int_equal(calls, 1);
+	nlmsg_free(msg);
+	/* Rows with other buckets than the series. */
+	for (wrong = 0; wrong < 6; wrong++) {
+		if (wrong == 3)
+			continue;
+		msg = series_message(wrong);
+		parse(msg, &a);
+		assert_int_equal(obs_dump_answer(&a, series_check, &calls), -EPROTO);
+		nlmsg_free(msg);
+	}
+	assert_int_equal(calls, 1);
+}
+
+static void test_malformed(void **state)
+{
+	struct obs_answer a;
+	struct nl_msg *msg = message_new();
+	unsigned int calls = 0;
+
+	(void)state;
+	nla_put_u8(msg, OBSRING_A_SERIES, 1);
+	assert_int_equal(obs_answer_parse(nlmsg_hdr(msg), &a), -EPROTO);
+	nlmsg_free(msg);
+
+	msg = message_new();
+	nla_put(msg, OBSRING_A_NAME, 3, "abc");	/* without its NUL */
+	assert_int_equal(obs_answer_parse(nlmsg_hdr(msg), &a), -EPROTO);
+	nlmsg_free(msg);
+
+	msg = message_new();
+	nla_put_u64(msg, OBSRING_A_VALUE, 1);	/* of which metric? */
+	parse(msg, &a);
+	assert_int_equal(obs_dump_answer(&a, series_check, &calls), -EPROTO);
+	nlmsg_free(msg);
+
+	msg = message_new();
+	nlmsg_hdr(msg)->nlmsg_len = NLMSG_HDRLEN;
+	assert_int_equal(obs_answer_parse(nlmsg_hdr(msg), &a), -EPROTO);
+	nlmsg_free(msg);
+}
+
+/* A message has room for a page: more must be refused, not cut. */
+static void test_too_long(void **state)
+{
+	static char value[2000];
+	const char *values[8] = { value, value, value, value, value, value, value, value };
+	struct nl_msg *msg = message_new();
+
+	(void)state;
+	memset(value, 'v', sizeof(value) - 1);
+	assert_int_equal(obs_series_encode(msg, "a", values, 8), -EMSGSIZE);
+	nlmsg_free(msg);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_family),
+		cmocka_unit_test(test_source),
+		cmocka_unit_test(test_probe),
+		cmocka_unit_test(test_info),
+		cmocka_unit_test(test_dump),
+		cmocka_unit_test(test_malformed),
+		cmocka_unit_test(test_too_long),
+	};
+
+	return cmocka_run_group_tests_name("control", tests, NULL, NULL);
+}

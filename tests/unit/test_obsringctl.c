@@ -1,0 +1,368 @@
+// SPDX-License-Identifier: MIT
+/* obsringctl as it is called: what it prints, and its exit status. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include <cmocka.h>
+
+#include "obsringctl/family.h"
+#include "obsringctl/obsringctl.h"
+#include "obsringctl/probe.h"
+#include "segment.h"
+
+static char output[1 << 16];
+
+/* Run obsringctl with @args; both its outputs go to output. */
+static int ctl(const char *args)
+{
+	char command[1024];
+	size_t n;
+	FILE *p;
+	int r;
+
+	snprintf(command, sizeof(command), OBJECTS "/bin/obsringctl %s 2>&1", args);
+	p = popen(command, "r");
+	assert_non_null(p);
+	n = fread(output, 1, sizeof(output) - 1, p);
+	output[n] = 0;
+	r = pclose(p);
+	assert_true(WIFEXITED(r));
+	return WEXITSTATUS(r);
+}
+
+static int ctl_on(struct segment *s, const char *args)
+{
+	char all[512];
+
+	snprintf(all, sizeof(all), "--device %s %s", segment_path(s), args);
+	return ctl(all);
+}
+
+static struct segment *segment;
+
+static int setup(void **state)
+{
+	static const uint64_t bounds[] = { 5000000, 100000000, 2500000000 };
+	struct segment *s = segment_new(&(struct segment_spec){ .nr_cpus = 3,
+							 .cpus_absent = 1 << 1 });
+	uint32_t family, series;
+
+	(void)state;
+	segment = s;
+	family = segment_family_add(s, &(struct obs_family_spec){
+		.name = "ops_total", .help = "Operations.", .kind = OBSRING_KIND_COUNTER,
+		.nr_labels = 2, .label = (const char *[]){ "op", "dev" } });
+	series = segment_series_add(s, family, (const char *[]){ "read", "sda" });
+	segment_slot(s, series, 0)[0] = (1ULL << 53);
+	segment_slot(s, series, 2)[0] = 1;
+	series = segment_series_add(s, family, (const char *[]){ "write", "a\"b\\c\n\033" });
+	segment_slot(s, series, 2)[0] = 7;
+	family = segment_family_add(s, &(struct obs_family_spec){
+		.name = "wait_seconds", .help = "Waiting.", .unit = "seconds",
+		.kind = OBSRING_KIND_HISTOGRAM, .exp10 = -9, .nr_bounds = 3,
+		.bound = bounds });
+	series = segment_series_add(s, family, NULL);
+	segment_slot(s, series, 0)[0] = 1234567;
+	segment_slot(s, series, 0)[1] = 1;
+	segment_slot(s, series, 2)[2] = 2;
+	segment_slot(s, series, 2)[4] = 1;
+	family = segment_family_add(s, &(struct obs_family_spec){
+		.name = "exp_seconds", .kind = OBSRING_KIND_HISTOGRAM, .exp10 = -9,
+		.schema = 3, .min_log2 = -2, .max_log2 = 1 });
+	series = segment_series_add(s, family, NULL);
+	/* Bucket 0 is up to 2^-2, 1 to 8 up to 2^-1, 25 is above 2. */
+	segment_slot(s, series, 0)[1 + 0] = 1;
+	segment_slot(s, series, 0)[1 + 1] = 2;
+	segment_slot(s, series, 0)[1 + 8] = 4;
+	segment_slot(s, series, 0)[1 + 9] = 8;
+	segment_slot(s, series, 0)[1 + 25] = 16;
+	family = segment_family_add(s, &(struct obs_family_spec){
+		.name = "my.gauge", .kind = OBSRING_KIND_GAUGE, .set = true, .exp10 = -3 });
+	series = segment_series_add(s, family, NULL);
+	segment_slot(s, series, 0)[0] = (uint64_t)-1500;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	segment_free(segment);
+	return 0;
+}
+
+static const struct {
+	const char *args;
+	int status;
+	const char *output;
+} runs[] = {
+	{ "get 'ops_total{op=\"read\"}'", 0,
+	  "ops_total{op=\"read\",dev=\"sda\"} 9007199254740993\n" },
+	{ "get ops_total", 0,
+	  "ops_total{op=\"read\",dev=\"sda\"} 9007199254740993\n"
+	  "ops_total{op=\"write\",dev=\"a\\\"b\\\\c\\n\\x1b\"} 7\n" },
+	{ "get ops_total --per-cpu", 0,
+	  "ops_total{op=\"read\",dev=\"sda\"} 9007199254740993\n"
+	  "  cpu 0: 9007199254740992\n  cpu 2: 1\n"
+	  "ops_total{op=\"write\",dev=\"a\\\"b\\\\c\\n\\x1b\"} 7\n"
+	  "  cpu 0: 0\n  cpu 2: 7\n" },
+	{ "get --json 'ops_total{dev=\"sda\"}'", 0,
+	  "[{\"name\": \"ops_total\", \"kind\": \"counter\", \"labels\": "
+	  "{\"op\": \"read\", \"dev\": \"sda\"}, \"value\": 9007199254740993}]\n" },
+	{ "--json get ops_total{op=\\\"write\\\"} --per-cpu", 0,
+	  "[{\"name\": \"ops_total\", \"kind\": \"counter\", \"labels\": "
+	  "{\"op\": \"write\", \"dev\": \"a\\\"b\\\\c\\u000a\\u001b\"}, \"value\": 7, "
+	  "\"cpus\": [{\"cpu\": 0, \"value\": 0}, {\"cpu\": 2, \"value\": 7}]}]\n" },
+	{ "get wait_seconds --per-cpu", 0,
+	  "wait_seconds_sum 0.001234567\nwait_seconds_count 4\n"
+	  "wait_seconds_bucket{le=\"0.005\"} 1\nwait_seconds_bucket{le=\"0.1\"} 3\n"
+	  "wait_seconds_bucket{le=\"2.5\"} 3\nwait_seconds_bucket{le=\"+Inf\"} 4\n"
+	  "  cpu 0: count 1, sum 0.001234567\n  cpu 2: count 3, sum 0\n" },
+	{ "get wait_seconds --raw --json", 0,
+	  "[{\"name\": \"wait_seconds\", \"kind\": \"histogram\", \"labels\": {}, "
+	  "\"count\": 4, \"sum\": 1234567, \"buckets\": "
+	  "[{\"le\": \"5000000\", \"count\": 1}, {\"le\": \"100000000\", \"count\": 3}, "
+	  "{\"le\": \"2500000000\", \"count\": 3}, {\"le\": \"+Inf\", \"count\": 4}]}]\n" },
+	{ "get exp_seconds", 0,
+	  "exp_seconds_sum 0\nexp_seconds_count 31\n"
+	  "exp_seconds_bucket{le=\"0.25\"} 1\nexp_seconds_bucket{le=\"0.5\"} 7\n"
+	  "exp_seconds_bucket{le=\"1\"} 15\nexp_seconds_bucket{le=\"2\"} 15\n"
+	  "exp_seconds_bucket{le=\"+Inf\"} 31\n" },
+	{ "get my.gauge", 0, "{\"my.gauge\"} -1.5\n" },
+	{ "get '{\"my.gauge\"}' --raw --per-cpu", 0, "{\"my.gauge\"} -1500\n" },
+	{ "list 'ops*' '*gauge'", 0,
+	  "ops_total{op,dev}  counter  2 series  Operations.\n"
+	  "my.gauge  gauge  1 series  \n" },
+	{ "list --json wait_seconds", 0,
+	  "[{\"name\": \"wait_seconds\", \"kind\": \"histogram\", \"unit\": \"seconds\", "
+	  "\"help\": \"Waiting.\", \"labels\": [], \"series\": 1}]\n" },
+	{ "info --json", 0,
+	  "{\"state\": \"running\", \"abi_major\": 1, \"abi_minor\": 0, "
+	  "\"instance\": 1311768467294899695, \"cpus\": 3, \"series\": 5}\n" },
+	{ "complete get w", 0, "wait_seconds\n" },
+
+	{ "get nothing", 1, "obsringctl: no metric is named \"nothing\"\n" },
+	{ "get 'ops_total{of=\"x\"}'", 1,
+	  "obsringctl: metric ops_total has no label \"of\"\n" },
+	{ "get 'ops_total{op=\"x\"}'", 1,
+	  "obsringctl: no series matches ops_total{op=\"x\"}\n" },
+	{ "list nothing", 1, "obsringctl: no metric matches \"nothing\"\n" },
+	{ "series add 'ops_total{op=\"x\"}'", 1,
+	  "obsringctl: metric ops_total needs a value of label \"dev\"\n" },
+	{ "series update my.gauge 1.2345", 1,
+	  "obsringctl: 1.2345 can't be told in units of 10^-3: "
+	  "Numerical result out of range\n" },
+};
+
+static void test_runs(void **state)
+{
+	size_t i;
+	int r;
+
+	(void)state;
+	for (i = 0; i < sizeof(runs) / sizeof(runs[0]); i++) {
+		r = ctl_on(segment, runs[i].args);
+		if (r != runs[i].status || strcmp(output, runs[i].output))
+			fail_msg("%s: status %d\n%s", runs[i].args, r, output);
+	}
+}
+
+/* Called wrongly: status 2, and the word that is wrong is named. */
+static const struct {
+	const char *args, *named;
+} misuses[] = {
+	{ "", "command is missing" },
+	{ "frob", "\"frob\"" },
+	{ "source frob", "\"source frob\"" },
+	{ "--frob get x", "--frob" },
+	{ "--device", "--device" },
+	{ "get", "one metric" },
+	{ "get a b", "one metric" },
+	{ "get --frob a", "--frob" },
+	{ "get -x a", "x" },
+	{ "get --raw=1 a", "--raw" },
+	{ "get 'a{'", "a{" },
+	{ "info x", "\"x\"" },
+	{ "source enable", "source is missing" },
+	{ "source list x", "\"x\"" },
+	{ "probe add", "type and a target" },
+	{ "probe add frob x --as y", "\"frob\"" },
+	{ "probe add kprobe x", "--as" },
+	{ "probe add kprobe x --as y --sample 0", "--sample 0" },
+	{ "probe add kprobe x --as y --sample 1048577", "--sample 1048577" },
+	{ "probe add kprobe x --as y --sample 1x", "--sample 1x" },
+	{ "probe add kprobe x --as y --kind gauge", "\"gauge\"" },
+	{ "probe add kprobe x --as y --kind histogram", "kretprobe" },
+	{ "probe delete", "one metric" },
+	{ "family add x", "--kind" },
+	{ "family add x --kind frob", "\"frob\"" },
+	{ "family add x --kind counter --exp10 1", "--exp10 1" },
+	{ "family add x --kind histogram", "--bounds" },
+	{ "family add x --kind histogram --bounds 1,y", "\"y\"" },
+	{ "family add x --kind histogram --bounds 0.1", "\"0.1\"" },
+	{ "family add x --kind histogram --min-log2 -41 --max-log2 0", "-41" },
+	{ "series add", "one series" },
+	{ "series update my.gauge x", "\"x\"" },
+	{ "drain now", "\"now\"" },
+};
+
+static void test_misuses(void **state)
+{
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(misuses) / sizeof(misuses[0]); i++) {
+		char args[256];
+
+		snprintf(args, sizeof(args), "%s", misuses[i].args);
+		if (!strncmp(args, "series update", 13))
+			assert_int_equal(ctl_on(segment, args), 2);
+		else
+			assert_int_equal(ctl(args), 2);
+		if (strncmp(output, "obsringctl: ", 12) ||
+		    !strstr(output, misuses[i].named))
+			fail_msg("%s: %s", misuses[i].args, output);
+	}
+}
+
+static void test_no_device(void **state)
+{
+	(void)state;
+	assert_int_equal(ctl("--device /nonexistent get x"), 1);
+	assert_string_equal(output, "obsringctl: cannot read /nonexistent: no such "
+			    "device: the obsring module is not loaded\n");
+	assert_int_equal(ctl("--device /dev/null list"), 1);
+	assert_non_null(strstr(output, "/dev/null"));
+	segment_set_state(segment, OBSRING_STATE_DRAINING);
+	assert_int_equal(ctl_on(segment, "list"), 1);
+	assert_non_null(strstr(output, "being unloaded"));
+	segment_set_state(segment, OBSRING_STATE_RUNNING);
+	assert_int_equal(ctl_on(segment, "list 3>&1 >/dev/full 2>&3 #"), 1);
+	assert_non_null(strstr(output, "cannot write"));
+}
+
+/* Usage, help, completion and the manual page all know the table's commands. */
+static void test_table(void **state)
+{
+	static char manual[1 << 16];
+	const struct ctl_command *command;
+	char text[512], *p;
+	FILE *f;
+
+	(void)state;
+	f = fopen(TOP "/userspace/man/obsringctl.1", "r");
+	assert_non_null(f);
+	manual[fread(manual, 1, sizeof(manual) - 1, f)] = 0;
+	fclose(f);
+	/* In the page, "\-" is a hyphen that can be searched for. */
+	for (p = manual; (p = strstr(p, "\\-")); p++)
+		memmove(p, p + 1, strlen(p));
+	assert_int_equal(ctl("--help"), 0);
+	for (command = ctl_commands; command->name; command++) {
+		const char *option = command->usage;
+
+		if (command->hidden)
+			continue;
+		assert_non_null(strstr(output, command->help));
+		if (!strstr(manual, command->name))
+			fail_msg("obsringctl.1 does not know \"%s\"", command->name);
+		while ((option = strstr(option, "--"))) {
+			snprintf(text, sizeof(text), "%.*s",
+				 (int)strcspn(option, " ]"), option);
+			if (!strstr(manual, text))
+				fail_msg("obsringctl.1 does not know %s", text);
+			option += strlen(text);
+		}
+	}
+	for (command = ctl_commands; command->name; command++) {
+		snprintf(text, sizeof(text), "%s --help", command->name);
+		if (command->hidden)
+			continue;
+		assert_int_equal(ctl(text), 0);
+		snprintf(text, sizeof(text), "usage: obsringctl %s", command->name);
+		assert_int_equal(strncmp(output, text, strlen(text)), 0);
+	}
+	assert_int_equal(ctl("complete ''"), 0);
+	assert_string_equal(output, "info\nlist\nget\nsource\nprobe\nfamily\nseries\ndrain\n");
+	assert_int_equal(ctl("complete source ''"), 0);
+	assert_string_equal(output, "list\nenable\ndisable\n");
+	assert_int_equal(ctl("complete probe add --s"), 0);
+	assert_string_equal(output, "--sample\n");
+	assert_int_equal(ctl("complete probe add k"), 0);
+	assert_string_equal(output, "kprobe\nkretprobe\n");
+	assert_int_equal(ctl("--version"), 0);
+	assert_int_equal(strncmp(output, "obsringctl ", 11), 0);
+}
+
+static void test_probe_words(void **state)
+{
+	static const struct {
+		const char *type, *as, *kind;
+		enum obsring_kind result;
+	} cases[] = {
+		{ "kretprobe", "vfs_read_seconds", NULL, OBSRING_KIND_HISTOGRAM },
+		{ "kretprobe", "vfs_reads_total", NULL, OBSRING_KIND_COUNTER },
+		{ "kretprobe", "vfs_read_seconds", "counter", OBSRING_KIND_COUNTER },
+		{ "kretprobe", "vfs_read", "histogram", OBSRING_KIND_HISTOGRAM },
+		{ "kprobe", "vfs_read_seconds", NULL, OBSRING_KIND_COUNTER },
+		{ "tracepoint", "switches_total", NULL, OBSRING_KIND_COUNTER },
+	};
+	struct obs_probe_info probe;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char *words[] = { (char *)cases[i].type, "target" };
+		const struct probe_options options = {
+			.as = cases[i].as, .kind = cases[i].kind, .sample = "16" };
+
+		assert_int_equal(probe_from_words(ctl_commands, 2, words, &options,
+						  &probe), 0);
+		assert_int_equal(probe.kind, cases[i].result);
+		assert_int_equal(probe.sample, 16);
+		assert_string_equal(probe_type_name(probe.type), cases[i].type);
+	}
+}
+
+static void test_family_options(void **state)
+{
+	struct family_options options = {
+		.kind = "histogram", .exp10 = "-9", .bounds = "0.005,0.1,2.5",
+		.label = { 1, { "op" } } };
+	uint64_t bound[OBSRING_BOUNDS_MAX];
+	struct obs_family_spec spec;
+
+	(void)state;
+	assert_int_equal(family_from_options(ctl_commands, "x", &options, bound, &spec),
+			 0);
+	assert_int_equal(spec.nr_bounds, 3);
+	assert_int_equal(spec.bound[0], 5000000);
+	assert_int_equal(spec.bound[2], 2500000000);
+	assert_int_equal(spec.nr_labels, 1);
+	options = (struct family_options){
+		.kind = "histogram", .exp10 = "-9", .min_log2 = "-20", .max_log2 = "4" };
+	assert_int_equal(family_from_options(ctl_commands, "x", &options, bound, &spec),
+			 0);
+	assert_int_equal(spec.nr_bounds, 0);
+	assert_int_equal(spec.schema, 3);
+	assert_int_equal(spec.min_log2, -20);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_runs),
+		cmocka_unit_test(test_misuses),
+		cmocka_unit_test(test_no_device),
+		cmocka_unit_test(test_table),
+		cmocka_unit_test(test_probe_words),
+		cmocka_unit_test(test_family_options),
+	};
+
+	return cmocka_run_group_tests_name("obsringctl", tests, setup, teardown);
+}

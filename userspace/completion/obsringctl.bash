@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: MIT
+# bash completion for obsringctl: it knows its own words, and what exists now.
+
+_obsringctl() {
+	local -a words=()
+	local i word
+
+	# Options of all commands may stand before the command.
+	for ((i = 1; i < COMP_CWORD; i++)); do
+		word=${COMP_WORDS[i]}
+		if ((${#words[@]} == 0)); then
+			case $word in
+			--device) ((i++)); continue ;;
+			-*) continue ;;
+			esac
+		fi
+		words+=("$word")
+	done
+	mapfile -t COMPREPLY < <("${COMP_WORDS[0]}" complete \
+		"${words[@]}" "${COMP_WORDS[COMP_CWORD]}" 2>/dev/null)
+}
+
+complete -F _obsringctl obsringctl
