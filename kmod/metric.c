@@ -57,6 +57,9 @@ static int refuse(enum obs_refusal reason, int err)
 	return err;
 }
 
+/* Label values being looked up or made. */
+static char values_text[OBSRING_LABELS_MAX * (OBSRING_VALUE_MAX + 1)];
+
 /* ---- Series by label values ---------------------------------------------- */
 
 struct series_key {
@@ -99,12 +102,11 @@ static const struct rhashtable_params series_params = {
 };
 
 /*
- * Put label values in a row, each ended by a NUL. Returns their length, or
- * -EINVAL.
+ * Put label values in values_text, each ended by a NUL. Returns their length,
+ * or -EINVAL.
  */
 static int values_pack(const struct obs_family *family,
-		       const char *const *value, char *text,
-		       struct netlink_ext_ack *extack)
+		       const char *const *value, struct netlink_ext_ack *extack)
 {
 	u32 i, len, total = 0;
 
@@ -122,7 +124,7 @@ static int values_pack(const struct obs_family *family,
 			NL_SET_ERR_MSG(extack, "a label value is no valid UTF-8");
 			return -EINVAL;
 		}
-		memcpy(text + total, value[i], len + 1);
+		memcpy(values_text + total, value[i], len + 1);
 		total += len + 1;
 	}
 	return total;
@@ -150,10 +152,9 @@ static struct obs_series *series_lookup(struct obs_family *family,
 struct obs_series *obs_series_find(struct obs_family *family,
 				   const char *const *value)
 {
-	char text[OBSRING_LABELS_MAX * (OBSRING_VALUE_MAX + 1)];
-	int len = values_pack(family, value, text, NULL);
+	int len = values_pack(family, value, NULL);
 
-	return len < 0 ? NULL : series_lookup(family, text, len);
+	return len < 0 ? NULL : series_lookup(family, values_text, len);
 }
 
 /* ---- Making a series ----------------------------------------------------- */
@@ -275,18 +276,17 @@ int obs_series_get(struct obs_family *family, const char *const *value,
 		   struct netlink_ext_ack *extack,
 		   struct obs_series **ret_series, bool *ret_new)
 {
-	char text[OBSRING_LABELS_MAX * (OBSRING_VALUE_MAX + 1)];
 	struct obs_series *series;
 	bool new = false;
 	int len;
 
-	len = values_pack(family, value, text, extack);
+	len = values_pack(family, value, extack);
 	if (len < 0)
 		return len;
-	series = series_lookup(family, text, len);
+	series = series_lookup(family, values_text, len);
 	if (!series) {
 		new = true;
-		series = series_new(family, text, len, 0);
+		series = series_new(family, values_text, len, 0);
 		if (IS_ERR(series)) {
 			NL_SET_ERR_MSG(extack, "no room for another series: max_series, max_series_per_family or max_bytes");
 			return PTR_ERR(series);
