@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/* What every test program includes: the kernel's harness, and our helpers. */
+#ifndef SELFTEST_TEST_H
+#define SELFTEST_TEST_H
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <kselftest_harness.h>
+#include <obsring.h>
+
+#include "await.h"
+#include "file.h"
+#include "metric.h"
+#include "module.h"
+#include "user.h"
+
+/* An emulated guest beside a busy host: the harness' own limit is 30 s. */
+#undef TEST_TIMEOUT_DEFAULT
+#define TEST_TIMEOUT_DEFAULT	240
+
+#endif /* SELFTEST_TEST_H */

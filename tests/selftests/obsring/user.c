@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: MIT
+#include <errno.h>
+#include <grp.h>
+#include <sched.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <linux/capability.h>
+
+#include "user.h"
+
+struct job {
+	int (*fn)(void *arg);
+	void *arg;
+	unsigned int group;
+	int cap;
+	int flags;
+};
+
+int child_run(int (*fn)(void *arg), void *arg)
+{
+	int pipefd[2], r = -EPROTO;
+	pid_t pid;
+
+	if (pipe(pipefd))
+		return -errno;
+	pid = fork();
+	if (pid < 0)
+		return -errno;
+	if (!pid) {
+		r = fn(arg);
+		_exit(write(pipefd[1], &r, sizeof(r)) != sizeof(r));
+	}
+	close(pipefd[1]);
+	if (read(pipefd[0], &r, sizeof(r)) != sizeof(r))
+		r = -EPROTO;
+	close(pipefd[0]);
+	waitpid(pid, NULL, 0);
+	return r;
+}
+
+static int become_nobody(unsigned int group)
+{
+	gid_t gid = group;
+
+	if (setgroups(group ? 1 : 0, &gid) || setresgid(NOBODY, NOBODY, NOBODY) ||
+	    setresuid(NOBODY, NOBODY, NOBODY))
+		return -EPROTO;
+	return 0;
+}
+
+static int nobody_job(void *arg)
+{
+	struct job *job = arg;
+
+	return become_nobody(job->group) ?: job->fn(job->arg);
+}
+
+int nobody_run(unsigned int group, int (*fn)(void *arg), void *arg)
+{
+	struct job job = { .fn = fn, .arg = arg, .group = group };
+
+	return child_run(nobody_job, &job);
+}
+
+static int capability_only(int cap)
+{
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2] = { 0 };
+
+	data[cap / 32].effective = 1U << (cap % 32);
+	data[cap / 32].permitted = data[cap / 32].effective;
+	return syscall(SYS_capset, &head, data) ? -EPROTO : 0;
+}
+
+static int capable_job(void *arg)
+{
+	struct job *job = arg;
+
+	if (prctl(PR_SET_KEEPCAPS, 1) || become_nobody(0) ||
+	    capability_only(job->cap))
+		return -EPROTO;
+	return job->fn(job->arg);
+}
+
+int capable_run(int cap, int (*fn)(void *arg), void *arg)
+{
+	struct job job = { .fn = fn, .arg = arg, .cap = cap };
+
+	return child_run(capable_job, &job);
+}
+
+static int namespace_job(void *arg)
+{
+	struct job *job = arg;
+
+	if (unshare(CLONE_NEWUSER | job->flags))
+		return -EOPNOTSUPP;
+	return job->fn(job->arg);
+}
+
+int namespace_run(int flags, int (*fn)(void *arg), void *arg)
+{
+	struct job job = { .fn = fn, .arg = arg, .flags = flags };
+
+	return child_run(namespace_job, &job);
+}
