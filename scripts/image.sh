@@ -20,6 +20,7 @@ guest_image() {
 	exec 8>"$out/make.lock"
 	flock 8
 	guest_make "$arch" "$out"
+	[ -d "$out/root" ] || die "make guest left no $out/root"
 	key=$(hash_text "$(find "$out/root" -printf '%P %y %m %s %T@ %l\n' | LC_ALL=C sort)" \
 		"$(stat -c '%n %Y %s' "$TOP/scripts/image.sh" /var/lib/dpkg/status)")
 	cached "$out/project" "$key" project_image "$arch" "$out/root"

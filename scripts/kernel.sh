@@ -8,12 +8,15 @@
 #   headers/  what `make -C headers M=...` wants
 #   modules/  lib/modules/RELEASE/ of those of its modules that guests use
 
-# Modules that guests load at boot or that tests load by name; those built
-# in, or absent from a kernel, are passed over.
+# Modules that guests load at boot or that tests load by name, each with the
+# option that builds it. Those that a kernel has not are passed over.
 GUEST_MODULES=(
-	virtio_pci virtio_mmio virtio_console virtio_blk virtio_net
-	null_blk loop dummy veth ifb sch_netem sch_tbf sch_prio sch_ingress
-	cls_matchall cls_u32 act_gact act_mirred
+	virtio_pci=VIRTIO_PCI virtio_console=VIRTIO_CONSOLE virtio_blk=VIRTIO_BLK
+	virtio_net=VIRTIO_NET null_blk=BLK_DEV_NULL_BLK loop=BLK_DEV_LOOP
+	dummy=DUMMY veth=VETH ifb=IFB sch_netem=NET_SCH_NETEM sch_tbf=NET_SCH_TBF
+	sch_prio=NET_SCH_PRIO sch_ingress=NET_SCH_INGRESS
+	cls_matchall=NET_CLS_MATCHALL cls_u32=NET_CLS_U32
+	act_gact=NET_ACT_GACT act_mirred=NET_ACT_MIRRED
 )
 
 # kernel_get NAME|DIR: sets KERNEL_DIR to the prepared folder and
@@ -34,7 +37,7 @@ kernel_missing() {
 	case $1 in
 	6.1) ;;
 	arm64-6.1)
-		is_current "$BUILD/kernels/arm64-6.1" && return
+		if [ -f "$BUILD/kernels/arm64-6.1/.key" ]; then return; fi
 		(
 			apt_private arm64
 			packages_known linux-image-cloud-arm64 || lists_update
@@ -42,7 +45,7 @@ kernel_missing() {
 		) >/dev/null 2>&1 || echo "the arm64 packages cannot be had here"
 		;;
 	6.12)
-		is_current "$BUILD/kernels/6.12" && return
+		if [ -f "$BUILD/kernels/6.12/.key" ]; then return; fi
 		if ! packages_known linux-image-cloud-amd64; then lists_update; fi
 		packages_known linux-image-6.12-cloud-amd64 ||
 			echo "Linux 6.12 is in the security suite; to have it, add the line" \
@@ -67,16 +70,15 @@ security_line() {
 # --- Debian's kernels: downloaded, never installed
 
 kernel_debian() {
-	local arch=$1 meta=$2 image key
+	local arch=$1 meta=$2 image recipe="3 $1 ${GUEST_MODULES[*]}"
 	KERNEL_DIR=$BUILD/kernels/$KERNEL_NAME
-	if is_current "$KERNEL_DIR"; then return; fi
+	if is_current "$KERNEL_DIR" "$recipe"; then return; fi
 	need_packages kmod xz-utils
 	if [ "$arch" != amd64 ]; then apt_private "$arch"; fi
 	if ! packages_known "$meta"; then lists_update; fi
 	packages_known "$meta" || die "apt knows no $meta; this needs Debian 12's sources"
 	image=$(package_depends "$meta" linux-image-)
-	key="2 $arch $(package_version "$image") ${GUEST_MODULES[*]}"
-	cached "$KERNEL_DIR" "$key" kernel_unpack "$arch" "$image"
+	cached "$KERNEL_DIR" "$recipe $(package_version "$image")" kernel_unpack "$arch" "$image"
 	set_current "$KERNEL_DIR"
 	apt_host
 }
@@ -122,7 +124,7 @@ modules_pick() {
 	mkdir -p "$to"
 	rm -f "$from/lib/modules/$release/build" "$from/lib/modules/$release/source"
 	depmod -b "$from" "$release"
-	for name in "${GUEST_MODULES[@]}"; do
+	for name in "${GUEST_MODULES[@]%=*}"; do
 		# Prints "insmod PATH" lines, or "builtin NAME"; nothing if absent.
 		modprobe -d "$from" -S "$release" --show-depends "$name" 2>/dev/null || true
 	done | sort -u | while read -r how path _; do
@@ -160,7 +162,7 @@ kernel_own() {
 	esac
 	need_packages xz-utils
 	KERNEL_DIR=$BUILD/kernels-work/$KERNEL_NAME
-	key="1 $from $(stat -L -c '%s %Y' "$from/bzImage" "$from/headers.tar.xz" | paste -sd' ')"
+	key="2 $from $(stat -L -c '%s %Y' "$from/bzImage" "$from/headers.tar.xz" | paste -sd' ')"
 	cached "$KERNEL_DIR" "$key" kernel_own_unpack "$from"
 }
 
@@ -173,7 +175,20 @@ kernel_own_unpack() {
 	ln -s "${top#"$dir/"}" "$dir/headers"
 	cp "$dir/headers/include/config/kernel.release" "$dir/release"
 	cp "$from/bzImage" "$dir/bzImage"
-	mkdir -p "$dir/modules/lib/modules/$(<"$dir/release")"
+	modules_builtin "$dir/headers/.config" "$dir/modules/lib/modules/$(<"$dir/release")"
+}
+
+# modules_builtin CONFIG DIR: a modules.builtin, so that modprobe knows which
+# modules it need not load. (These kernels come without modules.)
+modules_builtin() {
+	local module
+	mkdir -p "$2"
+	: >"$2/modules.dep"
+	for module in "${GUEST_MODULES[@]}"; do
+		if grep -qx "CONFIG_${module#*=}=y" "$1"; then
+			echo "kernel/${module%=*}.ko"
+		fi
+	done >"$2/modules.builtin"
 }
 
 # Where in an unpacked tree the kernel's Makefile is.
@@ -202,8 +217,11 @@ package_version() {
 		awk -v name="$1" '$1 == "Version:" && !n++ { print name "=" $2 }'
 }
 
-# Was DIR made since apt's lists last changed? Then apt need not be asked.
-is_current() { [ -f "$1/.key" ] && [ "$1/.key" -nt "$APT_LISTS" ]; }
+# is_current DIR RECIPE: was DIR made by RECIPE, since apt's lists last
+# changed? Then apt need not be asked. Its key is the recipe and versions.
+is_current() {
+	[ -f "$1/.key" ] && [ "$1/.key" -nt "$APT_LISTS" ] && [[ $(<"$1/.key") = "$2 "* ]]
+}
 set_current() { touch "$1/.key"; }
 
 # --- Pieces of the kernel's source: the packages are large, so what is
@@ -219,14 +237,14 @@ SOURCE_6_12=(tools/net/ynl Documentation/netlink)
 linux_source_get() {
 	local pieces
 	LINUX_SOURCE=$BUILD/linux-source/$1
-	if is_current "$LINUX_SOURCE"; then return; fi
-	need_packages xz-utils
 	case $1 in
 	6.1) pieces=("${SOURCE_6_1[@]}") ;;
 	6.12) pieces=("${SOURCE_6_12[@]}") ;;
 	esac
+	if is_current "$LINUX_SOURCE" "${pieces[*]}"; then return; fi
+	need_packages xz-utils
 	if ! packages_known "linux-source-$1"; then lists_update; fi
-	cached "$LINUX_SOURCE" "1 $(package_version "linux-source-$1") ${pieces[*]}" \
+	cached "$LINUX_SOURCE" "${pieces[*]} $(package_version "linux-source-$1")" \
 		linux_source_unpack "$1" "${pieces[@]}"
 	set_current "$LINUX_SOURCE"
 }
@@ -256,10 +274,11 @@ SYSROOT_PACKAGES=(
 # arm64_sysroot: sets SYSROOT.
 arm64_sysroot() {
 	SYSROOT=$BUILD/arm64/sysroot
-	if is_current "$SYSROOT"; then return; fi
+	if is_current "$SYSROOT" "${SYSROOT_PACKAGES[*]}"; then return; fi
 	apt_private arm64
 	if ! packages_known "${SYSROOT_PACKAGES[@]}"; then lists_update; fi
-	cached "$SYSROOT" "1 $(closure_uris "${SYSROOT_PACKAGES[@]}" | hash_input)" sysroot_unpack
+	cached "$SYSROOT" "${SYSROOT_PACKAGES[*]} $(closure_uris "${SYSROOT_PACKAGES[@]}" | hash_input)" \
+		sysroot_unpack
 	set_current "$SYSROOT"
 	apt_host
 }

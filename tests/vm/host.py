@@ -159,7 +159,8 @@ class Machine:
             emulator = ["qemu-system-aarch64", "-M", "virt", "-cpu", "cortex-a57"]
             console = "console=ttyAMA0"
         else:
-            emulator = ["qemu-system-x86_64", "-cpu", "max"]
+            # q35: on the older pc, a debug kernel spends minutes in ACPI's loops.
+            emulator = ["qemu-system-x86_64", "-M", "q35", "-cpu", "max"]
             console = "console=ttyS0 tsc=reliable"
         if args.icount:
             timing = ["-accel", "tcg,thread=single", "-icount", "shift=0,sleep=off"]
