@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: MIT
+/* A valid image to begin with, and changes behind it; to standard output. */
+#include <stdio.h>
+#include <sys/mman.h>
+
+#include "../unit/segment.h"
+
+int main(void)
+{
+	static const uint64_t bounds[] = { 10, 20, 30 };
+	struct segment *s = segment_new(&(struct segment_spec){ .nr_cpus = 2,
+		.max_families = 3, .max_series = 4, .max_pages = 1, .journal_nr = 8 });
+	static const char padding[48 * 1024 + 64];
+	size_t bytes = segment_bytes(s);
+
+	segment_family_add(s, &(struct obs_family_spec){
+		.name = "a_total", .help = "Help.", .kind = OBSRING_KIND_COUNTER,
+		.nr_labels = 2, .label = (const char *[]){ "x", "y" } });
+	segment_family_add(s, &(struct obs_family_spec){
+		.name = "explicit", .kind = OBSRING_KIND_HISTOGRAM, .nr_bounds = 3,
+		.bound = bounds });
+	segment_family_add(s, &(struct obs_family_spec){
+		.name = "exponential", .kind = OBSRING_KIND_HISTOGRAM, .exp10 = -9,
+		.schema = 3, .min_log2 = -20, .max_log2 = 4 });
+	segment_series_add(s, 0, (const char *[]){ "1", "2" });
+	segment_series_add(s, 1, NULL);
+	segment_series_add(s, 2, NULL);
+	fwrite(segment_header(s), 1, bytes, stdout);
+	fwrite(padding, 1, sizeof(padding) - bytes, stdout);
+	segment_free(s);
+	return 0;
+}
