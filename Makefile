@@ -18,7 +18,7 @@ DESTDIR	?=
 
 running	:= /lib/modules/$(shell uname -r)/build
 KDIR	?= $(firstword $(wildcard $(running) $(BUILD)/kernels/6.1/headers))
-RELEASE	= $(shell cat $(KDIR)/include/config/kernel.release 2>/dev/null)
+RELEASE	= $(shell sed -n 's/.*UTS_RELEASE "\(.*\)"/\1/p' $(KDIR)/include/generated/utsrelease.h 2>/dev/null)
 ARCH	?= $(shell uname -m)
 
 # Objects of kbuild lie beside their sources: build in a tree of links.
@@ -68,12 +68,19 @@ guest_cross = $(if $(CROSS_COMPILE),CROSS_COMPILE=$(CROSS_COMPILE) SYSROOT=$(abs
 
 install: userspace
 	$(MAKE) -C userspace install
+	for file in $(system_files); do \
+		install -Dm644 userspace/system/$$file $(DESTDIR)$(PREFIX)/lib/$$file || exit; \
+	done
+	sed -i 's|/usr/local/|$(PREFIX)/|' $(DESTDIR)$(PREFIX)/lib/systemd/system/obsringd.service
+	$(if $(DESTDIR),,ldconfig)
 	@if [ -n "$(KDIR)" ] && [ -f "$(MODULE)/obsring.ko" ]; then \
 		$(MAKE) module-install; \
 	else \
 		echo "make: no module was built: user space alone is installed"; \
 	fi
 
+# Unit, udev rule, group, load at boot: PREFIX/lib is where their readers look.
+system_files := $(patsubst userspace/system/%,%,$(shell find userspace/system -type f))
 modules_dir = $(DESTDIR)/lib/modules/$(RELEASE)/updates
 source_dir = $(DESTDIR)$(PREFIX)/src/obsring
 
@@ -88,7 +95,8 @@ module-install:
 
 uninstall:
 	$(MAKE) -C userspace uninstall
-	rm -f $(modules_dir)/obsring.ko
+	rm -f $(addprefix $(DESTDIR)$(PREFIX)/lib/,$(system_files))
+	$(if $(RELEASE),rm -f $(modules_dir)/obsring.ko)
 	rm -rf $(source_dir)
 	$(if $(DESTDIR),,$(if $(RELEASE),depmod $(RELEASE)))
 
