@@ -6,7 +6,8 @@
  * -errno; results come through ret_... parameters, which are left as they were
  * on failure. Nothing here prints, exits, or changes the process' state.
  * Destructors accept NULL. An object may be used by one thread at a time;
- * different objects by different threads at once. Strings are UTF-8.
+ * different objects by different threads at once, several snapshots of one
+ * device among them. Strings are UTF-8.
  *
  * Reading needs no system call once a snapshot is warm: the device is mapped,
  * and the directory's journal says what changed (<linux/obsring.h>).
@@ -282,7 +283,8 @@ int obs_series_update(struct obs_control *control, const char *family,
 /*
  * Counters over netlink, for tools that do not map. With @device_fd >= 0 that
  * descriptor of the device is the right to read; -1: the caller's capability.
- * @family may be NULL (all).
+ * @family may be NULL (all). -EAGAIN: what is dumped changed meanwhile, and some
+ * may have been missed: call again.
  */
 struct obs_series_values {
 	uint32_t id, gen;

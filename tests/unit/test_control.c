@@ -12,6 +12,7 @@
 #include <netlink/genl/genl.h>
 
 #include "libobsring/control.h"
+#include "libobsring/dump.h"
 
 static struct nl_msg *message_new(void)
 {
@@ -192,7 +193,7 @@ static void row_put(struct nl_msg *msg, uint32_t cpu, unsigned int nr)
 	nla_nest_end(msg, nest);
 }
 
-static struct nl_msg *series_message(unsigned int row_buckets)
+static struct nl_msg *series_message(bool first)
 {
 	struct nl_msg *msg = message_new();
 	unsigned int i;
@@ -201,42 +202,72 @@ static struct nl_msg *series_message(unsigned int row_buckets)
 	nla_put_string(msg, OBSRING_A_NAME, "a");
 	nla_put_string(msg, OBSRING_A_LABEL_VALUE, "1");
 	nla_put_string(msg, OBSRING_A_LABEL_VALUE, "");
+	if (!first)
+		return msg;
 	nla_put_u64(msg, OBSRING_A_SUM, 100);
 	for (i = 0; i < 3; i++)
 		nla_put_u64(msg, OBSRING_A_BUCKET, 10 + i);
-	row_put(msg, 4, 3);
-	row_put(msg, 5, row_buckets);
 	return msg;
+}
+
+static int dump_take(struct obs_dump *dump, struct nl_msg *msg)
+{
+	struct obs_answer a;
+	int r;
+
+	parse(msg, &a);
+	r = obs_dump_answer(dump, &a);
+	nlmsg_free(msg);
+	return r;
 }
 
 static void test_dump(void **state)
 {
-	struct nl_msg *msg = series_message(3);
 	unsigned int calls = 0, wrong;
-	struct obs_answer a;
+	struct obs_dump dump = { .fn = series_check, .arg = &calls };
+	struct nl_msg *msg;
 
 	(void)state;
-	parse(msg, &a);
-	assert_int_equal(obs_dump_answer(&a, series_check, &calls), 42);
+	msg = series_message(true);
+	row_put(msg, 4, 3);
+	row_put(msg, 5, 3);
+	assert_int_equal(dump_take(&dump, msg), 0);
+	assert_int_equal(calls, 0);
+	assert_int_equal(obs_dump_flush(&dump), 42);
+	assert_int_equal(obs_dump_flush(&dump), 0);
 	assert_int_equal(calls, 1);
-	nlmsg_free(msg);
-	/* Rows with other buckets than the series. */
+
+	/* Rows in a message of their own; the next series ends this one. */
+	msg = series_message(true);
+	row_put(msg, 4, 3);
+	assert_int_equal(dump_take(&dump, msg), 0);
+	msg = series_message(false);
+	row_put(msg, 5, 3);
+	assert_int_equal(dump_take(&dump, msg), 0);
+	assert_int_equal(dump_take(&dump, series_message(true)), 42);
+	assert_int_equal(calls, 2);
+	obs_dump_exit(&dump);
+
+	/* Rows with other buckets than the series; rows of no series. */
 	for (wrong = 0; wrong < 6; wrong++) {
 		if (wrong == 3)
 			continue;
-		msg = series_message(wrong);
-		parse(msg, &a);
-		assert_int_equal(obs_dump_answer(&a, series_check, &calls), -EPROTO);
-		nlmsg_free(msg);
+		dump = (struct obs_dump){ .fn = series_check, .arg = &calls };
+		msg = series_message(true);
+		row_put(msg, 4, wrong);
+		assert_int_equal(dump_take(&dump, msg), -EPROTO);
+		obs_dump_exit(&dump);
 	}
-	assert_int_equal(calls, 1);
+	dump = (struct obs_dump){ .fn = series_check, .arg = &calls };
+	assert_int_equal(dump_take(&dump, series_message(false)), -EPROTO);
+	obs_dump_exit(&dump);
+	assert_int_equal(calls, 2);
 }
 
 static void test_malformed(void **state)
 {
 	struct obs_answer a;
 	struct nl_msg *msg = message_new();
-	unsigned int calls = 0;
 
 	(void)state;
 	nla_put_u8(msg, OBSRING_A_SERIES, 1);
@@ -248,11 +279,11 @@ static void test_malformed(void **state)
 	assert_int_equal(obs_answer_parse(nlmsg_hdr(msg), &a), -EPROTO);
 	nlmsg_free(msg);
 
+	struct obs_dump dump = { .fn = series_check };
+
 	msg = message_new();
 	nla_put_u64(msg, OBSRING_A_VALUE, 1);	/* of which metric? */
-	parse(msg, &a);
-	assert_int_equal(obs_dump_answer(&a, series_check, &calls), -EPROTO);
-	nlmsg_free(msg);
+	assert_int_equal(dump_take(&dump, msg), -EPROTO);
 
 	msg = message_new();
 	nlmsg_hdr(msg)->nlmsg_len = NLMSG_HDRLEN;

@@ -69,11 +69,6 @@ int obs_family_encode(struct nl_msg *msg, const struct obs_family_spec *spec);
 int obs_series_encode(struct nl_msg *msg, const char *family,
 		      const char *const *value, unsigned int nr);
 
-/* dump.c: gives one answer's series to @fn. */
-int obs_dump_answer(const struct obs_answer *answer,
-		    int (*fn)(const struct obs_series_values *series, void *arg),
-		    void *arg);
-
 /* Copy a string attribute, cut to @size; "" if it is absent. */
 void obs_answer_string(const struct obs_answer *answer, enum obsring_attr type,
 		       char *to, size_t size);
