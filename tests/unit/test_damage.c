@@ -162,6 +162,8 @@ static const struct damage damages[] = {
 	FAMILY_FIELD(0, text_len, 8),
 	FAMILY_FIELD(0, text_len, ~0),
 	FAMILY_FIELD(0, nr_bounds, 1),
+	{ "bounds_off of a counter", FAMILY0,
+	  offsetof(struct obsring_family, bounds_off), 4, ~7U, 0 },
 	FAMILY_FIELD(0, nr_slots, 0),
 	FAMILY_FIELD(0, nr_slots, 2),
 	FAMILY_FIELD(1, schema, 0),

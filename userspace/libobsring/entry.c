@@ -146,15 +146,15 @@ static int family_check(const struct obs_directory *directory,
 }
 
 static void family_set_bounds(struct obs_family *family, uint64_t *bound,
-			      const __u64 *from)
+			      const char *text, uint32_t bounds_off)
 {
 	struct obs_family_info *info = &family->info;
 
 	if (info->exponential)
 		obs_histogram_exp_bounds((__u64 *)bound, info->schema,
 					 info->min_log2, info->max_log2, info->exp10);
-	else
-		memcpy(bound, from, info->nr_bounds * sizeof(*bound));
+	else if (info->nr_bounds)
+		memcpy(bound, text + bounds_off, info->nr_bounds * sizeof(*bound));
 	info->bound = bound;
 }
 
@@ -202,8 +202,7 @@ static struct obs_family *family_new(const struct obs_directory *directory,
 		},
 		.nr_slots = entry->nr_slots,
 	};
-	family_set_bounds(family, bound,
-			  directory->text + entry->bounds_off / sizeof(__u64));
+	family_set_bounds(family, bound, strings, entry->bounds_off);
 	return family;
 }
 
