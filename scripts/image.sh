@@ -16,8 +16,8 @@ guest_image() {
 		"$TOP/scripts/image.sh" /var/lib/dpkg/status)")
 	cached "$out/base" "$key" base_image "$arch"
 
-	# One at a time: two makes in one folder would meet.
-	exec 8>"$out/make.lock"
+	# One at a time: the builds for all kernels share user space's folder.
+	exec 8>"$BUILD/guest/make.lock"
 	flock 8
 	guest_make "$arch" "$out"
 	[ -d "$out/root" ] || die "make guest left no $out/root"

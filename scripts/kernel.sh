@@ -84,29 +84,33 @@ kernel_debian() {
 }
 
 kernel_unpack() {
-	local arch=$1 image=$2 dir=$3
-	local release=${image#linux-image-} headers kbuild
-	headers=linux-headers-$release
-	kbuild=$(package_depends "$headers" linux-kbuild-)
-
+	local arch=$1 image=$2 dir=$3 release=${2#linux-image-}
 	need_disk "$BUILD" 800
+	headers_unpack "$release" "$dir"
 	unpack_deb "$image" "$dir/image"
-	unpack_deb "$headers" "linux-headers-${release%-cloud-*}-common" "$dir"
-	# The build tools run here, whatever they build for.
-	(
-		apt_host
-		unpack_deb "$kbuild" "$dir"
-	)
-
-	echo "$release" >"$dir/release"
 	case $arch in
 	amd64) mv "$dir/image/boot/vmlinuz-$release" "$dir/bzImage" ;;
 	arm64) mv "$dir/image/boot/vmlinuz-$release" "$dir/Image" ;;
 	esac
 	mv "$dir/image/boot/config-$release" "$dir/config"
-	headers_relocate "$dir" "$release"
 	modules_pick "$dir/image" "$release" "$dir/modules"
-	rm -rf "$dir/image" "$dir/lib" "$dir/usr/share"
+	rm -rf "$dir/image"
+}
+
+# headers_unpack RELEASE DIR: a build tree for modules, as DIR/headers.
+headers_unpack() {
+	local release=$1 dir=$2 headers=linux-headers-$1 common kbuild
+	common=$(package_depends "$headers" linux-headers-)
+	kbuild=$(package_depends "$headers" linux-kbuild-)
+	unpack_deb "$headers" "$common" "$dir"
+	# The build tools run here, whatever they build for.
+	(
+		apt_host
+		unpack_deb "$kbuild" "$dir"
+	)
+	rm -rf "$dir/lib" "$dir/usr/share"
+	echo "$release" >"$dir/release"
+	headers_relocate "$dir" "$release"
 }
 
 # The headers' Makefile includes the common one by its installed path.
