@@ -2,9 +2,9 @@
 /*
  * Producers in every context at once, and an exact account of what they did.
  *
- * Nothing runs at load. Write a number n to parameters/run: a thread for each
- * CPU bumps stress_updates_total{context="task"} n times all together, moving
- * itself from CPU to CPU, and raises on the way a softirq (tasklet) and a hard
+ * Nothing runs at load. Write a number n to parameters/run: four threads for each
+ * CPU bump stress_updates_total{context="task"} n times all together, moving
+ * themselves from CPU to CPU, and raise on the way a softirq (tasklet) and a hard
  * interrupt (irq_work) that bump their own series; NMIs that the machine
  * happens to raise bump theirs. With each goes an observation of
  * stress_value_seconds and a gauge that goes up and down.
@@ -26,6 +26,7 @@
 #include <linux/module.h>
 #include <linux/moduleparam.h>
 #include <linux/mutex.h>
+#include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 #ifdef CONFIG_X86
@@ -38,6 +39,9 @@
 #define NESTED		32	/* updates of a softirq or interrupt */
 #define MOVE_EVERY	16	/* batches between two migrations */
 #define NR_CANARIES	32
+#define ATTACHED	2048	/* updates while a churned series lives */
+#define SLOW_LOOPS	2000
+#define THREADS_PER_CPU	4	/* so that some are kept off for long */
 
 enum { TASK, SOFTIRQ, IRQ, NMI, NR_CONTEXTS };
 
@@ -122,6 +126,24 @@ static __always_inline void update(int context, u64 v)
 	obs_gauge_dec(&level);
 }
 
+/*
+ * obs_counter_inc() in slow motion: what it is when it is preempted between
+ * loading the handle and counting. An emulator takes no interrupt between two
+ * neighbouring instructions, and would never show it.
+ */
+static noinline void update_slowly(struct obs_counter *c)
+{
+	u64 __percpu *slot;
+	unsigned int i;
+
+	__obs_update_begin();
+	slot = READ_ONCE(c->slot);
+	for (i = 0; i < SLOW_LOOPS; i++)
+		cpu_relax();
+	this_cpu_inc(*slot);
+	__obs_update_end();
+}
+
 static void update_batch(int context, unsigned int nr)
 {
 	unsigned int i;
@@ -181,10 +203,11 @@ static int task_fn(void *arg)
 		nr = min_t(unsigned long, left, BATCH);
 		update_batch(TASK, nr);
 		left -= nr;
+		update_slowly(&churned);
 		raise();
 		if (++batches % MOVE_EVERY == 0)
 			move();
-		cond_resched();
+		cond_resched_tasks_rcu_qs();
 	}
 	if (atomic_dec_and_test(&running))
 		complete(&all_done);
@@ -212,13 +235,20 @@ static int churn_fn(void *unused)
 {
 	static const char *const life[] = { "now" };
 	unsigned int k = 0;
+	s64 until;
 
 	while (!kthread_should_stop()) {
-		if (!obs_counter_attach(metrics[CHURN].family, life, &churned))
+		/* Attached as long as it takes others to be caught using it. */
+		until = atomic64_read(&done[TASK]) + ATTACHED;
+		if (!obs_counter_attach(metrics[CHURN].family, life, &churned)) {
+			while (atomic64_read(&done[TASK]) < until &&
+			       !kthread_should_stop())
+				cond_resched_tasks_rcu_qs();
 			obs_series_remove(metrics[CHURN].family, life);
-		canary(k, false);
+		}
 		canary(k, true);
 		k = (k + 1) % NR_CANARIES;
+		canary(k, false);
 		atomic64_inc(&churns);
 		cond_resched();
 	}
@@ -239,7 +269,7 @@ static void sources_settle(void)
 
 static int run(unsigned long n)
 {
-	unsigned int i, nr = num_possible_cpus();
+	unsigned int i, nr = num_possible_cpus() * THREADS_PER_CPU;
 	struct task_struct *churner, *task;
 	unsigned long share = n / nr;
 	int ret = 0;
