@@ -52,8 +52,8 @@ guest: module
 	$(MAKE) -C userspace $(guest_cross)
 	$(MAKE) -C tests/selftests/obsring $(guest_cross)
 	@rm -rf $(GUEST_DIR)/fresh
-	$(MAKE) -C userspace install DESTDIR=$(GUEST_DIR)/fresh PREFIX=/usr $(guest_cross)
-	$(MAKE) -C tests/selftests/obsring install DESTDIR=$(GUEST_DIR)/fresh $(guest_cross)
+	$(MAKE) -C userspace install DESTDIR=$(abspath $(GUEST_DIR))/fresh PREFIX=/usr $(guest_cross)
+	$(MAKE) -C tests/selftests/obsring install DESTDIR=$(abspath $(GUEST_DIR))/fresh $(guest_cross)
 	@mkdir -p $(GUEST_DIR)/fresh/lib/modules/obsring
 	@cp -p $(MODULE)/obsring.ko $(MODULE)/tests/kmod/*.ko $(GUEST_DIR)/fresh/lib/modules/obsring/
 	@rm -rf $(GUEST_DIR)/fresh/usr/include $(GUEST_DIR)/fresh/usr/share
