@@ -503,13 +503,13 @@ struct obs_family *obs_family_new(const struct obs_family_desc *desc,
 	}
 	nr_families++;
 	family_publish(family);
+	obs_netlink_family_ntf(OBSRING_CMD_FAMILY_NEW_NTF, family);
 	ret = overflow_new(family);
 	if (ret) {
 		NL_SET_ERR_MSG(extack, "no room for the family's overflow series");
 		obs_family_free(family);
 		return ERR_PTR(ret);
 	}
-	obs_netlink_family_ntf(OBSRING_CMD_FAMILY_NEW_NTF, family);
 	return family;
 }
 

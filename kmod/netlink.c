@@ -40,8 +40,9 @@ static const struct genl_multicast_group groups[] = {
 #define HELP_POLICY	{ .type = NLA_NUL_STRING, .len = OBSRING_HELP_MAX }
 #define VALUE_POLICY	{ .type = NLA_NUL_STRING, .len = OBSRING_VALUE_MAX }
 
+/* Without a type to reject there would be no policy, and no check. */
 static const struct nla_policy none_policy[] = {
-	[OBSRING_A_UNSPEC] = { .type = NLA_REJECT },
+	[OBSRING_A_PAD] = { .type = NLA_REJECT },
 };
 
 static const struct nla_policy state_policy[] = {
@@ -367,11 +368,34 @@ static int family_get(struct sk_buff *skb, struct genl_info *info)
 	return reply_end(info, reply, header, ret);
 }
 
-static int dump_start(struct netlink_callback *cb)
+/*
+ * A dump's start, which alone is sure to run in the sender's context, can't
+ * tell a sentence before Linux 6.3: the dump's first call fails in its place.
+ * cb->args[2]: errno, [3]: sentence.
+ */
+static int dump_start_checked(struct netlink_callback *cb, int ret,
+			      const struct netlink_ext_ack *extack)
 {
 	/* Room for a histogram of all slots, and one of its rows. */
 	cb->min_dump_alloc = SZ_16K;
-	return check_reader(cb->skb, obs_dump_attrs(cb), cb->extack);
+	cb->args[2] = ret;
+	cb->args[3] = (long)extack->_msg;
+	return 0;
+}
+
+static int dump_start(struct netlink_callback *cb)
+{
+	struct netlink_ext_ack extack = {};
+	int ret = check_reader(cb->skb, obs_dump_attrs(cb), &extack);
+
+	return dump_start_checked(cb, ret, &extack);
+}
+
+static int dump_refused(struct netlink_callback *cb)
+{
+	if (cb->args[2] && cb->extack)
+		cb->extack->_msg = (const char *)cb->args[3];
+	return cb->args[2];
 }
 
 static void *dump_put(struct sk_buff *skb, struct netlink_callback *cb, u8 cmd)
@@ -386,8 +410,10 @@ static int family_dump(struct sk_buff *skb, struct netlink_callback *cb)
 	unsigned long index = cb->args[0];
 	struct obs_family *family;
 	void *header;
-	int ret = 0;
+	int ret = dump_refused(cb);
 
+	if (ret)
+		return ret;
 	mutex_lock(&obs_registry_mutex);
 	xa_for_each_start(&obs_families, index, family, cb->args[0]) {
 		if (family->dead)
@@ -622,13 +648,13 @@ static int series_dump_one(struct sk_buff *skb, struct netlink_callback *cb,
 static int series_dump_start(struct netlink_callback *cb)
 {
 	struct nlattr **attrs = obs_dump_attrs(cb);
+	struct netlink_ext_ack extack = {};
 
-	if (attrs[OBSRING_A_SERIES_ID] || attrs[OBSRING_A_GEN] ||
-	    attrs[OBSRING_A_LABEL_VALUE]) {
-		NL_SET_ERR_MSG(cb->extack, "a dump is by name alone");
-		return -EINVAL;
-	}
-	return dump_start(cb);
+	if (!attrs[OBSRING_A_SERIES_ID] && !attrs[OBSRING_A_GEN] &&
+	    !attrs[OBSRING_A_LABEL_VALUE])
+		return dump_start(cb);
+	NL_SET_ERR_MSG(&extack, "a dump is by name alone");
+	return dump_start_checked(cb, -EINVAL, &extack);
 }
 
 /*
@@ -643,8 +669,10 @@ static int series_dump(struct sk_buff *skb, struct netlink_callback *cb)
 	unsigned long index = cb->args[0];
 	struct obs_series *series;
 	u32 cpu = cb->args[1];
-	int ret = 0;
+	int ret = dump_refused(cb);
 
+	if (ret)
+		return ret;
 	mutex_lock(&obs_registry_mutex);
 	if (name && !cb->args[0] && !obs_family_find(name)) {
 		mutex_unlock(&obs_registry_mutex);
@@ -923,8 +951,11 @@ static int probe_dump_one(const struct obs_probe_info *probe, void *arg)
 static int probe_dump(struct sk_buff *skb, struct netlink_callback *cb)
 {
 	struct probe_dump dump = { .skb = skb, .cb = cb };
-	int ret = obs_probe_walk(probe_dump_one, &dump);
+	int ret = dump_refused(cb);
 
+	if (ret)
+		return ret;
+	ret = obs_probe_walk(probe_dump_one, &dump);
 	return ret && !skb->len ? ret : skb->len;
 }
 
