@@ -96,3 +96,33 @@ int64_t metric_total(struct view *view, const char *name)
 		sum += number_of(view, series);
 	return sum;
 }
+
+/* Delete one family: 1 if there was one, 0 if none, or -errno. */
+static int family_clear(struct view *view, struct obs_control *control)
+{
+	const struct obs_family_info *family = NULL;
+	int r;
+
+	while ((family = obs_family_next(view->snapshot, family))) {
+		r = obs_family_delete(control, family->name);
+		if (r != -EBUSY)
+			return r ? r : 1;
+	}
+	return 0;
+}
+
+int families_clear(struct obs_control *control)
+{
+	struct view view;
+	int r = view_open(&view);
+
+	if (r)
+		return r;
+	do {
+		r = obs_snapshot_update(view.snapshot);
+		if (r >= 0)
+			r = family_clear(&view, control);
+	} while (r > 0);
+	view_close(&view);
+	return r;
+}

@@ -35,4 +35,7 @@ int64_t view_sum(struct view *view, const char *const *names);
 /* The sum over all series of a family, in a new snapshot. */
 int64_t metric_total(struct view *view, const char *family);
 
+/* Remove all families that netlink made. */
+int families_clear(struct obs_control *control);
+
 #endif /* SELFTEST_METRIC_H */

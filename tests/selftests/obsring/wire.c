@@ -267,7 +267,6 @@ int wire_open(struct wire *wire)
 	if (wire->fd < 0)
 		return -errno;
 	setsockopt(wire->fd, SOL_NETLINK, NETLINK_EXT_ACK, &one, sizeof(one));
-	setsockopt(wire->fd, SOL_NETLINK, NETLINK_GET_STRICT_CHK, &one, sizeof(one));
 	r = bind(wire->fd, (void *)&self, sizeof(self)) ? -errno : 0;
 	request_begin(&request, CTRL_CMD_GETFAMILY, 0);
 	request.head.nlmsg_type = GENL_ID_CTRL;

@@ -1,0 +1,423 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Who may ask for what over netlink, which is open to everybody: values and
+ * label values are for readers, changes for the privileged, events for
+ * CAP_NET_ADMIN, all of it in the initial user namespace.
+ */
+#include <linux/capability.h>
+#include <sched.h>
+
+#include "test.h"
+#include "wire.h"
+
+#ifndef CAP_PERFMON
+#define CAP_PERFMON	38
+#endif
+
+#define NOT_PRIVILEGED	"this needs CAP_NET_ADMIN or CAP_SYS_ADMIN in the initial user namespace"
+#define NOT_A_READER	"values need CAP_PERFMON, CAP_NET_ADMIN or CAP_SYS_ADMIN in the initial user namespace, or device-fd"
+#define NOT_THE_DEVICE	"this is no descriptor of the device that is open for reading"
+
+enum { ANYONE, READER, PRIVILEGED };
+
+/**
+ * struct question - a request that somebody sends
+ * @cmd: command
+ * @flags: 0 or NLM_F_DUMP
+ * @kind: whose it is
+ * @put: what it holds
+ */
+struct question {
+	uint8_t cmd;
+	uint16_t flags;
+	int kind;
+	void (*put)(struct request *request);
+};
+
+static void put_nothing(struct request *request)
+{
+	(void)request;
+}
+
+static void put_source(struct request *request)
+{
+	request_put_string(request, OBSRING_A_NAME, "task");
+}
+
+static void put_source_set(struct request *request)
+{
+	request_put_string(request, OBSRING_A_NAME, "irq");
+	request_put_u8(request, OBSRING_A_ENABLED, 0);
+}
+
+static void put_family(struct request *request)
+{
+	request_put_string(request, OBSRING_A_NAME, "access_total");
+}
+
+static void put_family_new(struct request *request)
+{
+	request_put_string(request, OBSRING_A_NAME, "access_other_total");
+	request_put_string(request, OBSRING_A_HELP, "h");
+	request_put_u32(request, OBSRING_A_KIND, OBSRING_KIND_COUNTER);
+}
+
+static void put_update(struct request *request)
+{
+	put_family(request);
+	request_put_u64(request, OBSRING_A_VALUE, 1);
+}
+
+static void put_state(struct request *request)
+{
+	request_put_u32(request, OBSRING_A_STATE, OBSRING_STATE_RUNNING);
+}
+
+static void put_probe(struct request *request)
+{
+	request_put_string(request, OBSRING_A_NAME, "access_probe_total");
+	request_put_u32(request, OBSRING_A_PROBE_TYPE, OBSRING_PROBE_TRACEPOINT);
+	request_put_string(request, OBSRING_A_PROBE_TARGET, "oom:oom_score_adj_update");
+}
+
+static void put_probe_name(struct request *request)
+{
+	request_put_string(request, OBSRING_A_NAME, "access_probe_total");
+}
+
+/* In an order that one who may do all can go through, and ends as it began. */
+static const struct question questions[] = {
+	{ OBSRING_CMD_INFO_GET, 0, ANYONE, put_nothing },
+	{ OBSRING_CMD_SOURCE_GET, 0, ANYONE, put_source },
+	{ OBSRING_CMD_SOURCE_GET, NLM_F_DUMP, ANYONE, put_nothing },
+	{ OBSRING_CMD_FAMILY_GET, 0, READER, put_family },
+	{ OBSRING_CMD_FAMILY_GET, NLM_F_DUMP, READER, put_nothing },
+	{ OBSRING_CMD_SERIES_GET, 0, READER, put_family },
+	{ OBSRING_CMD_SERIES_GET, NLM_F_DUMP, READER, put_nothing },
+	{ OBSRING_CMD_PROBE_GET, NLM_F_DUMP, READER, put_nothing },
+	{ OBSRING_CMD_STATE_SET, 0, PRIVILEGED, put_state },
+	{ OBSRING_CMD_SERIES_UPDATE, 0, PRIVILEGED, put_update },
+	{ OBSRING_CMD_SERIES_DEL, 0, PRIVILEGED, put_family },
+	{ OBSRING_CMD_SERIES_NEW, 0, PRIVILEGED, put_family },
+	{ OBSRING_CMD_FAMILY_NEW, 0, PRIVILEGED, put_family_new },
+	{ OBSRING_CMD_FAMILY_DEL, 0, PRIVILEGED, put_family_new },
+	{ OBSRING_CMD_SOURCE_SET, 0, PRIVILEGED, put_source_set },
+	{ OBSRING_CMD_PROBE_NEW, 0, PRIVILEGED, put_probe },
+	{ OBSRING_CMD_PROBE_DEL, 0, PRIVILEGED, put_probe_name },
+};
+
+FIXTURE(access)
+{
+	struct obs_control *control;
+	struct obs_info before;
+};
+
+FIXTURE_SETUP(access)
+{
+	const struct obs_family_spec spec = {
+		.name = "access_total", .help = "h", .kind = OBSRING_KIND_COUNTER,
+	};
+
+	ASSERT_EQ(0, obs_control_open(&self->control));
+	ASSERT_EQ(0, obs_family_add(self->control, &spec));
+	ASSERT_EQ(0, obs_series_add(self->control, "access_total", NULL, 0));
+	ASSERT_EQ(0, obs_control_info(self->control, &self->before));
+}
+
+FIXTURE_TEARDOWN(access)
+{
+	EXPECT_EQ(0, families_clear(self->control));
+	obs_control_close(self->control);
+}
+
+/* ---- Going through all questions ----------------------------------------- */
+
+/* FAMILY_DEL accepts its name alone. */
+static void question_put(struct request *request, const struct question *question)
+{
+	request_begin(request, question->cmd, question->flags);
+	if (question->cmd == OBSRING_CMD_FAMILY_DEL)
+		request_put_string(request, OBSRING_A_NAME, "access_other_total");
+	else
+		question->put(request);
+}
+
+/* 0 if @question came to what somebody of rank @rank should get. */
+static int judge(struct wire *wire, const struct question *question, int rank)
+{
+	bool allowed = question->kind <= rank;
+	struct request request;
+	int r;
+
+	question_put(&request, question);
+	r = wire_ask(wire, &request, NULL, NULL);
+	if (allowed)
+		return r;
+	if (r != -EPERM)
+		return r ? r : -EPROTO;
+	return strcmp(wire->sentence,
+		      question->kind == READER ? NOT_A_READER : NOT_PRIVILEGED) ?
+	       -EBADMSG : 0;
+}
+
+/* The number of the first question that came out wrong, from 1; 0: none. */
+static int judge_all(struct wire *wire, int rank)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(questions); i++) {
+		int r = judge(wire, &questions[i], rank);
+
+		if (r) {
+			fprintf(stderr, "# question %zu: %s, \"%s\"\n", i, strerror(-r),
+				wire->sentence);
+			return (int)i + 1;
+		}
+	}
+	return 0;
+}
+
+static int open_and_judge(void *rank)
+{
+	struct wire wire;
+	int r = wire_open(&wire);
+
+	return r ? r : judge_all(&wire, *(int *)rank);
+}
+
+TEST_F(access, root)
+{
+	int rank = PRIVILEGED;
+
+	EXPECT_EQ(0, open_and_judge(&rank));
+}
+
+TEST_F(access, nobody)
+{
+	int rank = ANYONE;
+	struct obs_info after;
+
+	EXPECT_EQ(0, nobody_run(0, open_and_judge, &rank));
+	EXPECT_EQ(0, nobody_run(OBSRING_GROUP, open_and_judge, &rank));
+	ASSERT_EQ(0, obs_control_info(self->control, &after));
+	EXPECT_EQ(self->before.families, after.families);
+	EXPECT_EQ(self->before.series, after.series);
+	EXPECT_EQ(OBSRING_STATE_RUNNING, after.state);
+}
+
+TEST_F(access, one_capability)
+{
+	int anyone = ANYONE, reader = READER, privileged = PRIVILEGED;
+
+	EXPECT_EQ(0, capable_run(CAP_NET_ADMIN, open_and_judge, &privileged));
+	EXPECT_EQ(0, capable_run(CAP_SYS_ADMIN, open_and_judge, &privileged));
+	EXPECT_EQ(0, capable_run(CAP_PERFMON, open_and_judge, &reader));
+	EXPECT_EQ(0, capable_run(CAP_NET_RAW, open_and_judge, &anyone));
+	EXPECT_EQ(0, capable_run(CAP_DAC_OVERRIDE, open_and_judge, &anyone));
+}
+
+/* All capabilities, but of another user namespace. */
+TEST_F(access, root_of_a_user_namespace)
+{
+	int rank = ANYONE;
+
+	EXPECT_EQ(0, namespace_run(0, open_and_judge, &rank));
+}
+
+TEST_F(access, another_network_namespace)
+{
+	int rank = ANYONE;
+
+	EXPECT_EQ(-ENOENT, namespace_run(CLONE_NEWNET, open_and_judge, &rank));
+}
+
+struct inherited {
+	struct wire *wire;
+	int rank;
+};
+
+static int judge_inherited(void *arg)
+{
+	struct inherited *inherited = arg;
+
+	return judge_all(inherited->wire, inherited->rank);
+}
+
+/* A socket that root opened does not make its user root, nor the reverse. */
+TEST_F(access, socket_of_another)
+{
+	struct wire wire;
+	struct inherited inherited = { .wire = &wire, .rank = ANYONE };
+
+	ASSERT_EQ(0, wire_open(&wire));
+	EXPECT_EQ(0, nobody_run(0, judge_inherited, &inherited));
+	wire_close(&wire);
+}
+
+/* ---- By the device ------------------------------------------------------- */
+
+/**
+ * struct by_fd - asking all that readers may, with a descriptor
+ * @path: file to open
+ * @flags: how; -1: no descriptor, but the number
+ * @number: then
+ * @error: expected
+ */
+struct by_fd {
+	const char *path;
+	int flags;
+	uint32_t number;
+	int error;
+};
+
+static int ask_with_fd(struct wire *wire, const struct by_fd *by, uint32_t fd)
+{
+	struct request request;
+	uint32_t offset;
+	size_t i;
+	int r;
+
+	for (i = 0; i < ARRAY_SIZE(questions); i++) {
+		if (questions[i].kind != READER)
+			continue;
+		question_put(&request, &questions[i]);
+		offset = request_put_u32(&request, OBSRING_A_DEVICE_FD, fd);
+		r = wire_ask(wire, &request, NULL, NULL);
+		if (r != by->error)
+			return (int)i + 1;
+		if (!r)
+			continue;
+		if (strcmp(wire->sentence, NOT_THE_DEVICE))
+			return -EBADMSG;
+		/* What starts a dump can't tell the place. */
+		if (!questions[i].flags && wire->offset != offset)
+			return -ERANGE;
+	}
+	return 0;
+}
+
+static int by_fd(void *arg)
+{
+	const struct by_fd *by = arg;
+	struct wire wire;
+	int fd = -1, r = wire_open(&wire);
+
+	if (r)
+		return r;
+	if (by->flags >= 0) {
+		fd = open(by->path, by->flags | O_CLOEXEC);
+		if (fd < 0)
+			return -errno;
+	}
+	return ask_with_fd(&wire, by, fd >= 0 ? (uint32_t)fd : by->number);
+}
+
+TEST_F(access, device_open_for_reading)
+{
+	struct by_fd reading = { OBSRING_DEVICE, O_RDONLY, 0, 0 };
+	struct by_fd both = { OBSRING_DEVICE, O_RDWR, 0, 0 };
+
+	EXPECT_EQ(0, nobody_run(OBSRING_GROUP, by_fd, &reading));
+	EXPECT_EQ(0, nobody_run(OBSRING_GROUP, by_fd, &both));
+}
+
+TEST_F(access, no_such_descriptor)
+{
+	struct by_fd cases[] = {
+		{ OBSRING_DEVICE, O_WRONLY, 0, -EBADF },
+		{ "/dev/null", O_RDONLY, 0, -EBADF },
+		{ "/", O_RDONLY | O_DIRECTORY, 0, -EBADF },
+		{ OBSRING_DEVICE, O_PATH, 0, -EBADF },
+		{ NULL, -1, 999, -EBADF },
+		{ NULL, -1, INT32_MAX, -EBADF },
+		{ NULL, -1, UINT32_MAX, -EBADF },
+		{ NULL, -1, 1U << 31, -EBADF },
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		EXPECT_EQ(0, nobody_run(OBSRING_GROUP, by_fd, &cases[i]))
+			TH_LOG("case %zu", i);
+		/* Naming a wrong one is an error of root as well. */
+		EXPECT_EQ(0, child_run(by_fd, &cases[i]))
+			TH_LOG("case %zu", i);
+	}
+}
+
+/* Changes need more than the device. */
+static int change_with_fd(void *arg)
+{
+	struct request request;
+	struct wire wire;
+	int fd, r = wire_open(&wire);
+
+	(void)arg;
+	if (r)
+		return r;
+	fd = open(OBSRING_DEVICE, O_RDWR | O_CLOEXEC);
+	request_begin(&request, OBSRING_CMD_SERIES_UPDATE, 0);
+	put_update(&request);
+	request_put_u32(&request, OBSRING_A_DEVICE_FD, (uint32_t)fd);
+	return wire_ask(&wire, &request, NULL, NULL);
+}
+
+TEST_F(access, device_gives_no_right_to_change)
+{
+	struct view view;
+
+	EXPECT_EQ(-EINVAL, nobody_run(OBSRING_GROUP, change_with_fd, NULL));
+	ASSERT_EQ(0, view_open(&view));
+	EXPECT_EQ(0, metric(&view, "access_total"));
+	view_close(&view);
+}
+
+static int count_series(const struct obs_series_values *series, void *arg)
+{
+	(void)series;
+	++*(int *)arg;
+	return 0;
+}
+
+static int library_dump(void *arg)
+{
+	int with_fd = *(int *)arg, nr = 0, fd = -1, r;
+	struct obs_control *control;
+
+	r = obs_control_open(&control);
+	if (!r && with_fd)
+		fd = open(OBSRING_DEVICE, O_RDONLY | O_CLOEXEC);
+	if (!r)
+		r = obs_series_dump(control, "access_total", true, fd, count_series, &nr);
+	return r ? r : nr;
+}
+
+TEST_F(access, library)
+{
+	int yes = 1, no = 0;
+
+	EXPECT_EQ(1, nobody_run(OBSRING_GROUP, library_dump, &yes));
+	EXPECT_EQ(-EPERM, nobody_run(OBSRING_GROUP, library_dump, &no));
+	EXPECT_EQ(1, child_run(library_dump, &no));
+}
+
+/* ---- The multicast group ------------------------------------------------- */
+
+static int join(void *arg)
+{
+	struct wire wire;
+	int r = wire_open(&wire);
+
+	(void)arg;
+	return r ? r : wire_join(&wire);
+}
+
+TEST_F(access, events)
+{
+	EXPECT_EQ(0, child_run(join, NULL));
+	EXPECT_EQ(0, capable_run(CAP_NET_ADMIN, join, NULL));
+	EXPECT_EQ(-EPERM, nobody_run(OBSRING_GROUP, join, NULL));
+	EXPECT_EQ(-EPERM, capable_run(CAP_PERFMON, join, NULL));
+	EXPECT_EQ(-EPERM, namespace_run(0, join, NULL));
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: MIT
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/ip.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <linux/filter.h>
+
+#include "packet.h"
+
+#define NOBODYS_PORT	9
+#define NOBODYS_PROTOCOL 253	/* for experiments: RFC 3692 */
+
+static int send_all(int fd, const void *packet, size_t len,
+		    const struct sockaddr_in *to, unsigned int nr)
+{
+	while (nr--)
+		if (sendto(fd, packet, len, 0, (const void *)to, sizeof(*to)) < 0)
+			return -errno;
+	return 0;
+}
+
+static struct sockaddr_in loopback(unsigned int port)
+{
+	return (struct sockaddr_in){
+		.sin_family = AF_INET, .sin_port = htons(port),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	};
+}
+
+int packets_without_socket(unsigned int nr)
+{
+	struct sockaddr_in to = loopback(NOBODYS_PORT);
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int r;
+
+	if (fd < 0)
+		return -errno;
+	r = send_all(fd, "x", 1, &to, nr);
+	close(fd);
+	return r;
+}
+
+int packets_without_protocol(unsigned int nr)
+{
+	struct sockaddr_in to = loopback(0);
+	struct iphdr head = {
+		.version = 4, .ihl = 5, .ttl = 64, .protocol = NOBODYS_PROTOCOL,
+		.saddr = to.sin_addr.s_addr, .daddr = to.sin_addr.s_addr,
+	};
+	int fd = socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW);
+	int r;
+
+	if (fd < 0)
+		return -errno;
+	r = send_all(fd, &head, sizeof(head), &to, nr);
+	close(fd);
+	return r;
+}
+
+/* A socket that takes nothing, and its address. */
+static int filtered_socket(struct sockaddr_in *ret_address)
+{
+	struct sock_filter none = BPF_STMT(BPF_RET | BPF_K, 0);
+	struct sock_fprog filter = { .len = 1, .filter = &none };
+	socklen_t len = sizeof(*ret_address);
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	*ret_address = loopback(0);
+	if (fd < 0 || bind(fd, (void *)ret_address, sizeof(*ret_address)) ||
+	    getsockname(fd, (void *)ret_address, &len) ||
+	    setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof(filter)))
+		return -errno;
+	return fd;
+}
+
+int packets_filtered(unsigned int nr)
+{
+	struct sockaddr_in to;
+	int receiver = filtered_socket(&to);
+	int sender = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int r = receiver < 0 ? receiver : send_all(sender, "x", 1, &to, nr);
+
+	close(sender);
+	close(receiver);
+	return r;
+}

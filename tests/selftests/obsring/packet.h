@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+/* Packets over the loopback that the kernel drops, each for a known reason. */
+#ifndef SELFTEST_PACKET_H
+#define SELFTEST_PACKET_H
+
+/* NO_SOCKET: @nr UDP packets to a port where nobody listens. 0 or -errno. */
+int packets_without_socket(unsigned int nr);
+
+/* IP_NOPROTO: @nr IPv4 packets of a protocol that nobody speaks. */
+int packets_without_protocol(unsigned int nr);
+
+/* SOCKET_FILTER: @nr UDP packets to a socket whose filter takes none. */
+int packets_filtered(unsigned int nr);
+
+#endif /* SELFTEST_PACKET_H */
