@@ -173,7 +173,7 @@ static void series_publish(struct obs_series *series)
 	obs_write_once(&entry->slot, series->slots.slot);
 	obs_write_once(&entry->nr_slots, series->slots.nr);
 	obs_write_once(&entry->rows, series->slots.shared);
-	obs_write_once(&entry->text_off, series->granule);
+	obs_write_once(&entry->text_off, series->text_len ? series->granule : 0);
 	obs_write_once(&entry->text_len, series->text_len);
 	obs_write_once(&entry->created_ns, series->created_ns);
 	obs_entry_publish(&entry->gen);
@@ -188,7 +188,7 @@ static void series_release(struct obs_series *series)
 	if (!series)
 		return;
 	obs_slots_free(&series->slots);
-	if (series->text_len)
+	if (series->granule != U32_MAX)
 		obs_text_free(series->granule, series->text_len);
 	if (series->index != U32_MAX)
 		xa_erase(&obs_series_table, series->index);
@@ -211,13 +211,10 @@ static int series_place(struct obs_series *series)
 	if (ret)
 		goto out;
 	if (series->text_len) {
-		u32 len = series->text_len;
-
-		series->text_len = 0;	/* holds no granules yet */
-		ret = obs_text_alloc(series->text, len, &series->granule);
+		ret = obs_text_alloc(series->text, series->text_len,
+				     &series->granule);
 		if (ret)
 			goto out;
-		series->text_len = len;
 	}
 	ret = obs_slots_alloc(family->nr_slots, family->desc.set, &series->slots);
 out:
@@ -243,6 +240,7 @@ static struct obs_series *series_new(struct obs_family *family,
 	series->created_ns = ktime_get_real_ns();
 	series->text_len = len;
 	series->index = U32_MAX;
+	series->granule = U32_MAX;
 	memcpy(series->text, text, len);
 	INIT_LIST_HEAD(&series->handles);
 	ret = series_place(series);

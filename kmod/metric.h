@@ -83,7 +83,7 @@ struct obs_family {
  * @slots: where its values are
  * @cells: histograms: what its handles point at
  * @index: in SERIES
- * @granule: its text in TEXT
+ * @granule: its text in TEXT; U32_MAX: none
  * @flags: OBSRING_SERIES_*
  * @created_ns: CLOCK_REALTIME
  * @dead: removed, waiting for updates to end
