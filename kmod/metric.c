@@ -574,9 +574,21 @@ int obs_registry_init(const struct obs_limits *limits)
 	return ret;
 }
 
-/* All families are gone: their owners have removed them. */
+/*
+ * Of the families only those made over netlink are left, which nobody owns; the
+ * others' owners have removed them.
+ */
 void obs_registry_exit(void)
 {
+	struct obs_family *family;
+	unsigned long index;
+
+	mutex_lock(&obs_registry_mutex);
+	xa_for_each(&obs_families, index, family) {
+		if (!family->dead && family->flags & OBSRING_FAMILY_NETLINK)
+			obs_family_free(family);
+	}
+	mutex_unlock(&obs_registry_mutex);
 	flush_work(&graves_work);
 	xa_destroy(&obs_series_table);
 	xa_destroy(&obs_families);
