@@ -43,14 +43,20 @@ static LIST_HEAD(series_graves);
 static LIST_HEAD(family_graves);
 static bool graves_waiting;	/* the worker holds some */
 
+/* There will be more room, see obs_registry_flush(). */
+static bool graves_exist(void)
+{
+	return graves_waiting || !list_empty(&series_graves) ||
+	       !list_empty(&family_graves);
+}
+
 /*
  * A limit or the memory stands against a new series. While removed ones have
  * not been given back yet it is too early to say so: -EAGAIN.
  */
 static int refuse(enum obs_refusal reason, int err)
 {
-	if (err == -ENOSPC && reason != OBS_REFUSED_FAMILY &&
-	    (graves_waiting || !list_empty(&series_graves)))
+	if (err == -ENOSPC && reason != OBS_REFUSED_FAMILY && graves_exist())
 		return -EAGAIN;
 	refused[reason]++;
 	obs_counter_inc(&obs_self_refused[reason]);
@@ -285,6 +291,8 @@ int obs_series_get(struct obs_family *family, const char *const *value,
 	if (!series) {
 		new = true;
 		series = series_new(family, values_text, len, 0);
+		if (series == ERR_PTR(-EAGAIN))
+			return -EAGAIN;
 		if (IS_ERR(series)) {
 			NL_SET_ERR_MSG(extack, "no room for another series: max_series, max_series_per_family or max_bytes");
 			return PTR_ERR(series);
@@ -355,7 +363,7 @@ static void graves_work_fn(struct work_struct *work)
 	mutex_lock(&obs_registry_mutex);
 	list_splice_init(&series_graves, &dead);
 	list_splice_init(&family_graves, &families);
-	graves_waiting = !list_empty(&dead);
+	graves_waiting = !list_empty(&dead) || !list_empty(&families);
 	mutex_unlock(&obs_registry_mutex);
 
 	obs_wait_for_updates();
@@ -450,15 +458,15 @@ static int family_place(struct obs_family *family)
 		       XA_LIMIT(0, obs_limits.series - 1), GFP_METRIC);
 	if (ret) {
 		family->index = U32_MAX;
-		return ret == -EBUSY ? -ENOSPC : ret;
+		ret = ret == -EBUSY ? -ENOSPC : ret;
+		goto out;
 	}
 	ret = obs_region_grow(OBSRING_REGION_FAMILIES, family->index + 1);
-	if (ret)
-		return ret;
-	ret = obs_text_alloc(family->text, family->text_len, &family->granule);
-	if (ret)
-		family->granule = U32_MAX;
-	return ret;
+	if (!ret)
+		ret = obs_text_alloc(family->text, family->text_len,
+				     &family->granule);
+out:
+	return ret == -ENOSPC && graves_exist() ? -EAGAIN : ret;
 }
 
 static int overflow_new(struct obs_family *family)
@@ -495,7 +503,8 @@ struct obs_family *obs_family_new(const struct obs_family_desc *desc,
 	family->granule = U32_MAX;
 	ret = family_place(family);
 	if (ret) {
-		NL_SET_ERR_MSG(extack, "no room for another family");
+		if (ret != -EAGAIN)
+			NL_SET_ERR_MSG(extack, "no room for another family");
 		obs_family_release(family);
 		return ERR_PTR(ret);
 	}
@@ -504,7 +513,8 @@ struct obs_family *obs_family_new(const struct obs_family_desc *desc,
 	obs_netlink_family_ntf(OBSRING_CMD_FAMILY_NEW_NTF, family);
 	ret = overflow_new(family);
 	if (ret) {
-		NL_SET_ERR_MSG(extack, "no room for the family's overflow series");
+		if (ret != -EAGAIN)
+			NL_SET_ERR_MSG(extack, "no room for the family's overflow series");
 		obs_family_free(family);
 		return ERR_PTR(ret);
 	}
