@@ -204,6 +204,7 @@ static void series_release(struct obs_series *series)
 static int series_place(struct obs_series *series)
 {
 	struct obs_family *family = series->family;
+	enum obs_refusal limit = OBS_REFUSED_SERIES;	/* sizes the directory */
 	int ret;
 
 	ret = xa_alloc(&obs_series_table, &series->index, series,
@@ -222,12 +223,10 @@ static int series_place(struct obs_series *series)
 		if (ret)
 			goto out;
 	}
+	limit = OBS_REFUSED_BYTES;
 	ret = obs_slots_alloc(family->nr_slots, family->desc.set, &series->slots);
 out:
-	if (ret)
-		ret = refuse(ret == -ENOSPC ? OBS_REFUSED_BYTES :
-					      OBS_REFUSED_MEMORY, ret);
-	return ret;
+	return ret ? refuse(ret == -ENOSPC ? limit : OBS_REFUSED_MEMORY, ret) : 0;
 }
 
 static struct obs_series *series_new(struct obs_family *family,
