@@ -3,6 +3,7 @@
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/init.h>
+#include <linux/minmax.h>
 #include <linux/module.h>
 
 #include "chardev.h"
@@ -31,7 +32,7 @@ MODULE_PARM_DESC(max_bytes, "Bytes of values that kernel code may make, over all
 static int limits_check(struct obs_limits *limits)
 {
 	limits->series = max_series;
-	limits->family_series = max_series_per_family;
+	limits->family_series = min(max_series_per_family, max_series);
 	limits->bytes = max_bytes ?: 131072UL * num_possible_cpus();
 	if (max_series < MAX_SERIES_MIN || max_series > MAX_SERIES_MAX) {
 		pr_err("parameter max_series: %u is not 64 to 1048576\n", max_series);
