@@ -15,6 +15,8 @@
 #include "netlink.h"
 #include "source.h"
 
+#define OPTION_SIZE	256	/* of an option's value as text, see source.h */
+
 static struct obs_source *const sources[] = {
 #define OBS_SOURCE_ADDRESS(_name, _on) &obs_source_##_name,
 	OBS_SOURCES(OBS_SOURCE_ADDRESS)
@@ -112,30 +114,23 @@ static int hooks_set(struct obs_source *source)
 	return 0;
 }
 
-static int source_enable(struct obs_source *source,
-			 struct netlink_ext_ack *extack)
+static void source_unregister(struct obs_source *source)
 {
-	int ret;
+	if (source->exit)
+		source->exit();
+	if (source->registered)
+		obs_metrics_unregister(source->metrics, source->nr_metrics);
+	source->registered = false;
+}
 
-	if (source->unavailable) {
-		if (extack)
-			extack->_msg = source->unavailable;
-		return -EOPNOTSUPP;
-	}
-	if (!source->registered) {
-		ret = obs_metrics_register(source->metrics, source->nr_metrics);
-		if (ret) {
-			NL_SET_ERR_MSG(extack, "the source's metrics have no room");
-			return ret;
-		}
-		source->registered = true;
-	}
-	if (source->start) {
-		ret = source->start();
-		if (ret) {
-			NL_SET_ERR_MSG(extack, "the source could not start");
-			return ret;
-		}
+static int source_start(struct obs_source *source,
+			struct netlink_ext_ack *extack)
+{
+	int ret = source->start ? source->start() : 0;
+
+	if (ret) {
+		NL_SET_ERR_MSG(extack, "the source could not start");
+		return ret;
 	}
 	ret = hooks_set(source);
 	if (ret) {
@@ -146,6 +141,26 @@ static int source_enable(struct obs_source *source,
 	}
 	source->enabled = true;
 	return 0;
+}
+
+static int source_enable(struct obs_source *source,
+			 struct netlink_ext_ack *extack)
+{
+	bool was_registered = source->registered;
+	int ret;
+
+	if (!was_registered) {
+		ret = obs_metrics_register(source->metrics, source->nr_metrics);
+		if (ret) {
+			NL_SET_ERR_MSG(extack, "the source's metrics have no room");
+			return ret;
+		}
+		source->registered = true;
+	}
+	ret = source_start(source, extack);
+	if (ret && !was_registered)
+		source_unregister(source);
+	return ret;
 }
 
 static void source_disable(struct obs_source *source)
@@ -170,24 +185,24 @@ option_find(const struct obs_source *source, const char *key)
 	return NULL;
 }
 
-/*
- * Set options one after the other; if one is refused, put back those before it,
- * which are known to be good.
- */
+/* Put back options that were set; what they were is known to be good. */
+static void options_restore(struct obs_source *source,
+			    const struct obs_setting *settings, unsigned int nr,
+			    char (*old)[OPTION_SIZE])
+{
+	while (nr--)
+		option_find(source, settings[nr].key)->set(old[nr], NULL);
+}
+
+/* Set options one after the other, or none; @old receives what they were. */
 static int options_set(struct obs_source *source,
 		       const struct obs_setting *settings, unsigned int nr,
-		       struct netlink_ext_ack *extack)
+		       char (*old)[OPTION_SIZE], struct netlink_ext_ack *extack)
 {
 	const struct obs_source_option *option;
-	char (*old)[256];
 	unsigned int i;
-	int ret = 0;
+	int ret;
 
-	if (!nr)
-		return 0;
-	old = kcalloc(nr, sizeof(*old), GFP_KERNEL);
-	if (!old)
-		return -ENOMEM;
 	for (i = 0; i < nr; i++) {
 		option = option_find(source, settings[i].key);
 		if (!option) {
@@ -200,9 +215,9 @@ static int options_set(struct obs_source *source,
 		if (ret)
 			break;
 	}
-	while (ret && i--)
-		option_find(source, settings[i].key)->set(old[i], NULL);
-	kfree(old);
+	if (i == nr)
+		return 0;
+	options_restore(source, settings, i, old);
 	return ret;
 }
 
@@ -210,6 +225,7 @@ static int source_set(struct obs_source *source, bool enable,
 		      const struct obs_setting *settings, unsigned int nr,
 		      struct netlink_ext_ack *extack)
 {
+	char (*old)[OPTION_SIZE];
 	int ret;
 
 	if (enable && source->unavailable) {
@@ -217,14 +233,19 @@ static int source_set(struct obs_source *source, bool enable,
 			extack->_msg = source->unavailable;
 		return -EOPNOTSUPP;
 	}
-	ret = options_set(source, settings, nr, extack);
-	if (ret || enable == source->enabled)
-		return ret;
-	if (!enable) {
-		source_disable(source);
-		return 0;
+	old = kcalloc(nr, sizeof(*old), GFP_KERNEL);
+	if (!old)
+		return -ENOMEM;
+	ret = options_set(source, settings, nr, old, extack);
+	if (!ret && enable && !source->enabled) {
+		ret = source_enable(source, extack);
+		if (ret)
+			options_restore(source, settings, nr, old);
 	}
-	return source_enable(source, extack);
+	if (!ret && !enable && source->enabled)
+		source_disable(source);
+	kfree(old);
+	return ret;
 }
 
 int obs_source_set(struct obs_source *source, bool enable,
@@ -316,11 +337,6 @@ void obs_sources_exit(void)
 	for (i = 0; i < ARRAY_SIZE(sources); i++) {
 		if (sources[i]->enabled)
 			source_disable(sources[i]);
-		if (sources[i]->exit)
-			sources[i]->exit();
-		if (sources[i]->registered)
-			obs_metrics_unregister(sources[i]->metrics,
-					       sources[i]->nr_metrics);
-		sources[i]->registered = false;
+		source_unregister(sources[i]);
 	}
 }
