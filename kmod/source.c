@@ -201,7 +201,7 @@ static int options_set(struct obs_source *source,
 {
 	const struct obs_source_option *option;
 	unsigned int i;
-	int ret;
+	int ret = 0;
 
 	for (i = 0; i < nr; i++) {
 		option = option_find(source, settings[i].key);
