@@ -1109,9 +1109,14 @@ int obs_netlink_init(void)
 	return ret;
 }
 
-/* Nobody changes anything beside this: no request, no producer, is left. */
+/*
+ * A source's worker may still make series, and tell so: not after this, because
+ * it does under the registry's mutex. Requests are waited for.
+ */
 void obs_netlink_exit(void)
 {
+	mutex_lock(&obs_registry_mutex);
 	WRITE_ONCE(registered, false);
+	mutex_unlock(&obs_registry_mutex);
 	genl_unregister_family(&obs_genl);
 }
