@@ -790,6 +790,12 @@ static int series_update(struct sk_buff *skb, struct genl_info *info)
 		NL_SET_ERR_MSG(info->extack, "an info series has no value to change");
 		ret = -EINVAL;
 	}
+	if (!ret && family->desc.kind != OBSRING_KIND_GAUGE &&
+	    nla_get_s64(info->attrs[OBSRING_A_VALUE]) < 0) {
+		NL_SET_ERR_MSG_ATTR(info->extack, info->attrs[OBSRING_A_VALUE],
+				    "only gauges take negative numbers");
+		ret = -EINVAL;
+	}
 	if (!ret)
 		series_apply(series, nla_get_s64(info->attrs[OBSRING_A_VALUE]));
 	mutex_unlock(&obs_registry_mutex);
