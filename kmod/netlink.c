@@ -554,18 +554,23 @@ static size_t series_msg_size(const struct obs_series *series, u32 rows)
 			     nla_total_size(sizeof(u32)) + NLA_HDRLEN);
 }
 
+static u32 series_gen(const struct obs_series *series)
+{
+	const struct obsring_series *entry =
+		obs_region_entry(OBSRING_REGION_SERIES, series->index);
+
+	return entry->gen;
+}
+
 static struct obs_series *series_by_id(struct genl_info *info)
 {
 	struct nlattr *id = info->attrs[OBSRING_A_SERIES_ID];
 	struct nlattr *gen = info->attrs[OBSRING_A_GEN];
 	struct obs_series *series = xa_load(&obs_series_table, nla_get_u32(id));
-	struct obsring_series *entry;
 
-	if (series && !series->dead && series->index != U32_MAX) {
-		entry = obs_region_entry(OBSRING_REGION_SERIES, series->index);
-		if (!gen || nla_get_u32(gen) == entry->gen)
-			return series;
-	}
+	if (series && !series->dead &&
+	    (!gen || nla_get_u32(gen) == series_gen(series)))
+		return series;
 	NL_SET_ERR_MSG_ATTR(info->extack, id, "there is no such series");
 	return ERR_PTR(-ENOENT);
 }
@@ -658,8 +663,9 @@ static int series_dump_start(struct netlink_callback *cb)
 }
 
 /*
- * cb->args[0]: the series to go on with, [1]: its row. A request for a family
- * that does not exist is an error; one that goes away ends the dump.
+ * cb->args[0]: the series to go on with, [1]: its row, [4]: its generation. A
+ * request for a family that does not exist is an error; one that goes away ends
+ * the dump.
  */
 static int series_dump(struct sk_buff *skb, struct netlink_callback *cb)
 {
@@ -680,7 +686,7 @@ static int series_dump(struct sk_buff *skb, struct netlink_callback *cb)
 		return -ENOENT;
 	}
 	xa_for_each_start(&obs_series_table, index, series, cb->args[0]) {
-		if (index != cb->args[0])
+		if (index != cb->args[0] || series_gen(series) != cb->args[4])
 			cpu = 0;
 		if (series->dead || (name && strcmp(name, series->family->desc.name)))
 			continue;
@@ -688,6 +694,8 @@ static int series_dump(struct sk_buff *skb, struct netlink_callback *cb)
 		if (ret)
 			break;
 	}
+	if (ret)
+		cb->args[4] = series_gen(series);
 	mutex_unlock(&obs_registry_mutex);
 	cb->args[0] = ret ? index : ULONG_MAX;
 	cb->args[1] = cpu;
