@@ -11,6 +11,7 @@
 #include <linux/jhash.h>
 #include <linux/netlink.h>
 #include <linux/rhashtable.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/timekeeping.h>
 #include <linux/workqueue.h>
@@ -368,8 +369,10 @@ static void graves_work_fn(struct work_struct *work)
 	obs_wait_for_updates();
 
 	mutex_lock(&obs_registry_mutex);
-	list_for_each_entry_safe(series, next, &dead, grave)
+	list_for_each_entry_safe(series, next, &dead, grave) {
 		series_release(series);
+		cond_resched();
+	}
 	list_for_each_entry_safe(family, next_family, &families, grave)
 		obs_family_release(family);
 	graves_waiting = false;
@@ -536,8 +539,10 @@ void obs_family_free(struct obs_family *family)
 		obs_region_entry(OBSRING_REGION_FAMILIES, family->index);
 	struct obs_series *series, *next;
 
-	list_for_each_entry_safe(series, next, &family->series, node)
+	list_for_each_entry_safe(series, next, &family->series, node) {
 		obs_series_free(series);
+		cond_resched();
+	}
 	family->overflow = NULL;
 	family->dead = true;
 	nr_families--;
