@@ -27,6 +27,7 @@
 #include "series.h"
 #include "source.h"
 
+#define POLL	(10 * HZ)
 #define LEVELS	8
 #define UNKNOWN	LEVELS
 
@@ -100,6 +101,18 @@ static void wake(struct irq_work *work)
 }
 
 /*
+ * Kernels before 6.0 tell the tracepoint only what a console shows, and no
+ * kernel tells when a line that others continued is whole: look now and then.
+ */
+static void poll(struct work_struct *work)
+{
+	queue_work(system_unbound_wq, &read_work);
+	queue_delayed_work(system_power_efficient_wq, to_delayed_work(work), POLL);
+}
+
+static DECLARE_DEFERRABLE_WORK(poll_work, poll);
+
+/*
  * One a CPU: a record is stored with interrupts off, so the irq_work of the
  * same CPU comes when it is whole. One for all could be pending elsewhere, and
  * the log be read a moment too early. Set up by start(): the loader does not
@@ -130,15 +143,18 @@ static struct obs_hook hooks[0];
 
 static int start(void)
 {
-	int cpu;
+	int cpu, ret;
 
 	for_each_possible_cpu(cpu)
-		*per_cpu_ptr(&wake_work, cpu) = IRQ_WORK_INIT(wake);
+		init_irq_work(per_cpu_ptr(&wake_work, cpu), wake);
 	/* From the end of the log: what was there before is not counted. */
 	kmsg_dump_rewind(&cursor);
 	cursor.cur_seq = cursor.next_seq;
-	return obs_counters_attach(metrics[0].family, level_name, messages,
-				   ARRAY_SIZE(messages));
+	ret = obs_counters_attach(metrics[0].family, level_name, messages,
+				  ARRAY_SIZE(messages));
+	if (!ret)
+		queue_delayed_work(system_power_efficient_wq, &poll_work, POLL);
+	return ret;
 }
 
 static void stop(void)
@@ -147,6 +163,7 @@ static void stop(void)
 
 	for_each_possible_cpu(cpu)
 		irq_work_sync(per_cpu_ptr(&wake_work, cpu));
+	cancel_delayed_work_sync(&poll_work);
 	cancel_work_sync(&read_work);
 	read_log(NULL);
 }
