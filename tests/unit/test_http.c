@@ -555,25 +555,65 @@ static void test_not_a_device(void **state)
 	server_stop(&server);
 }
 
-/* The daemon's own names are its own, under any spelling. */
+/*
+ * The daemon's own names are its own, under any spelling: a family that would
+ * bring one of them again, as its name or as a sample's, is left out.
+ */
 static void test_own_names_win(void **state)
 {
+	static const struct {
+		const char *name;
+		enum obsring_kind kind;
+	} taken[] = {
+		{ "process.threads", OBSRING_KIND_GAUGE },
+		{ "obsringd_http_requests", OBSRING_KIND_COUNTER },
+		{ "obsringd_http_requests", OBSRING_KIND_GAUGE },
+		{ "obsringd_http_requests_total", OBSRING_KIND_GAUGE },
+		{ "obsringd_http_requests_created", OBSRING_KIND_GAUGE },
+		{ "obsring_build", OBSRING_KIND_INFO },
+	}, left[] = {
+		{ "obsringd_http", OBSRING_KIND_COUNTER },
+		{ "obsringd_http_requests_sum", OBSRING_KIND_GAUGE },
+		{ "demo_long", OBSRING_KIND_HISTOGRAM },
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(taken) / sizeof(taken[0]); i++)
+		if (!self_has(taken[i].kind, taken[i].name))
+			fail_msg("%s is not taken", taken[i].name);
+	for (i = 0; i < sizeof(left) / sizeof(left[0]); i++)
+		if (self_has(left[i].kind, left[i].name))
+			fail_msg("%s is taken", left[i].name);
+}
+
+static void test_own_names_are_shown_once(void **state)
+{
+	static const char *const name[] = {
+		"process.threads", "obsringd_http_requests_total",
+	};
 	struct segment *segment = segment_with(1);
 	struct server server;
 	struct answer answer;
 	const char *first;
 	uint32_t family;
+	size_t i;
 
 	(void)state;
-	family = segment_family_add(segment, &(struct obs_family_spec){
-		.name = "process.threads", .kind = OBSRING_KIND_GAUGE });
-	segment_series_add(segment, family, NULL);
+	for (i = 0; i < sizeof(name) / sizeof(name[0]); i++) {
+		family = segment_family_add(segment, &(struct obs_family_spec){
+			.name = name[i], .kind = OBSRING_KIND_GAUGE });
+		segment_series_add(segment, family, NULL);
+	}
 	server_start(&server);
 	device_put(&server, segment);
 	assert_int_equal(ask(&server, "GET", "/metrics", "", &answer), 200);
 	first = strstr(answer.body, "# TYPE process_threads");
 	assert_non_null(first);
 	assert_null(strstr(first + 1, "# TYPE process_threads"));
+	first = strstr(answer.body, "# TYPE obsringd_http_requests_total counter");
+	assert_non_null(first);
+	assert_null(strstr(answer.body, "# TYPE obsringd_http_requests_total gauge"));
 	answer_free(&answer);
 	server_stop(&server);
 	segment_free(segment);
@@ -705,6 +745,7 @@ int main(void)
 		cmocka_unit_test(test_replaced),
 		cmocka_unit_test(test_not_a_device),
 		cmocka_unit_test(test_own_names_win),
+		cmocka_unit_test(test_own_names_are_shown_once),
 		cmocka_unit_test(test_many_clients_while_series_change),
 		cmocka_unit_test(test_stop_finishes_answers),
 	};

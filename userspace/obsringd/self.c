@@ -2,6 +2,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "number.h"
@@ -151,24 +152,47 @@ void self_exit(struct self *self)
 		text_free(&self->format[id].text);
 }
 
-/* Without a kind's suffix, so that a name counts in every format. */
-static void base_name(struct expose_name *name, enum obsring_kind kind,
-		      const char *raw_name)
+/* What stands behind a family's name, in one format or the other, by kind. */
+#define SUFFIXES_MAX 5
+
+static const char *const suffixes[OBSRING_KIND_MAX + 1][SUFFIXES_MAX] = {
+	[OBSRING_KIND_COUNTER] = { "", "_total", "_created" },
+	[OBSRING_KIND_GAUGE] = { "" },
+	[OBSRING_KIND_HISTOGRAM] = { "", "_bucket", "_sum", "_count", "_created" },
+	[OBSRING_KIND_INFO] = { "", "_info" },
+};
+
+/* Is @base with @suffix one of the names that @metric stands under? */
+static bool metric_has(const struct self_metric *metric, const char *base,
+		       const char *suffix)
 {
-	expose_name_init(name, &formats[FORMAT_OPENMETRICS], kind, raw_name);
+	char theirs[OBSRING_NAME_MAX + sizeof("_created")], ours[sizeof(theirs)];
+	struct expose_name name;
+	unsigned int i;
+
+	snprintf(theirs, sizeof(theirs), "%s%s", base, suffix);
+	expose_name_init(&name, &formats[FORMAT_OPENMETRICS], metric->kind,
+			 metric->name);
+	for (i = 0; i < SUFFIXES_MAX && suffixes[metric->kind][i]; i++) {
+		snprintf(ours, sizeof(ours), "%s%s", name.family,
+			 suffixes[metric->kind][i]);
+		if (!strcmp(ours, theirs))
+			return true;
+	}
+	return false;
 }
 
 bool self_has(enum obsring_kind kind, const char *name)
 {
-	struct expose_name theirs, ours;
-	size_t i;
+	struct expose_name base;
+	unsigned int i;
+	size_t m;
 
-	base_name(&theirs, kind, name);
-	for (i = 0; i < NR_METRICS; i++) {
-		base_name(&ours, metrics[i].kind, metrics[i].name);
-		if (!strcmp(ours.family, theirs.family))
-			return true;
-	}
+	expose_name_init(&base, &formats[FORMAT_OPENMETRICS], kind, name);
+	for (m = 0; m < NR_METRICS; m++)
+		for (i = 0; i < SUFFIXES_MAX && suffixes[kind][i]; i++)
+			if (metric_has(&metrics[m], base.family, suffixes[kind][i]))
+				return true;
 	return false;
 }
 

@@ -41,7 +41,10 @@ struct self {
 int self_init(struct self *self, struct requests *requests);
 void self_exit(struct self *self);
 
-/* Would a family of the device be called as one of ours is? */
+/*
+ * Would a family of the device, or one of its samples, be called as one of ours
+ * is, in any format? A body that has a name twice is refused as a whole.
+ */
 bool self_has(enum obsring_kind kind, const char *name);
 
 /* Append all of them. Failure: text_failed(@body). */
