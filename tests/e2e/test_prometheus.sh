@@ -1,0 +1,107 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+#
+# From the kernel to a query, as TAP: Debian's Prometheus, here, scrapes a guest
+# through a forwarded port, and its query API returns what obsringctl shows in
+# the guest. What the guest serves passes promtool and the OpenMetrics parser.
+#
+#   KERNEL    the guest's kernel (6.1)
+set -euo pipefail
+
+TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+cd "$TOP"
+. scripts/lib.sh
+
+KERNEL=${KERNEL:-6.1}
+WORK=
+guest=
+prometheus=
+count=0
+
+expect() {
+	local name=$1
+	shift
+	count=$((count + 1))
+	if "$@" >"$WORK/log" 2>&1 </dev/null; then
+		echo "ok $count - $name"
+	else
+		echo "not ok $count - $name"
+		sed 's/^/# /' "$WORK/log"
+	fi
+}
+
+end() {
+	if [ -n "$prometheus" ]; then kill "$prometheus" 2>/dev/null || true; fi
+	if [ -n "$guest" ]; then kill "$guest" 2>/dev/null || true; fi
+	wait 2>/dev/null || true
+	rm -rf "$WORK"
+}
+
+free_ports() {
+	/usr/bin/python3 - "$1" <<-'END'
+		import socket, sys
+		sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(int(sys.argv[1]))]
+		print(*(s.getsockname()[1] for s in sockets))
+	END
+}
+
+# The guest's lines up to "ready" are what obsringctl shows.
+guest_start() {
+	local line
+	coproc GUEST {
+		exec scripts/vm --kernel "$KERNEL" --forward "$guest_port:10478" \
+			--file "$TOP/tests/e2e/prometheus_guest.sh" -- sh /files/prometheus_guest.sh
+	}
+	guest=$GUEST_PID
+	guest_in=${GUEST[1]}
+	while read -r line <&"${GUEST[0]}"; do
+		if [ "$line" = ready ]; then return; fi
+		printf '%s\n' "$line" >>"$WORK/shown"
+	done
+	die "the guest ended before it served"
+}
+
+prometheus_start() {
+	cat >"$WORK/prometheus.yml" <<-END
+		scrape_configs:
+		  - job_name: obsring
+		    scrape_interval: 1s
+		    static_configs: [{ targets: ["127.0.0.1:$guest_port"] }]
+	END
+	"$PACKAGE/usr/bin/prometheus" --config.file="$WORK/prometheus.yml" \
+		--storage.tsdb.path="$WORK/tsdb" --web.listen-address="127.0.0.1:$port" \
+		>"$WORK/prometheus.log" 2>&1 &
+	prometheus=$!
+}
+
+fetch() { curl -sSf -o "$WORK/$1" -H "Accept: $2" "http://127.0.0.1:$guest_port/metrics"; }
+
+formats_clean() {
+	fetch scrape.prom 'text/plain;version=0.0.4' &&
+		fetch scrape.om 'application/openmetrics-text;version=1.0.0' &&
+		PROMTOOL=$PACKAGE/usr/bin/promtool tests/e2e/check_formats.sh \
+			"$WORK/scrape.prom" "$WORK/scrape.om"
+}
+
+# A guest that ends well has no fault in its kernel's log.
+guest_ends_well() {
+	echo end >&"$guest_in"
+	wait "$guest"
+	guest=
+}
+
+need_packages "${BUILD_PACKAGES[@]}" curl python3 python3-prometheus-client
+PACKAGE=$BUILD/prometheus
+cached "$PACKAGE" "$(package_version prometheus)" unpack_deb prometheus
+kernel_get "$KERNEL"
+WORK=$(mktemp -d)
+trap end EXIT
+trap 'exit 130' INT TERM
+read -r guest_port port <<<"$(free_ports 2)"
+guest_start
+prometheus_start
+expect "Prometheus' query API returns what obsringctl shows" \
+	/usr/bin/python3 tests/e2e/prometheus_compare.py "$port" "$WORK/shown"
+expect "text 0.0.4 passes promtool, OpenMetrics its parser" formats_clean
+expect "the guest ends without a fault in its kernel's log" guest_ends_well
+echo "1..$count"
