@@ -100,6 +100,18 @@ void obs_family_unclaim(struct obs_family *family)
 	family->nr_claims = 0;
 }
 
+/* Does the name of another's family become one of obsring's own? */
+static bool claims_reserved(const struct obs_family *family)
+{
+	char escaped[OBSRING_NAME_MAX + 1];
+
+	if (family->owner == THIS_MODULE &&
+	    !(family->flags & OBSRING_FAMILY_NETLINK))
+		return false;
+	obs_name_escape(family->desc.name, true, escaped);
+	return obs_name_reserved(escaped);
+}
+
 /* ---- Checking ------------------------------------------------------------ */
 
 static int invalid(struct netlink_ext_ack *extack, const char *why)
@@ -291,6 +303,8 @@ struct obs_family *obs_family_make(const struct obs_family_desc *desc,
 		ret = layout_make(family, desc);
 	if (!ret)
 		ret = family_claim(family);
+	if (!ret && claims_reserved(family))
+		ret = invalid(extack, "names that begin with obsring_ or process_ after escaping are reserved");
 	if (ret) {
 		if (ret == -EEXIST)
 			NL_SET_ERR_MSG(extack, "a family of that name exists, or one that is the same to Prometheus after escaping and suffixes");

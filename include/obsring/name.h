@@ -108,26 +108,15 @@ static inline void obs_name_escape(const char *name, bool colon, char *escaped)
 	*escaped = '\0';
 }
 
-/* Is @name one that only obsring itself may use, now or once it is escaped? */
+/* Is @name one that only obsring itself may use? */
 static inline bool obs_name_reserved(const char *name)
 {
 	static const char *const prefix[] = { "obsring_", "process_" };
-	unsigned int i, n, len;
-	const char *p;
-	__u32 c;
+	unsigned int i, n;
 
 	for (i = 0; i < 2; i++) {
-		p = name;
-		for (n = 0; prefix[i][n]; n++) {
-			len = obs_utf8_decode(p, &c);
-			if (!len)
-				break;
-			if (!obs_name_classic_char(c, p == name, true))
-				c = '_';
-			if (c != (unsigned char)prefix[i][n])
-				break;
-			p += len;
-		}
+		for (n = 0; prefix[i][n] && name[n] == prefix[i][n]; n++)
+			;
 		if (!prefix[i][n])
 			return true;
 	}
