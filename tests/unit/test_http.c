@@ -437,6 +437,37 @@ static void test_oversize_request(void **state)
 	server_stop(&server);
 }
 
+static uint64_t open_fds(void)
+{
+	struct process_usage usage;
+
+	process_usage_read(&usage);
+	return usage.open_fds;
+}
+
+/* Clients that give up in the middle of a request free their place at once. */
+static void test_aborted_requests(void **state)
+{
+	struct timespec deadline = patience();
+	struct server server;
+	uint64_t before_all;
+	int i, fd;
+
+	(void)state;
+	deadline.tv_sec -= PATIENCE_S - 10;	/* below http.c's time-out */
+	server_start(&server);
+	before_all = open_fds();
+	for (i = 0; i < 200; i++) {
+		fd = client_connect(&server);
+		client_send(fd, "GET /me", 7);
+		close(fd);
+	}
+	while (open_fds() > before_all)
+		assert_true(before(&deadline));
+	assert_int_equal(status_of(&server, "GET", "/-/healthy"), 200);
+	server_stop(&server);
+}
+
 /* ---- The device's life --------------------------------------------------- */
 
 static void test_comes_and_goes(void **state)
@@ -739,6 +770,7 @@ int main(void)
 		cmocka_unit_test(test_paths_and_methods),
 		cmocka_unit_test(test_head),
 		cmocka_unit_test(test_oversize_request),
+		cmocka_unit_test(test_aborted_requests),
 		cmocka_unit_test(test_comes_and_goes),
 		cmocka_unit_test(test_drains),
 		cmocka_unit_test(test_hangup_unmaps_without_a_scrape),

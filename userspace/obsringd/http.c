@@ -293,8 +293,13 @@ int http_start(struct http *http, int socket)
 		free_responses(http);
 		return r;
 	}
+	/*
+	 * Not epoll: MHD arms it by edge, and does not see the end of a
+	 * connection that came together with half a request. Such a one would
+	 * keep its place until its time-out.
+	 */
 	http->daemon = MHD_start_daemon(
-		MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_USE_ERROR_LOG,
+		MHD_USE_POLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_USE_ERROR_LOG,
 		0, NULL, NULL, handle, http,
 		MHD_OPTION_EXTERNAL_LOGGER, log_mhd, NULL,
 		MHD_OPTION_LISTEN_SOCKET, socket,
