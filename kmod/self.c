@@ -48,6 +48,12 @@ void obs_self_memory(void)
 	obs_gauge_set(&memory_directory, obs_store_directory_bytes());
 }
 
+/* A limit below our own series is no reason not to load: they overflow. */
+static int attached(int ret)
+{
+	return ret == -ENOSPC ? 0 : ret;
+}
+
 int obs_self_init(void)
 {
 	static const char *const values[] = { "values" };
@@ -59,13 +65,16 @@ int obs_self_init(void)
 	if (ret)
 		return ret;
 	for (i = 0; i < OBS_REFUSED_NR && !ret; i++)
-		ret = obs_counter_attach(metrics[SELF_REFUSED].family,
-					 &refusal_name[i], &obs_self_refused[i]);
+		ret = attached(obs_counter_attach(metrics[SELF_REFUSED].family,
+						  &refusal_name[i],
+						  &obs_self_refused[i]));
 	memory = metrics[SELF_MEMORY].family;
 	if (!ret)
-		ret = obs_gauge_set_attach(memory, values, &memory_values);
+		ret = attached(obs_gauge_set_attach(memory, values,
+						    &memory_values));
 	if (!ret)
-		ret = obs_gauge_set_attach(memory, directory, &memory_directory);
+		ret = attached(obs_gauge_set_attach(memory, directory,
+						    &memory_directory));
 	if (ret)
 		obs_self_exit();
 	return ret;
