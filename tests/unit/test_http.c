@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -69,7 +70,6 @@ static void server_start(struct server *server)
 	int socket;
 
 	memset(server, 0, sizeof(*server));
-	log_setup(LEVEL_ERROR, LOG_LOGFMT);
 	strcpy(server->dir, "/tmp/obsringd.XXXXXX");
 	assert_non_null(mkdtemp(server->dir));
 	snprintf(server->path, sizeof(server->path), "%s/obsring", server->dir);
@@ -586,6 +586,58 @@ static void test_not_a_device(void **state)
 	server_stop(&server);
 }
 
+/* Standard error goes to a file: it. What it was goes to @ret_saved. */
+static int stderr_keep(int *ret_saved)
+{
+	int log = memfd_create("log", MFD_CLOEXEC);
+
+	*ret_saved = dup(STDERR_FILENO);
+	assert_true(log >= 0 && *ret_saved >= 0);
+	dup2(log, STDERR_FILENO);
+	return log;
+}
+
+/* Back again: how often does what was kept have @string? */
+static unsigned int stderr_count(int log, int saved, const char *string)
+{
+	char text[8192] = "", *at = text;
+	unsigned int nr = 0;
+
+	dup2(saved, STDERR_FILENO);
+	close(saved);
+	assert_true(pread(log, text, sizeof(text) - 1, 0) >= 0);
+	close(log);
+	for (; (at = strstr(at, string)); at++)
+		nr++;
+	return nr;
+}
+
+/* A device that can be opened but not read is not ready, and the log says it once. */
+static void test_damaged_device(void **state)
+{
+	struct segment *segment = segment_with(1);
+	struct server server;
+	int i, log, saved;
+
+	(void)state;
+	segment_family(segment, 0)->kind = OBSRING_KIND_MAX + 1;
+	log_setup(LEVEL_INFO, LOG_LOGFMT);
+	log = stderr_keep(&saved);
+	server_start(&server);
+	device_put(&server, segment);
+	for (i = 0; i < 3; i++) {
+		assert_int_equal(scrape(&server, "", "not an obsring device, or damaged"),
+				 503);
+		assert_int_equal(status_of(&server, "GET", "/-/ready"), 503);
+	}
+	segment_family(segment, 0)->kind = OBSRING_KIND_COUNTER;
+	assert_int_equal(status_of(&server, "GET", "/-/ready"), 200);
+	server_stop(&server);
+	log_setup(LEVEL_ERROR, LOG_LOGFMT);
+	assert_int_equal(stderr_count(log, saved, "msg="), 2);
+	segment_free(segment);
+}
+
 /*
  * The daemon's own names are its own, under any spelling: a family that would
  * bring one of them again, as its name or as a sample's, is left out.
@@ -776,11 +828,13 @@ int main(void)
 		cmocka_unit_test(test_hangup_unmaps_without_a_scrape),
 		cmocka_unit_test(test_replaced),
 		cmocka_unit_test(test_not_a_device),
+		cmocka_unit_test(test_damaged_device),
 		cmocka_unit_test(test_own_names_win),
 		cmocka_unit_test(test_own_names_are_shown_once),
 		cmocka_unit_test(test_many_clients_while_series_change),
 		cmocka_unit_test(test_stop_finishes_answers),
 	};
 
+	log_setup(LEVEL_ERROR, LOG_LOGFMT);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

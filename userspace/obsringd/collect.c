@@ -72,6 +72,23 @@ static void poll_device(struct collector *collector, int op)
 	epoll_ctl(collector->epoll, op, obs_device_fd(collector->device), &event);
 }
 
+/* Read it once: what is damaged is not open, and not ready. */
+static int open_snapshot(struct obs_device *device, struct obs_snapshot **ret_snapshot)
+{
+	struct obs_snapshot *snapshot;
+	int r = obs_snapshot_new(device, &snapshot);
+
+	if (r < 0)
+		return r;
+	r = obs_snapshot_update(snapshot);
+	if (r < 0) {
+		obs_snapshot_free(snapshot);
+		return r;
+	}
+	*ret_snapshot = snapshot;
+	return 0;
+}
+
 static int open_device(struct collector *collector)
 {
 	struct obs_device *device;
@@ -83,7 +100,7 @@ static int open_device(struct collector *collector)
 	r = obs_device_open(collector->path, &device);
 	if (r < 0)
 		return tell(collector, r);
-	r = obs_snapshot_new(device, &snapshot);
+	r = open_snapshot(device, &snapshot);
 	if (r < 0) {
 		obs_device_close(device);
 		return tell(collector, r);
