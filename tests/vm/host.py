@@ -27,6 +27,7 @@ TIMEOUT = 124       # the guest took too long
 HARNESS = 125       # no verdict: the guest did not get as far as a status
 KERNEL_FAULT = 123  # the kernel log has a fault in it
 
+SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
 PORTS = ["stdin", "stdout", "stderr", "control", "status"]
 SCRATCH_BYTES = 64 << 20
 
@@ -49,6 +50,16 @@ HARMLESS = re.compile(
 
 def say(text):
     print("vm:", text, file=sys.stderr, flush=True)
+
+
+def start(run, *arguments):
+    """Runs a function in a thread that leaves signals to the main one: a
+    signal taken elsewhere would not wake it from what it waits for."""
+    thread = threading.Thread(target=run, args=arguments, daemon=True)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS | {signal.SIGALRM})
+    thread.start()
+    signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    return thread
 
 
 def write_all(fd, data):
@@ -185,14 +196,13 @@ class Machine:
         self.process.wait()
 
 
-class Stream(threading.Thread):
+class Stream:
     """Carries one of the command's output streams to a descriptor of ours."""
 
     def __init__(self, source, fd):
-        super().__init__(daemon=True)
         self.source, self.fd, self.bytes = source, fd, 0
         self.moved = threading.Condition()
-        self.start()
+        start(self.run)
 
     def run(self):
         while data := self.source.recv(65536):
@@ -210,18 +220,17 @@ class Stream(threading.Thread):
             self.moved.wait_for(lambda: self.bytes >= count)
 
 
-class Log(threading.Thread):
+class Log:
     """The kernel log: kept, searched for faults, and shown from the moment
     the guest is up."""
 
     START, END = "obsring-vm: start", "obsring-vm: end"
 
     def __init__(self, source, raw):
-        super().__init__(daemon=True)
         self.source, self.newline = source, "\r\n" if raw else "\n"
         self.lines, self.faults = [], []
         self.started, self.ended = False, threading.Event()
-        self.start()
+        self.thread = start(self.run)
 
     def run(self):
         with self.source.makefile("r", encoding="utf-8", errors="replace", newline="\n") as lines:
@@ -284,10 +293,6 @@ def interactive(machine):
     return lambda: termios.tcsetattr(0, termios.TCSADRAIN, saved)
 
 
-def start(function, *arguments):
-    threading.Thread(target=function, args=arguments, daemon=True).start()
-
-
 def watch(machine, log):
     """Waits for the guest's report; returns COMMAND's status, or None."""
     sockets = machine.sockets
@@ -318,8 +323,14 @@ def on_alarm(*_):
     raise TimedOut
 
 
+class Interrupted(Exception):
+    pass
+
+
 def on_signal(number, _):
-    raise SystemExit(128 + number)
+    for each in SIGNALS:
+        signal.signal(each, signal.SIG_IGN)  # Once is enough.
+    raise Interrupted(number)
 
 
 def verdict(status, log, machine):
@@ -349,7 +360,7 @@ def run(args):
         status = watch(machine, log)
         if status is None:
             # All of the log, should it tell why.
-            log.join(5)
+            log.thread.join(5)
     except TimedOut:
         status = TIMEOUT
     finally:
@@ -357,7 +368,7 @@ def run(args):
         machine.stop()
         if restore:
             restore()
-    log.join()
+    log.thread.join()
     if args.log:
         with open(args.log, "w", encoding="utf-8") as file:
             file.writelines(line + "\n" for line in log.lines)
@@ -389,16 +400,18 @@ def parse():
 
 
 def main():
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+    args = parse()
+    for number in SIGNALS:
         signal.signal(number, on_signal)
     signal.signal(signal.SIGALRM, on_alarm)
-    # Threads may still sit in a read of our standard input.
-    sys.stdout.flush()
     try:
-        status = run(parse())
+        status = run(args)
+    except Interrupted as interrupted:
+        status = 128 + interrupted.args[0]
     except OSError as error:
         say(error)
         status = HARNESS
+    # Not sys.exit: threads may still sit in a read of our standard input.
     os._exit(status)
 
 
