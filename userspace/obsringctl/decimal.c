@@ -117,7 +117,7 @@ const char *double_format(char *text, double value)
 	scientific(text, value, digits);
 	exponent = atoi(strchr(text, 'e') + 1);
 	/* strconv.FormatFloat(f, 'g', -1, 64), which all of Prometheus uses. */
-	if (exponent < -4 || exponent >= 21)
+	if (exponent < -4 || exponent >= 6)
 		return text;
 	snprintf(text, DECIMAL_SIZE, "%.*f",
 		 digits - 1 > exponent ? digits - 1 - exponent : 0, value);
