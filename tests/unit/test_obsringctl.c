@@ -157,6 +157,15 @@ static const struct {
 	{ "series update my.gauge 1.2345", 1,
 	  "obsringctl: 1.2345 can't be told in units of 10^-3: "
 	  "Numerical result out of range\n" },
+	{ "series update 'ops_total{op=\"read\",dev=\"sda\"}' -1", 1,
+	  "obsringctl: cannot update series ops_total{op=\"read\",dev=\"sda\"} by -1: "
+	  "only a gauge takes a negative number\n" },
+	{ "series update wait_seconds -0.5", 1,
+	  "obsringctl: cannot update series wait_seconds by -0.5: "
+	  "only a gauge takes a negative number\n" },
+	{ "series update my.gauge 9223372036854775.808", 1,
+	  "obsringctl: cannot update series my.gauge by 9223372036854775.808: "
+	  "more than a gauge holds\n" },
 };
 
 static void test_runs(void **state)

@@ -115,11 +115,23 @@ int ctl_series_delete(const struct ctl_command *command, struct ctl_globals *glo
 	return series_change(command, globals, argc, argv, "delete", obs_series_delete);
 }
 
+/* What keeps a metric from taking @number, which is below 0 if @negative. */
+static const char *number_problem(const struct obs_family_info *family, bool negative,
+				  uint64_t number)
+{
+	if (family->kind != OBSRING_KIND_GAUGE && negative && number)
+		return "only a gauge takes a negative number";
+	if (family->kind == OBSRING_KIND_GAUGE && !negative && number > INT64_MAX)
+		return "more than a gauge holds";
+	return NULL;
+}
+
 static int target_update(const struct ctl_command *command, struct target *target,
 			 const char *series, const char *text, bool raw)
 {
 	int exp10 = raw ? 0 : target->family->exp10;
 	struct obs_control *control;
+	const char *problem;
 	uint64_t number;
 	int r;
 
@@ -129,6 +141,9 @@ static int target_update(const struct ctl_command *command, struct target *targe
 	if (r)
 		return ctl_fail("%s can't be told in units of 10^%d: %s", text, exp10,
 				strerror(-r));
+	problem = number_problem(target->family, *text == '-', number);
+	if (problem)
+		return ctl_fail("cannot update series %s by %s: %s", series, text, problem);
 	r = ctl_control_open(&control);
 	if (r)
 		return r;
