@@ -23,8 +23,6 @@
 #include <linux/obsring.h>
 #include "platform.h"
 
-typedef unsigned __int128 obs_u128;
-
 #define OBS_CELLS_PER_OCTAVE	8
 #define OBS_CELLS_MAX		(64 * OBS_CELLS_PER_OCTAVE)
 
@@ -150,6 +148,8 @@ static inline __u32 obs_histogram_exp_nr_bounds(__s32 schema, __s32 min_log2,
  */
 static inline __u64 obs_histogram_exp_bound(__s32 index, __s32 exp10)
 {
+	unsigned __int128 low, high;
+
 	/* floor(2^(j/8) * 2^127), high and low 64 bits */
 	static const __u64 root[8][2] = {
 		{ 0x8000000000000000ULL, 0x0000000000000000ULL },
@@ -164,14 +164,13 @@ static inline __u64 obs_histogram_exp_bound(__s32 index, __s32 exp10)
 	__u32 j = index & 7;
 	__s32 octave = (index - (__s32)j) / 8;
 	__u64 scale = 1;
-	obs_u128 low, high;
 
 	for (; exp10 < 0; exp10++)
 		scale *= 10;
 
 	/* The product has 192 bits: high * 2^64 + low mod 2^64. */
-	low = (obs_u128)root[j][1] * scale;
-	high = (obs_u128)root[j][0] * scale + (__u64)(low >> 64);
+	low = (unsigned __int128)root[j][1] * scale;
+	high = (unsigned __int128)root[j][0] * scale + (__u64)(low >> 64);
 
 	/* The floor of product * 2^(octave - 127): the shift is 23 to 103. */
 	high >>= 63 - octave;

@@ -11,6 +11,10 @@
  * cleared away, before they were read are told by the gap in their sequence
  * numbers, and counted under "unknown": the sum over the levels is exact.
  *
+ * Before 6.3 the kernel warns (WARN_ON_ONCE) when that tracepoint is on and a
+ * message comes from an NMI, where lockups and hardware errors are told. There
+ * it stays off, and the log is looked into once a second.
+ *
  * Memory: 10 slots.
  */
 #include <linux/irq_work.h>
@@ -20,6 +24,7 @@
 #include <linux/preempt.h>
 #include <linux/sched.h>
 #include <linux/tracepoint.h>
+#include <linux/version.h>
 #include <linux/workqueue.h>
 #include <trace/events/printk.h>
 
@@ -27,7 +32,13 @@
 #include "series.h"
 #include "source.h"
 
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 3, 0)
+#define WOKEN
 #define POLL	(10 * HZ)
+#else
+#define POLL	HZ
+#endif
+
 #define LEVELS	8
 #define UNKNOWN	LEVELS
 
@@ -95,22 +106,22 @@ static void read_log(struct work_struct *work)
 
 static DECLARE_WORK(read_work, read_log);
 
-static void wake(struct irq_work *work)
-{
-	queue_work(system_unbound_wq, &read_work);
-}
-
-/*
- * Kernels before 6.0 tell the tracepoint only what a console shows, and no
- * kernel tells when a line that others continued is whole: look now and then.
- */
+/* No kernel tells when a line that others continued is whole. */
 static void poll(struct work_struct *work)
 {
 	queue_work(system_unbound_wq, &read_work);
 	queue_delayed_work(system_power_efficient_wq, to_delayed_work(work), POLL);
 }
 
-static DECLARE_DEFERRABLE_WORK(poll_work, poll);
+static DECLARE_DELAYED_WORK(poll_work, poll);
+
+#if defined(WOKEN) && defined(OBS_HAVE_tp_console)
+#define UNAVAILABLE NULL
+
+static void wake(struct irq_work *work)
+{
+	queue_work(system_unbound_wq, &read_work);
+}
 
 /*
  * One a CPU: a record is stored with interrupts off, so the irq_work of the
@@ -119,9 +130,6 @@ static DECLARE_DEFERRABLE_WORK(poll_work, poll);
  * relocate per-CPU data, so a function's address can't stand there.
  */
 static DEFINE_PER_CPU(struct irq_work, wake_work);
-
-#ifdef OBS_HAVE_tp_console
-#define UNAVAILABLE NULL
 
 /* Any context, NMI included, before the record is whole. */
 static void console(void *data, const char *text, size_t len)
@@ -136,17 +144,45 @@ OBS_HOOK_CHECK(console, console);
 static struct obs_hook hooks[] = {
 	{ "console", console },
 };
+
+static void wake_init(void)
+{
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		init_irq_work(per_cpu_ptr(&wake_work, cpu), wake);
+}
+
+static void wake_sync(void)
+{
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		irq_work_sync(per_cpu_ptr(&wake_work, cpu));
+}
+#else
+static struct obs_hook hooks[0];
+
+static void wake_init(void)
+{
+}
+
+static void wake_sync(void)
+{
+}
+
+#ifndef WOKEN
+#define UNAVAILABLE NULL
 #else
 #define UNAVAILABLE "console has a prototype that obsring does not know"
-static struct obs_hook hooks[0];
+#endif
 #endif
 
 static int start(void)
 {
-	int cpu, ret;
+	int ret;
 
-	for_each_possible_cpu(cpu)
-		init_irq_work(per_cpu_ptr(&wake_work, cpu), wake);
+	wake_init();
 	/* From the end of the log: what was there before is not counted. */
 	kmsg_dump_rewind(&cursor);
 	cursor.cur_seq = cursor.next_seq;
@@ -159,10 +195,7 @@ static int start(void)
 
 static void stop(void)
 {
-	int cpu;
-
-	for_each_possible_cpu(cpu)
-		irq_work_sync(per_cpu_ptr(&wake_work, cpu));
+	wake_sync();
 	cancel_delayed_work_sync(&poll_work);
 	cancel_work_sync(&read_work);
 	read_log(NULL);

@@ -52,6 +52,7 @@ static const char *const context_name[NR_CONTEXTS] = {
 static struct obs_counter updates[NR_CONTEXTS] = {
 	[0 ... NR_CONTEXTS - 1] = OBS_COUNTER_INIT,
 };
+
 static struct obs_histogram value = OBS_HISTOGRAM_INIT;
 static struct obs_gauge level = OBS_GAUGE_INIT;
 static struct obs_counter churned = OBS_COUNTER_INIT;
