@@ -63,6 +63,12 @@ static int setup(void **state)
 	segment_slot(s, series, 2)[0] = 1;
 	series = segment_series_add(s, family, (const char *[]){ "write", "a\"b\\c\n\033" });
 	segment_slot(s, series, 2)[0] = 7;
+	/* U+009B, which is ESC [ in one character, beside others above ASCII. */
+	family = segment_family_add(s, &(struct obs_family_spec){
+		.name = "odd", .help = "\xc2\x9b""31m \xc2\xa0\xe2\x82\xac\x7f",
+		.kind = OBSRING_KIND_INFO, .nr_labels = 1,
+		.label = (const char *[]){ "l" } });
+	segment_series_add(s, family, (const char *[]){ "\xc2\x9b""31m\xe2\x82\xac" });
 	family = segment_family_add(s, &(struct obs_family_spec){
 		.name = "wait_seconds", .help = "Waiting.", .unit = "seconds",
 		.kind = OBSRING_KIND_HISTOGRAM, .exp10 = -9, .nr_bounds = 3,
@@ -138,12 +144,15 @@ static const struct {
 	{ "list 'ops*' '*gauge'", 0,
 	  "ops_total{op,dev}  counter  2 series  Operations.\n"
 	  "my.gauge  gauge  1 series  \n" },
+	{ "list odd", 0,
+	  "odd{l}  info  1 series  \\x9b31m \xc2\xa0\xe2\x82\xac\\x7f\n" },
+	{ "get odd", 0, "odd{l=\"\\x9b31m\xe2\x82\xac\"} 1\n" },
 	{ "list --json wait_seconds", 0,
 	  "[{\"name\": \"wait_seconds\", \"kind\": \"histogram\", \"unit\": \"seconds\", "
 	  "\"help\": \"Waiting.\", \"labels\": [], \"series\": 1}]\n" },
 	{ "info --json", 0,
 	  "{\"state\": \"running\", \"abi_major\": 1, \"abi_minor\": 0, "
-	  "\"instance\": 1311768467294899695, \"cpus\": 3, \"series\": 5}\n" },
+	  "\"instance\": 1311768467294899695, \"cpus\": 3, \"series\": 6}\n" },
 	{ "complete get w", 0, "wait_seconds\n" },
 
 	{ "get nothing", 1, "obsringctl: no metric is named \"nothing\"\n" },

@@ -3,28 +3,41 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <obsring/name.h>
+
 #include "print.h"
+
+/* The character at @text, as a number if a terminal would act on it; its length. */
+static unsigned int character(FILE *out, const char *text)
+{
+	__u32 c = (unsigned char)*text;
+	unsigned int len = obs_utf8_decode(text, &c);
+
+	if (!len || c < 0x20 || (c >= 0x7f && c < 0xa0))
+		fprintf(out, "\\x%02x", c);
+	else
+		fwrite(text, 1, len, out);
+	return len ? len : 1;
+}
 
 void print_text(FILE *out, const char *text)
 {
-	for (; *text; text++) {
-		if ((unsigned char)*text < 0x20 || *text == 0x7f)
-			fprintf(out, "\\x%02x", (unsigned char)*text);
-		else
-			fputc(*text, out);
-	}
+	while (*text)
+		text += character(out, text);
 }
 
 static void quoted(FILE *out, const char *text)
 {
 	fputc('"', out);
-	for (; *text; text++) {
-		if (*text == '"' || *text == '\\')
-			fprintf(out, "\\%c", *text);
-		else if (*text == '\n')
+	while (*text) {
+		if (*text == '"' || *text == '\\') {
+			fprintf(out, "\\%c", *text++);
+		} else if (*text == '\n') {
 			fputs("\\n", out);
-		else
-			print_text(out, (const char []){ *text, 0 });
+			text++;
+		} else {
+			text += character(out, text);
+		}
 	}
 	fputc('"', out);
 }
