@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 /* obsringctl: see and configure what the obsring module counts. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "options.h"
 
@@ -64,11 +66,25 @@ static int run(struct ctl_globals *globals, int argc, char **argv)
 	return r;
 }
 
+/*
+ * A standard file that the caller closed would become the device, or the netlink
+ * socket, and get what is printed. What is opened here can't be written either.
+ */
+static void hold_standard_files(void)
+{
+	int fd;
+
+	for (fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0)
+			open("/dev/null", O_RDONLY);
+}
+
 int main(int argc, char **argv)
 {
 	struct ctl_globals globals = { .device = NULL };
 	int r, words;
 
+	hold_standard_files();
 	r = ctl_options_parse(NULL, &globals, NULL, argc - 1, argv + 1, &words);
 	if (r)
 		return r;
