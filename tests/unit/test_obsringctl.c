@@ -207,6 +207,8 @@ static const struct {
 	{ "get 'a{'", "a{" },
 	{ "info x", "\"x\"" },
 	{ "source enable", "source is missing" },
+	{ "source enable syscall sample", "\"sample\"" },
+	{ "source enable syscall sample=10 =5", "\"=5\"" },
 	{ "source list x", "\"x\"" },
 	{ "probe add", "type and a target" },
 	{ "probe add frob x --as y", "\"frob\"" },
@@ -224,6 +226,10 @@ static const struct {
 	{ "family add x --kind histogram --bounds 1,y", "\"y\"" },
 	{ "family add x --kind histogram --bounds 0.1", "\"0.1\"" },
 	{ "family add x --kind histogram --min-log2 -41 --max-log2 0", "-41" },
+	{ "family add x --kind histogram --bounds ''", "--bounds" },
+	{ "family add x --kind histogram --bounds 1 --schema 3", "not by both" },
+	{ "family add x --kind counter --bounds 1", "only a histogram" },
+	{ "family add x --kind gauge --min-log2 1", "only a histogram" },
 	{ "series add", "one series" },
 	{ "series update my.gauge x", "\"x\"" },
 	{ "drain now", "\"now\"" },
@@ -262,6 +268,10 @@ static void test_no_device(void **state)
 	segment_set_state(segment, OBSRING_STATE_RUNNING);
 	assert_int_equal(ctl_on(segment, "list 3>&1 >/dev/full 2>&3 #"), 1);
 	assert_non_null(strstr(output, "cannot write"));
+	assert_int_equal(ctl_on(segment, "list 2>&1 >&- #"), 1);
+	assert_non_null(strstr(output, "cannot write"));
+	assert_int_equal(ctl_on(segment, "get nothing <&- >&- 2>&- #"), 1);
+	assert_string_equal(output, "");
 }
 
 /* Usage, help, completion and the manual page all know the table's commands. */

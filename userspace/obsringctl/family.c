@@ -41,6 +41,8 @@ static int bounds_parse(const struct ctl_command *command, const char *text,
 					   number, spec->exp10);
 		spec->nr_bounds++;
 	}
+	if (!spec->nr_bounds)
+		return ctl_misused(command, "--bounds is empty");
 	return CTL_OK;
 }
 
@@ -62,6 +64,24 @@ static int exponential_parse(const struct ctl_command *command,
 		r = number_get(command, "max-log2", options->max_log2,
 			       OBSRING_LOG2_MIN, OBSRING_LOG2_MAX, 0, &spec->max_log2);
 	return r;
+}
+
+/* Bounds are a histogram's, and of one sort. */
+static int bounds_get(const struct ctl_command *command,
+		      const struct family_options *options, uint64_t *bound,
+		      struct obs_family_spec *spec)
+{
+	bool exponential = options->schema || options->min_log2 || options->max_log2;
+
+	if (spec->kind != OBSRING_KIND_HISTOGRAM)
+		return options->bounds || exponential ?
+		       ctl_misused(command, "only a histogram has bounds") : CTL_OK;
+	if (!options->bounds)
+		return exponential_parse(command, options, spec);
+	if (exponential)
+		return ctl_misused(command, "bounds are given by --bounds, or by --schema, "
+				   "--min-log2 and --max-log2, not by both");
+	return bounds_parse(command, options->bounds, bound, spec);
 }
 
 int family_from_options(const struct ctl_command *command, const char *name,
@@ -87,10 +107,8 @@ int family_from_options(const struct ctl_command *command, const char *name,
 		return ctl_misused(command, "more than %d labels", OBSRING_LABELS_MAX);
 	r = number_get(command, "exp10", options->exp10, OBSRING_EXP10_MIN, 0, 0,
 		       &spec.exp10);
-	if (!r && spec.kind == OBSRING_KIND_HISTOGRAM)
-		r = options->bounds ?
-		    bounds_parse(command, options->bounds, bound, &spec) :
-		    exponential_parse(command, options, &spec);
+	if (!r)
+		r = bounds_get(command, options, bound, &spec);
 	if (!r)
 		*ret_spec = spec;
 	return r;

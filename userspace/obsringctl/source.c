@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <stdio.h>
+#include <string.h>
 
 #include "json.h"
 #include "options.h"
@@ -72,10 +73,22 @@ int ctl_source_list(const struct ctl_command *command, struct ctl_globals *globa
 	return r;
 }
 
+/* The first word that is no key=value; NULL if there is none. */
+static const char *option_bad(int nr, char **option)
+{
+	int i;
+
+	for (i = 0; i < nr; i++)
+		if (option[i][0] == '=' || !strchr(option[i], '='))
+			return option[i];
+	return NULL;
+}
+
 static int source_set(const struct ctl_command *command, struct ctl_globals *globals,
 		      int argc, char **argv, bool enable)
 {
 	struct obs_control *control;
+	const char *bad;
 	int r, words;
 
 	r = ctl_options_parse(command, globals, NULL, argc, argv, &words);
@@ -83,6 +96,9 @@ static int source_set(const struct ctl_command *command, struct ctl_globals *glo
 		return r;
 	if (words < 1)
 		return ctl_misused(command, "a source is missing");
+	bad = option_bad(words - 1, argv + 1);
+	if (bad)
+		return ctl_misused(command, "\"%s\" is not key=value", bad);
 	r = ctl_control_open(&control);
 	if (r)
 		return r;
