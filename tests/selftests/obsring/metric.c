@@ -97,6 +97,24 @@ int64_t metric_total(struct view *view, const char *name)
 	return sum;
 }
 
+int session_open(struct session *session)
+{
+	int r = obs_control_open(&session->control);
+
+	if (r)
+		return r;
+	r = view_open(&session->view);
+	if (r)
+		obs_control_close(session->control);
+	return r;
+}
+
+void session_close(struct session *session)
+{
+	view_close(&session->view);
+	obs_control_close(session->control);
+}
+
 /* Delete one family: 1 if there was one, 0 if none, or -errno. */
 static int family_clear(struct view *view, struct obs_control *control)
 {

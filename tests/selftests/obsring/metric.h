@@ -35,6 +35,15 @@ int64_t view_sum(struct view *view, const char *const *names);
 /* The sum over all series of a family, in a new snapshot. */
 int64_t metric_total(struct view *view, const char *family);
 
+/* Both ways to the module, as most tests want them. */
+struct session {
+	struct obs_control *control;
+	struct view view;
+};
+
+int session_open(struct session *session);
+void session_close(struct session *session);
+
 /* Remove all families that netlink made. */
 int families_clear(struct obs_control *control);
 

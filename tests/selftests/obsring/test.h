@@ -27,4 +27,7 @@
 #undef TEST_TIMEOUT_DEFAULT
 #define TEST_TIMEOUT_DEFAULT	240
 
+/* Skip from a fixture's setup, after which the harness would go on: 255 is a skip. */
+#define SKIP_SETUP(...)	SKIP(_exit(255), __VA_ARGS__)
+
 #endif /* SELFTEST_TEST_H */

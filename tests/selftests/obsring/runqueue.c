@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: MIT
+/* Source runqueue, against the kernel's count of switches and of waiting. */
+#include <sched.h>
+#include <sys/wait.h>
+
+#include "test.h"
+
+#define SWITCHES "obsring_context_switches_total"
+#define LATENCY	"obsring_runqueue_latency_seconds"
+#define HOGS	2
+
+FIXTURE(runqueue)
+{
+	struct session session;
+	struct view *view;
+};
+
+FIXTURE_SETUP(runqueue)
+{
+	ASSERT_EQ(0, session_open(&self->session));
+	self->view = &self->session.view;
+	ASSERT_EQ(0, obs_source_set(self->session.control, "runqueue", true, NULL, 0));
+}
+
+FIXTURE_TEARDOWN(runqueue)
+{
+	EXPECT_EQ(0, obs_source_set(self->session.control, "runqueue", false, NULL, 0));
+	session_close(&self->session);
+}
+
+static int64_t kernel_switches(void)
+{
+	return (int64_t)file_number("/proc/stat", "ctxt");
+}
+
+/* Two processes that hand a byte to and fro. */
+static bool hand_over(unsigned int nr)
+{
+	int to[2], fro[2];
+	char byte = 0;
+	pid_t pid;
+
+	if (pipe(to) || pipe(fro))
+		return false;
+	pid = fork();
+	if (!pid) {
+		close(to[1]);
+		while (read(to[0], &byte, 1) == 1)
+			if (write(fro[1], &byte, 1) != 1)
+				break;
+		_exit(0);
+	}
+	while (nr--)
+		if (write(to[1], &byte, 1) != 1 || read(fro[0], &byte, 1) != 1)
+			return false;
+	close(to[1]);
+	return waitpid(pid, NULL, 0) == pid && !close(to[0]) && !close(fro[0]) &&
+	       !close(fro[1]);
+}
+
+/* Each count is read between two of the kernel's, which bound it. */
+TEST_F(runqueue, switches_equal_the_kernels)
+{
+	int64_t first[2], last[2], begin, end;
+
+	first[0] = kernel_switches();
+	begin = metric(self->view, SWITCHES);
+	first[1] = kernel_switches();
+	ASSERT_TRUE(hand_over(500));
+	last[0] = kernel_switches();
+	end = metric(self->view, SWITCHES);
+	last[1] = kernel_switches();
+	EXPECT_LE(last[0] - first[1], end - begin);
+	EXPECT_GE(last[1] - first[0], end - begin);
+	EXPECT_LE(500, end - begin);
+}
+
+/* Nanoseconds that a process waited on a run queue. */
+static int64_t waited(pid_t pid)
+{
+	char path[64], text[128];
+	long long delay = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/schedstat", pid);
+	if (file_read(path, text, sizeof(text)) < 0 ||
+	    sscanf(text, "%*d %lld", &delay) != 1)
+		return -1;
+	return delay;
+}
+
+static pid_t hog_start(void)
+{
+	cpu_set_t set;
+	pid_t pid = fork();
+
+	if (pid)
+		return pid;
+	CPU_ZERO(&set);
+	CPU_SET(0, &set);
+	sched_setaffinity(0, sizeof(set), &set);
+	for (;;)
+		__asm__ volatile("" ::: "memory");
+}
+
+TEST_F(runqueue, hogs_on_one_cpu_wait_for_each_other)
+{
+	int64_t count = metric(self->view, LATENCY), sum = metric_sum(self->view, LATENCY);
+	int64_t hogs_waited = 0;
+	pid_t hog[HOGS];
+	int i;
+
+	for (i = 0; i < HOGS; i++) {
+		hog[i] = hog_start();
+		ASSERT_LT(0, hog[i]);
+	}
+	/* Each was preempted by the other some times. */
+	EXPECT_TRUE(await(waited(hog[0]) > 100000000 && waited(hog[1]) > 100000000));
+	for (i = 0; i < HOGS; i++)
+		hogs_waited += waited(hog[i]);
+	for (i = 0; i < HOGS; i++) {
+		kill(hog[i], SIGKILL);
+		ASSERT_EQ(hog[i], waitpid(hog[i], NULL, 0));
+	}
+	EXPECT_LE(4, metric(self->view, LATENCY) - count);
+	/* The hogs' waits are among all; two clocks, so not to the nanosecond. */
+	EXPECT_LE(hogs_waited / 10 * 9, metric_sum(self->view, LATENCY) - sum);
+	EXPECT_EQ(0, metric(self->view, "obsring_runqueue_missed_total"));
+}
+
+/* A wait is no wait if the CPU idles: many waits of little time. */
+TEST_F(runqueue, each_switch_in_is_one_wait)
+{
+	int64_t switches = metric(self->view, SWITCHES), waits = metric(self->view, LATENCY);
+
+	ASSERT_TRUE(hand_over(500));
+	waits = metric(self->view, LATENCY) - waits;
+	switches = metric(self->view, SWITCHES) - switches;
+	EXPECT_LE(900, waits);
+	/* The idle threads are switched in without having waited. */
+	EXPECT_GE(switches, waits);
+}
+
+TEST_HARNESS_MAIN
