@@ -10,20 +10,16 @@ int ctl_drain(const struct ctl_command *command, struct ctl_globals *globals,
 		{ NULL, NULL, NULL, NULL },
 	};
 	struct obs_control *control;
-	int r, words;
+	int r;
 
-	r = ctl_options_parse(command, globals, options, argc, argv, &words);
+	r = ctl_words_parse(command, globals, options, argc, argv, 0, NULL);
 	if (r || globals->help)
 		return r;
-	if (words)
-		return ctl_misused(command, "\"%s\" is not expected", argv[0]);
 	r = ctl_control_open(&control);
 	if (r)
 		return r;
-	if (obs_control_set_state(control, undo ? OBSRING_STATE_RUNNING :
-						  OBSRING_STATE_DRAINING))
-		r = ctl_request_failed(control, "cannot %s",
-				       undo ? "take back draining" : "drain");
-	obs_control_close(control);
-	return r;
+	r = obs_control_set_state(control, undo ? OBSRING_STATE_RUNNING :
+						  OBSRING_STATE_DRAINING);
+	return ctl_control_end(control, r, "cannot %s",
+			       undo ? "take back draining" : "drain");
 }

@@ -28,15 +28,3 @@ int ctl_misused(const struct ctl_command *command, const char *format, ...)
 		*command->usage ? " " : "", command->usage);
 	return CTL_USAGE;
 }
-
-int ctl_request_failed(const struct obs_control *control, const char *format, ...)
-{
-	va_list args;
-
-	fputs("obsringctl: ", stderr);
-	va_start(args, format);
-	vfprintf(stderr, format, args);
-	va_end(args);
-	fprintf(stderr, ": %s\n", obs_control_error(control));
-	return CTL_FAILED;
-}

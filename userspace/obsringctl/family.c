@@ -134,41 +134,35 @@ int ctl_family_add(const struct ctl_command *command, struct ctl_globals *global
 	uint64_t bound[OBSRING_BOUNDS_MAX];
 	struct obs_control *control;
 	struct obs_family_spec spec;
-	int r, words;
+	int r;
 
-	r = ctl_options_parse(command, globals, options, argc, argv, &words);
+	r = ctl_words_parse(command, globals, options, argc, argv, 1,
+			    "one name is expected");
 	if (r || globals->help)
 		return r;
-	if (words != 1)
-		return ctl_misused(command, "one name is expected");
 	r = family_from_options(command, argv[0], &given, bound, &spec);
 	if (r)
 		return r;
 	r = ctl_control_open(&control);
 	if (r)
 		return r;
-	if (obs_family_add(control, &spec))
-		r = ctl_request_failed(control, "cannot add metric \"%s\"", spec.name);
-	obs_control_close(control);
-	return r;
+	r = obs_family_add(control, &spec);
+	return ctl_control_end(control, r, "cannot add metric \"%s\"", spec.name);
 }
 
 int ctl_family_delete(const struct ctl_command *command, struct ctl_globals *globals,
 		      int argc, char **argv)
 {
 	struct obs_control *control;
-	int r, words;
+	int r;
 
-	r = ctl_options_parse(command, globals, NULL, argc, argv, &words);
+	r = ctl_words_parse(command, globals, NULL, argc, argv, 1,
+			    "one metric is expected");
 	if (r || globals->help)
 		return r;
-	if (words != 1)
-		return ctl_misused(command, "one metric is expected");
 	r = ctl_control_open(&control);
 	if (r)
 		return r;
-	if (obs_family_delete(control, argv[0]))
-		r = ctl_request_failed(control, "cannot delete metric \"%s\"", argv[0]);
-	obs_control_close(control);
-	return r;
+	r = obs_family_delete(control, argv[0]);
+	return ctl_control_end(control, r, "cannot delete metric \"%s\"", argv[0]);
 }

@@ -103,13 +103,12 @@ int ctl_get(const struct ctl_command *command, struct ctl_globals *globals,
 	};
 	struct selector selector;
 	const char *reason;
-	int r, words;
+	int r;
 
-	r = ctl_options_parse(command, globals, options, argc, argv, &words);
+	r = ctl_words_parse(command, globals, options, argc, argv, 1,
+			    "one metric is expected");
 	if (r || globals->help)
 		return r;
-	if (words != 1)
-		return ctl_misused(command, "one metric is expected");
 	r = selector_parse(argv[0], &selector, &reason);
 	if (r == -EINVAL)
 		return ctl_misused(command, "%s: %s", argv[0], reason);

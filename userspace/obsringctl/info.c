@@ -100,20 +100,15 @@ int ctl_info(const struct ctl_command *command, struct ctl_globals *globals,
 {
 	struct obs_control *control;
 	struct obs_info info;
-	int r, words;
+	int r;
 
-	r = ctl_options_parse(command, globals, NULL, argc, argv, &words);
+	r = ctl_words_parse(command, globals, NULL, argc, argv, 0, NULL);
 	if (r || globals->help)
 		return r;
-	if (words)
-		return ctl_misused(command, "\"%s\" is not expected", argv[0]);
 	if (globals->device || obs_control_open(&control))
 		return device_print(globals);
 	r = obs_control_info(control, &info);
-	if (r)
-		r = ctl_request_failed(control, "cannot get the module's state");
-	else
+	if (!r)
 		module_print(&info, globals->json);
-	obs_control_close(control);
-	return r;
+	return ctl_control_end(control, r, "cannot get the module's state");
 }

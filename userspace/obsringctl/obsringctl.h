@@ -82,9 +82,12 @@ void ctl_reader_close(struct ctl_reader *reader);
 int ctl_control_open(struct obs_control **ret_control);
 const char *ctl_open_reason(int error);
 
-/* The sentence that belongs to a failed request. */
-int ctl_request_failed(const struct obs_control *control, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
+/*
+ * Close the connection after a request that returned @result: the exit status.
+ * If it failed, say what failed, and the sentence that came with it.
+ */
+int ctl_control_end(struct obs_control *control, int result, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
 
 const char *ctl_kind_name(enum obsring_kind kind);
 enum obsring_kind ctl_kind_parse(const char *name);	/* UNSPEC: no such kind */

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "obsringctl.h"
@@ -70,6 +72,21 @@ int ctl_control_open(struct obs_control **ret_control)
 	if (r)
 		return ctl_fail("cannot reach the module: %s", strerror(-r));
 	return CTL_OK;
+}
+
+int ctl_control_end(struct obs_control *control, int result, const char *format, ...)
+{
+	va_list args;
+
+	if (result) {
+		fputs("obsringctl: ", stderr);
+		va_start(args, format);
+		vfprintf(stderr, format, args);
+		va_end(args);
+		fprintf(stderr, ": %s\n", obs_control_error(control));
+	}
+	obs_control_close(control);
+	return result ? CTL_FAILED : CTL_OK;
 }
 
 static const char *const kind_names[OBSRING_KIND_MAX + 1] = {

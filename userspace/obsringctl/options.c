@@ -110,6 +110,19 @@ int ctl_options_parse(const struct ctl_command *command, struct ctl_globals *glo
 	return 0;
 }
 
+int ctl_words_parse(const struct ctl_command *command, struct ctl_globals *globals,
+		    const struct ctl_option *options, int argc, char **argv, int nr,
+		    const char *expected)
+{
+	int words, r = ctl_options_parse(command, globals, options, argc, argv, &words);
+
+	if (r || globals->help || words == nr)
+		return r;
+	if (!nr)
+		return ctl_misused(command, "\"%s\" is not expected", argv[0]);
+	return ctl_misused(command, "%s", expected);
+}
+
 bool ctl_number_parse(const char *text, long min, long max, long *ret_number)
 {
 	char *end;

@@ -35,6 +35,14 @@ int ctl_options_parse(const struct ctl_command *command, struct ctl_globals *glo
 		      const struct ctl_option *options, int argc, char **argv,
 		      int *ret_words);
 
+/*
+ * The same for a subcommand that takes exactly @nr words; another number is
+ * misuse, of which @expected is the message (unused for 0).
+ */
+int ctl_words_parse(const struct ctl_command *command, struct ctl_globals *globals,
+		    const struct ctl_option *options, int argc, char **argv, int nr,
+		    const char *expected);
+
 /* A whole number between @min and @max. */
 bool ctl_number_parse(const char *text, long min, long max, long *ret_number);
 

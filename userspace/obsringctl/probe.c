@@ -59,13 +59,11 @@ int ctl_probe_list(const struct ctl_command *command, struct ctl_globals *global
 {
 	struct json json = { .out = stdout };
 	struct obs_control *control;
-	int r, words;
+	int r;
 
-	r = ctl_options_parse(command, globals, NULL, argc, argv, &words);
+	r = ctl_words_parse(command, globals, NULL, argc, argv, 0, NULL);
 	if (r || globals->help)
 		return r;
-	if (words)
-		return ctl_misused(command, "\"%s\" is not expected", argv[0]);
 	r = ctl_control_open(&control);
 	if (r)
 		return r;
@@ -74,10 +72,7 @@ int ctl_probe_list(const struct ctl_command *command, struct ctl_globals *global
 	r = obs_probe_list(control, probe_print, globals->json ? &json : NULL);
 	if (globals->json)
 		json_close(&json, ']');
-	if (r)
-		r = ctl_request_failed(control, "cannot list probes");
-	obs_control_close(control);
-	return r;
+	return ctl_control_end(control, r, "cannot list probes");
 }
 
 static bool ends_with(const char *s, const char *end)
@@ -173,29 +168,24 @@ int ctl_probe_add(const struct ctl_command *command, struct ctl_globals *globals
 	r = ctl_control_open(&control);
 	if (r)
 		return r;
-	if (obs_probe_add(control, &probe, given.help))
-		r = ctl_request_failed(control, "cannot add %s \"%s\" as \"%s\"",
-				       argv[0], probe.target, probe.name);
-	obs_control_close(control);
-	return r;
+	r = obs_probe_add(control, &probe, given.help);
+	return ctl_control_end(control, r, "cannot add %s \"%s\" as \"%s\"",
+			       argv[0], probe.target, probe.name);
 }
 
 int ctl_probe_delete(const struct ctl_command *command, struct ctl_globals *globals,
 		     int argc, char **argv)
 {
 	struct obs_control *control;
-	int r, words;
+	int r;
 
-	r = ctl_options_parse(command, globals, NULL, argc, argv, &words);
+	r = ctl_words_parse(command, globals, NULL, argc, argv, 1,
+			    "one metric is expected");
 	if (r || globals->help)
 		return r;
-	if (words != 1)
-		return ctl_misused(command, "one metric is expected");
 	r = ctl_control_open(&control);
 	if (r)
 		return r;
-	if (obs_probe_delete(control, argv[0]))
-		r = ctl_request_failed(control, "cannot delete probe \"%s\"", argv[0]);
-	obs_control_close(control);
-	return r;
+	r = obs_probe_delete(control, argv[0]);
+	return ctl_control_end(control, r, "cannot delete probe \"%s\"", argv[0]);
 }

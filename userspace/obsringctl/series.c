@@ -81,23 +81,20 @@ static int series_change(const struct ctl_command *command,
 {
 	struct obs_control *control;
 	struct target target;
-	int r, words;
+	int r;
 
-	r = ctl_options_parse(command, globals, NULL, argc, argv, &words);
+	r = ctl_words_parse(command, globals, NULL, argc, argv, 1,
+			    "one series is expected");
 	if (r || globals->help)
 		return r;
-	if (words != 1)
-		return ctl_misused(command, "one series is expected");
 	r = target_open(command, globals, argv[0], &target);
 	if (r)
 		return r;
 	r = ctl_control_open(&control);
 	if (!r) {
-		if (request(control, target.family->name, target.value,
-			    target.family->nr_labels))
-			r = ctl_request_failed(control, "cannot %s series %s", verb,
-					       argv[0]);
-		obs_control_close(control);
+		r = request(control, target.family->name, target.value,
+			    target.family->nr_labels);
+		r = ctl_control_end(control, r, "cannot %s series %s", verb, argv[0]);
 	}
 	target_close(&target);
 	return r;
@@ -147,11 +144,9 @@ static int target_update(const struct ctl_command *command, struct target *targe
 	r = ctl_control_open(&control);
 	if (r)
 		return r;
-	if (obs_series_update(control, target->family->name, target->value,
-			      target->family->nr_labels, (int64_t)number))
-		r = ctl_request_failed(control, "cannot update series %s", series);
-	obs_control_close(control);
-	return r;
+	r = obs_series_update(control, target->family->name, target->value,
+			      target->family->nr_labels, (int64_t)number);
+	return ctl_control_end(control, r, "cannot update series %s", series);
 }
 
 int ctl_series_update(const struct ctl_command *command, struct ctl_globals *globals,
@@ -163,13 +158,12 @@ int ctl_series_update(const struct ctl_command *command, struct ctl_globals *glo
 		{ NULL, NULL, NULL, NULL },
 	};
 	struct target target;
-	int r, words;
+	int r;
 
-	r = ctl_options_parse(command, globals, options, argc, argv, &words);
+	r = ctl_words_parse(command, globals, options, argc, argv, 2,
+			    "a series and a number are expected");
 	if (r || globals->help)
 		return r;
-	if (words != 2)
-		return ctl_misused(command, "a series and a number are expected");
 	r = target_open(command, globals, argv[0], &target);
 	if (r)
 		return r;

@@ -52,13 +52,11 @@ int ctl_source_list(const struct ctl_command *command, struct ctl_globals *globa
 {
 	struct json json = { .out = stdout };
 	struct obs_control *control;
-	int r, words;
+	int r;
 
-	r = ctl_options_parse(command, globals, NULL, argc, argv, &words);
+	r = ctl_words_parse(command, globals, NULL, argc, argv, 0, NULL);
 	if (r || globals->help)
 		return r;
-	if (words)
-		return ctl_misused(command, "\"%s\" is not expected", argv[0]);
 	r = ctl_control_open(&control);
 	if (r)
 		return r;
@@ -67,10 +65,7 @@ int ctl_source_list(const struct ctl_command *command, struct ctl_globals *globa
 	r = obs_source_list(control, source_print, globals->json ? &json : NULL);
 	if (globals->json)
 		json_close(&json, ']');
-	if (r)
-		r = ctl_request_failed(control, "cannot list sources");
-	obs_control_close(control);
-	return r;
+	return ctl_control_end(control, r, "cannot list sources");
 }
 
 /* The first word that is no key=value; NULL if there is none. */
@@ -102,12 +97,10 @@ static int source_set(const struct ctl_command *command, struct ctl_globals *glo
 	r = ctl_control_open(&control);
 	if (r)
 		return r;
-	if (obs_source_set(control, argv[0], enable, (const char *const *)argv + 1,
-			   (unsigned int)words - 1))
-		r = ctl_request_failed(control, "cannot %s source \"%s\"",
-				       enable ? "enable" : "disable", argv[0]);
-	obs_control_close(control);
-	return r;
+	r = obs_source_set(control, argv[0], enable, (const char *const *)argv + 1,
+			   (unsigned int)words - 1);
+	return ctl_control_end(control, r, "cannot %s source \"%s\"",
+			       enable ? "enable" : "disable", argv[0]);
 }
 
 int ctl_source_enable(const struct ctl_command *command, struct ctl_globals *globals,
