@@ -11,10 +11,13 @@
 # those that scripts/ unpacked into build/.
 
 TOP	:= $(CURDIR)
-BUILD	?= $(TOP)/build
+# Absolute, because the makes below run in other folders.
+BUILD	?= build
+override BUILD := $(abspath $(BUILD))
 VERSION	:= $(shell sed -n 's/.*OBSRING_VERSION.*"\(.*\)"/\1/p' kmod/main.h)
 PREFIX	?= /usr/local
 DESTDIR	?=
+override DESTDIR := $(abspath $(DESTDIR))
 
 running	:= /lib/modules/$(shell uname -r)/build
 KDIR	?= $(firstword $(wildcard $(running) $(BUILD)/kernels/6.1/headers))
@@ -32,7 +35,9 @@ export VERSION PREFIX DESTDIR
 all: userspace module
 
 userspace:
-	$(MAKE) -C userspace
+	$(MAKE) -C userspace $(userspace_vars)
+
+userspace_vars = BUILD=$(BUILD)/userspace DESTDIR=$(DESTDIR)
 
 headers-needed:
 	@test -n "$(KDIR)" -a -e "$(KDIR)/Makefile" || { \
@@ -49,25 +54,25 @@ module: headers-needed
 
 # What a guest gets, verbatim: GUEST_DIR/root (scripts/vm asks for it).
 guest: module
-	$(MAKE) -C userspace $(guest_cross)
-	$(MAKE) -C tests/selftests/obsring $(guest_cross)
+	$(MAKE) -C userspace $(guest_vars)
+	$(MAKE) -C tests/selftests/obsring $(guest_vars)
 	@rm -rf $(GUEST_DIR)/fresh
-	$(MAKE) -C userspace install DESTDIR=$(abspath $(GUEST_DIR))/fresh PREFIX=/usr $(guest_cross)
-	$(MAKE) -C tests/selftests/obsring install DESTDIR=$(abspath $(GUEST_DIR))/fresh $(guest_cross)
+	$(MAKE) -C userspace install DESTDIR=$(abspath $(GUEST_DIR))/fresh PREFIX=/usr $(guest_vars)
+	$(MAKE) -C tests/selftests/obsring install DESTDIR=$(abspath $(GUEST_DIR))/fresh $(guest_vars)
 	@mkdir -p $(GUEST_DIR)/fresh/lib/modules/obsring
 	@cp -p $(MODULE)/obsring.ko $(MODULE)/tests/kmod/*.ko $(GUEST_DIR)/fresh/lib/modules/obsring/
 	@rm -rf $(GUEST_DIR)/fresh/usr/include $(GUEST_DIR)/fresh/usr/share
 	scripts/guest-root $(GUEST_DIR)/fresh $(GUEST_DIR)/root
 	@rm -rf $(GUEST_DIR)/fresh
 
-guest_cross = $(if $(CROSS_COMPILE),CROSS_COMPILE=$(CROSS_COMPILE) SYSROOT=$(abspath $(SYSROOT)) \
-	BUILD=$(BUILD)/userspace-$(ARCH))
+guest_vars = BUILD=$(BUILD)/userspace$(if $(CROSS_COMPILE),-$(ARCH) \
+	CROSS_COMPILE=$(CROSS_COMPILE) SYSROOT=$(abspath $(SYSROOT)))
 
 # ---- Installing ------------------------------------------------------------
 # The module's producers find its headers and symbols in PREFIX/src/obsring.
 
 install: userspace
-	$(MAKE) -C userspace install
+	$(MAKE) -C userspace install $(userspace_vars)
 	for file in $(system_files); do \
 		install -Dm644 userspace/system/$$file $(DESTDIR)$(PREFIX)/lib/$$file || exit; \
 	done
@@ -94,7 +99,7 @@ module-install:
 	$(if $(DESTDIR),,depmod $(RELEASE))
 
 uninstall:
-	$(MAKE) -C userspace uninstall
+	$(MAKE) -C userspace uninstall $(userspace_vars)
 	rm -f $(addprefix $(DESTDIR)$(PREFIX)/lib/,$(system_files))
 	$(if $(RELEASE),rm -f $(modules_dir)/obsring.ko)
 	rm -rf $(source_dir)
@@ -112,7 +117,7 @@ debug-kernel:
 	scripts/debug-kernel
 
 clean:
-	$(MAKE) -C userspace clean
+	$(MAKE) -C userspace clean $(userspace_vars)
 	rm -rf $(BUILD)/module $(BUILD)/guest obsring.ko
 
 help:

@@ -26,7 +26,10 @@ expect() {
 	fi
 }
 
-make_top() { make -s "$@" KDIR="$KERNEL_DIR/headers" KERNEL=6.1 DESTDIR="$DEST" PREFIX=/usr; }
+# A DESTDIR from here, which the makes in other folders must take as such.
+make_top() {
+	make -s "$@" KDIR="$KERNEL_DIR/headers" KERNEL=6.1 DESTDIR="${DEST#"$TOP"/}" PREFIX=/usr
+}
 
 files_there() {
 	local file missing=0
