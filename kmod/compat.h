@@ -47,6 +47,14 @@ static inline struct nlattr **obs_dump_attrs(struct netlink_callback *cb)
 #endif
 }
 
+/*
+ * Before 6.7 and the stable kernels that got it: the same for a family of the
+ * initial network namespace alone.
+ */
+#ifndef GENL_MCAST_CAP_NET_ADMIN
+#define GENL_MCAST_CAP_NET_ADMIN	GENL_UNS_ADMIN_PERM
+#endif
+
 /* Kernels that check the type of indirect calls can't call a generic probe. */
 #if defined(CONFIG_CFI_CLANG) || defined(CONFIG_CFI)
 #define OBS_INDIRECT_CALLS_TYPED	1

@@ -6,6 +6,7 @@
 #include <net/genetlink.h>
 
 #include "chardev.h"
+#include "compat.h"
 #include "main.h"
 #include "netlink.h"
 #include "netlink_request.h"
