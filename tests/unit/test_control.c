@@ -304,6 +304,29 @@ static void test_too_long(void **state)
 	nlmsg_free(msg);
 }
 
+/* What the kernel points at by its offset has a name, if it is there at all. */
+static void test_attr_name(void **state)
+{
+	struct nl_msg *msg = message_new();
+	struct nlmsghdr *header = nlmsg_hdr(msg);
+	uint32_t name = header->nlmsg_len, value, i;
+
+	(void)state;
+	nla_put_string(msg, OBSRING_A_NAME, "a");
+	value = header->nlmsg_len;
+	nla_put_string(msg, OBSRING_A_LABEL_VALUE, "b");
+	assert_string_equal(obs_request_attr_name(header, name), "name");
+	assert_string_equal(obs_request_attr_name(header, value), "label-value");
+	nla_put_string(msg, OBSRING_A_VERSION, "1");
+	nla_put_string(msg, OBSRING_A_MAX + 1, "1");
+	for (i = value + 8; i < header->nlmsg_len; i += 8)
+		assert_null(obs_request_attr_name(header, i));
+	for (i = 0; i < 4; i++)
+		assert_null(obs_request_attr_name(header, header->nlmsg_len - i));
+	assert_null(obs_request_attr_name(header, UINT32_MAX));
+	nlmsg_free(msg);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -314,6 +337,7 @@ int main(void)
 		cmocka_unit_test(test_dump),
 		cmocka_unit_test(test_malformed),
 		cmocka_unit_test(test_too_long),
+		cmocka_unit_test(test_attr_name),
 	};
 
 	return cmocka_run_group_tests_name("control", tests, NULL, NULL);

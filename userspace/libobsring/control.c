@@ -20,6 +20,7 @@
 /* What the callbacks of one request share. */
 struct exchange {
 	struct obs_control *control;
+	struct nl_msg *request;
 	obs_answer_fn answer;
 	void *arg;
 	int result;		/* first error, or what the answer's taker returned */
@@ -121,6 +122,62 @@ static void error_set(struct obs_control *control, int error, const char *senten
 	snprintf(control->error, sizeof(control->error), "%s", sentence);
 }
 
+/* As include/netlink/obsring.yaml has them. */
+static const char *const request_attr_names[OBSRING_A_MAX + 1] = {
+	[OBSRING_A_DEVICE_FD]	 = "device-fd",
+	[OBSRING_A_STATE]	 = "state",
+	[OBSRING_A_NAME]	 = "name",
+	[OBSRING_A_HELP]	 = "help",
+	[OBSRING_A_UNIT]	 = "unit",
+	[OBSRING_A_KIND]	 = "kind",
+	[OBSRING_A_SET]		 = "set",
+	[OBSRING_A_EXP10]	 = "exp10",
+	[OBSRING_A_LABEL_NAME]	 = "label-name",
+	[OBSRING_A_LABEL_VALUE]	 = "label-value",
+	[OBSRING_A_BOUND]	 = "bound",
+	[OBSRING_A_SCHEMA]	 = "schema",
+	[OBSRING_A_MIN_LOG2]	 = "min-log2",
+	[OBSRING_A_MAX_LOG2]	 = "max-log2",
+	[OBSRING_A_PER_CPU]	 = "per-cpu",
+	[OBSRING_A_VALUE]	 = "value",
+	[OBSRING_A_ENABLED]	 = "enabled",
+	[OBSRING_A_OPTION]	 = "option",
+	[OBSRING_A_OPTION_KEY]	 = "option-key",
+	[OBSRING_A_OPTION_VALUE] = "option-value",
+	[OBSRING_A_PROBE_TYPE]	 = "probe-type",
+	[OBSRING_A_PROBE_TARGET] = "probe-target",
+	[OBSRING_A_SAMPLE]	 = "sample",
+};
+
+const char *obs_request_attr_name(struct nlmsghdr *request, uint32_t offset)
+{
+	struct nlattr attr;
+
+	if (request->nlmsg_len < sizeof(attr) ||
+	    offset > request->nlmsg_len - sizeof(attr))
+		return NULL;
+	memcpy(&attr, (const uint8_t *)request + offset, sizeof(attr));
+	return nla_type(&attr) <= OBSRING_A_MAX ? request_attr_names[nla_type(&attr)] :
+						  NULL;
+}
+
+/* Add which attribute the kernel points at, if its sentence does not say so. */
+static void error_add_attr(struct exchange *exchange, struct nlattr *attr, int len)
+{
+	struct nlattr *offset = nla_find(attr, len, NLMSGERR_ATTR_OFFS);
+	char *error = exchange->control->error;
+	size_t n = strlen(error);
+	const char *name;
+
+	if (!offset || nla_len(offset) < (int)sizeof(uint32_t))
+		return;
+	name = obs_request_attr_name(nlmsg_hdr(exchange->request),
+				     nla_get_u32(offset));
+	if (name && !strstr(error, name))
+		snprintf(error + n, sizeof(exchange->control->error) - n,
+			 " (attribute %s)", name);
+}
+
 /* The extended ack's sentence among the attributes at @attr, or NULL. */
 static const char *extended_ack(struct nlattr *attr, int len)
 {
@@ -136,17 +193,18 @@ static const char *extended_ack(struct nlattr *attr, int len)
 static void exchange_fail(struct exchange *exchange, int error,
 			  const struct nlmsghdr *header, const uint8_t *tlvs)
 {
-	const char *sentence = NULL;
 	long len = (const uint8_t *)header + header->nlmsg_len - tlvs;
+	struct nlattr *attr = (struct nlattr *)tlvs;
 
 	exchange->done = true;
 	if (exchange->failed)
 		return;
-	if ((header->nlmsg_flags & NLM_F_ACK_TLVS) && len > 0)
-		sentence = extended_ack((struct nlattr *)tlvs, (int)len);
 	exchange->failed = true;
 	exchange->result = error;
-	error_set(exchange->control, error, sentence);
+	if (!(header->nlmsg_flags & NLM_F_ACK_TLVS) || len < 0)
+		len = 0;
+	error_set(exchange->control, error, extended_ack(attr, (int)len));
+	error_add_attr(exchange, attr, (int)len);
 }
 
 static int on_error(struct sockaddr_nl *from, struct nlmsgerr *e, void *arg)
@@ -309,6 +367,7 @@ int obs_request_send(struct obs_control *control, struct nl_msg *request,
 {
 	struct exchange exchange = {
 		.control = control,
+		.request = request,
 		.answer = answer,
 		.arg = arg,
 	};

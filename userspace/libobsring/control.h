@@ -55,6 +55,12 @@ int obs_request_send(struct obs_control *control, struct nl_msg *request,
 int obs_answer_parse(struct nlmsghdr *header, struct obs_answer *answer);
 int obs_answer_parse_nested(struct nlattr *nest, struct obs_answer *answer);
 
+/*
+ * What the attribute at byte @offset of a request is called; NULL if there is
+ * none, or none that a request has.
+ */
+const char *obs_request_attr_name(struct nlmsghdr *request, uint32_t offset);
+
 /* info.c, source.c, probe.c */
 void obs_info_decode(const struct obs_answer *answer, struct obs_info *info);
 int obs_source_decode(const struct obs_answer *answer, struct obs_source_info *source);
