@@ -174,7 +174,7 @@ static const struct {
 	  "only a gauge takes a negative number\n" },
 	{ "series update my.gauge 9223372036854775.808", 1,
 	  "obsringctl: cannot update series my.gauge by 9223372036854775.808: "
-	  "more than a gauge holds\n" },
+	  "it is above 2^63 - 1 in stored units\n" },
 };
 
 static void test_runs(void **state)

@@ -118,8 +118,8 @@ static const char *number_problem(const struct obs_family_info *family, bool neg
 {
 	if (family->kind != OBSRING_KIND_GAUGE && negative && number)
 		return "only a gauge takes a negative number";
-	if (family->kind == OBSRING_KIND_GAUGE && !negative && number > INT64_MAX)
-		return "more than a gauge holds";
+	if (!negative && number > INT64_MAX)
+		return "it is above 2^63 - 1 in stored units";
 	return NULL;
 }
 
