@@ -84,6 +84,7 @@ static void test_source(void **state)
 	struct obs_source_info source;
 	struct obs_answer a;
 	struct nl_msg *msg = message_new();
+	static char key[100000];
 	unsigned int i;
 
 	(void)state;
@@ -106,7 +107,12 @@ static void test_source(void **state)
 	nlmsg_free(msg);
 	msg = message_new();
 	assert_int_equal(obs_source_encode(msg, "s", true, (const char *[]){
-		"abcdefghijklmnopqrstuvwxyzabcdefgh=1" }, 1), -EINVAL);
+		"abcdefghijklmnopqrstuvwxyzabcdefgh=1" }, 1), 0);	/* the module's to refuse */
+	nlmsg_free(msg);
+	msg = message_new();
+	memset(key, 'k', sizeof(key) - 1);
+	assert_int_equal(obs_source_encode(msg, "s", true,
+					   (const char *[]){ key }, 1), -EMSGSIZE);
 	nlmsg_free(msg);
 }
 

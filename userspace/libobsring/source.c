@@ -2,6 +2,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include <netlink/errno.h>
+
 #include "control.h"
 
 #define OPTIONS_MAX	(sizeof(((struct obs_source_info *)0)->option) / \
@@ -74,22 +76,33 @@ int obs_source_list(struct obs_control *control,
 				0, source_answer, &walk);
 }
 
+static int put_key(struct nl_msg *msg, const char *key, size_t len)
+{
+	struct nlattr *attr;
+
+	if (len > INT16_MAX)
+		return -NLE_NOMEM;
+	attr = nla_reserve(msg, OBSRING_A_OPTION_KEY, (int)len + 1);
+	if (!attr)
+		return -NLE_NOMEM;
+	memcpy(nla_data(attr), key, len);
+	((char *)nla_data(attr))[len] = 0;
+	return 0;
+}
+
 /* "key=value"; without '=' the value is empty. */
 static int option_encode(struct nl_msg *msg, const char *option)
 {
 	size_t n = strcspn(option, "=");
-	char key[sizeof(((struct obs_source_option *)0)->key)];
 	struct nlattr *nest;
 	int r;
 
-	if (n == 0 || n >= sizeof(key))
+	if (!n)
 		return -EINVAL;
-	memcpy(key, option, n);
-	key[n] = 0;
 	nest = nla_nest_start(msg, OBSRING_A_OPTION);
 	if (!nest)
 		return -EMSGSIZE;
-	r = nla_put_string(msg, OBSRING_A_OPTION_KEY, key);
+	r = put_key(msg, option, n);
 	if (!r)
 		r = nla_put_string(msg, OBSRING_A_OPTION_VALUE,
 				   option + n + (option[n] == '='));
