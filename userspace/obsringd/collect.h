@@ -39,7 +39,7 @@ void collector_exit(struct collector *collector);
 int collector_begin(struct collector *collector, char reason[COLLECT_REASON_MAX]);
 void collector_end(struct collector *collector);
 
-/* Is the device open, or can it be opened, and not draining? As above. */
+/* Is the device open, or can it be opened and read, and not draining? As above. */
 int collector_ready(struct collector *collector, char reason[COLLECT_REASON_MAX]);
 
 /* Something happened to the path: open, or close what it no longer names. */
