@@ -132,13 +132,11 @@ static int fill_probe(struct sk_buff *skb, const struct obs_probe_info *probe)
 /**
  * struct probe_dump - the walk of a dump
  * @skb: message
- * @cb: of the dump; args[0] is the number of probes told already
- * @at: number of the next probe that the walk meets
+ * @cb: of the dump; args[0] is the serial of the probe told last
  */
 struct probe_dump {
 	struct sk_buff *skb;
 	struct netlink_callback *cb;
-	long at;
 };
 
 static int probe_dump_one(const struct obs_probe_info *probe, void *arg)
@@ -146,7 +144,7 @@ static int probe_dump_one(const struct obs_probe_info *probe, void *arg)
 	struct probe_dump *dump = arg;
 	void *header;
 
-	if (dump->at++ < dump->cb->args[0])
+	if (probe->serial <= (u64)dump->cb->args[0])
 		return 0;
 	header = obs_nl_dump_put(dump->skb, dump->cb, OBSRING_CMD_PROBE_GET);
 	if (!header)
@@ -156,7 +154,7 @@ static int probe_dump_one(const struct obs_probe_info *probe, void *arg)
 		return -EMSGSIZE;
 	}
 	genlmsg_end(dump->skb, header);
-	dump->cb->args[0]++;
+	dump->cb->args[0] = probe->serial;
 	return 0;
 }
 

@@ -27,12 +27,14 @@
 #include <linux/workqueue.h>
 
 #include <linux/obsring.h>
+#include <obsring/name.h>
 
 #include "probe.h"
 #include "probe_hook.h"
 
 static DEFINE_MUTEX(probes_mutex);
 static LIST_HEAD(probes);
+static u64 last_serial;	/* of the probe that was made last */
 
 enum { FAMILY_HITS, FAMILY_MISSED };
 
@@ -115,6 +117,17 @@ static struct obs_probe *probe_find(const char *name)
 	return NULL;
 }
 
+/* As Prometheus will see it: "obsring.x" becomes obsring_x. */
+static bool name_reserved(const char *name)
+{
+	char escaped[OBSRING_NAME_MAX + 1];
+
+	if (strnlen(name, sizeof(escaped)) == sizeof(escaped))
+		return false;	/* too long: the registry says so */
+	obs_name_escape(name, true, escaped);
+	return obs_name_reserved(escaped);
+}
+
 static int spec_check(const struct obs_probe_spec *spec, struct netlink_ext_ack *extack)
 {
 	const char *colon;
@@ -142,7 +155,7 @@ static int spec_check(const struct obs_probe_spec *spec, struct netlink_ext_ack 
 		NL_SET_ERR_MSG(extack, "the target is empty, or a half of it is");
 		return -EINVAL;
 	}
-	if (!strncmp(spec->name, "obsring_", 8) || !strncmp(spec->name, "process_", 8)) {
+	if (name_reserved(spec->name)) {
 		NL_SET_ERR_MSG(extack, "names that begin with obsring_ or process_ are taken");
 		return -EINVAL;
 	}
@@ -297,6 +310,7 @@ static int probe_add(const struct obs_probe_spec *spec, struct netlink_ext_ack *
 		probe_free(probe);
 		return ret;
 	}
+	probe->serial = ++last_serial;
 	list_add_tail(&probe->node, &probes);
 	queue_delayed_work(system_power_efficient_wq, &missed_work, HZ);
 	return 0;
@@ -353,6 +367,7 @@ int obs_probe_walk(int (*fn)(const struct obs_probe_info *info, void *arg), void
 	mutex_lock(&probes_mutex);
 	list_for_each_entry(probe, &probes, node) {
 		struct obs_probe_info info = {
+			.serial = probe->serial,
 			.name = probe->name,
 			.target = probe->target,
 			.type = probe->type,

@@ -37,6 +37,7 @@ struct obs_probe_spec {
 
 /**
  * struct obs_probe_info - a probe that exists
+ * @serial: rises with each probe that is made, from 1
  * @name: as in struct obs_probe_spec, also the following four
  * @target: "
  * @type: "
@@ -47,6 +48,7 @@ struct obs_probe_spec {
  * @gone: what it was set on went away with its module: it counts no more
  */
 struct obs_probe_info {
+	u64 serial;
 	const char *name;
 	const char *target;
 	u32 type;

@@ -160,8 +160,10 @@ static int event_set(struct obs_probe *probe, struct netlink_ext_ack *extack)
 	char *name;
 	int ret;
 
-	if (strscpy(group, probe->target, sizeof(group)) < 0)
+	if (strscpy(group, probe->target, sizeof(group)) < 0) {
+		NL_SET_ERR_MSG(extack, "the target is longer than 127 bytes");
 		return -EINVAL;
+	}
 	name = strchr(group, ':');
 	*name++ = '\0';
 	/* Until it is put back, the event's module stays. */

@@ -17,6 +17,7 @@ struct netlink_ext_ack;
 /**
  * struct obs_probe - a probe
  * @node: in the list of probes, in order of their making
+ * @serial: rises with each probe that is made, from 1
  * @name: of probe and metric
  * @target: what was asked for
  * @type: enum obsring_probe_type
@@ -35,6 +36,7 @@ struct netlink_ext_ack;
  */
 struct obs_probe {
 	struct list_head node;
+	u64 serial;
 	char *name;
 	char *target;
 	u32 type;

@@ -57,7 +57,7 @@ static struct obs_metric metrics[] = {
 	{
 		.desc = {
 			.name = "obsring_oom_kills_total",
-			.help = "Tasks that were chosen to die for want of memory.",
+			.help = "Tasks that the out-of-memory killer chose, those that were exiting already included.",
 			.kind = OBSRING_KIND_COUNTER,
 		},
 		.counter = &oom_kills,

@@ -69,12 +69,17 @@ static __maybe_unused void wakeup(void *data, struct task_struct *task)
  * out dead, and was taken out of the table when it was last switched in.
  */
 static __maybe_unused void switched(bool preempt, struct task_struct *prev,
-				    struct task_struct *next, unsigned int state)
+				    struct task_struct *next)
 {
 	u64 ns, unused;
 
 	obs_counter_inc(&switches);
-	if ((preempt || state == TASK_RUNNING) && !is_idle_task(prev))
+	/*
+	 * Its present state, not the one that newer kernels pass: a task that a
+	 * signal kept from sleeping is running again, which some pass wrongly.
+	 */
+	if ((preempt || READ_ONCE(prev->__state) == TASK_RUNNING) &&
+	    !is_idle_task(prev))
 		obs_pending_begin(&pending, prev, 0);
 	if (obs_pending_end(&pending, next, &ns, &unused))
 		obs_histogram_observe(&latency, ns);
@@ -84,13 +89,13 @@ static __maybe_unused void switched(bool preempt, struct task_struct *prev,
 static void sched_switch(void *data, bool preempt, struct task_struct *prev,
 			 struct task_struct *next, unsigned int prev_state)
 {
-	switched(preempt, prev, next, prev_state);
+	switched(preempt, prev, next);
 }
 #elif defined(OBS_HAVE_tp_sched_switch)
 static void sched_switch(void *data, bool preempt, struct task_struct *prev,
 			 struct task_struct *next)
 {
-	switched(preempt, prev, next, READ_ONCE(prev->__state));
+	switched(preempt, prev, next);
 }
 #else
 #define UNAVAILABLE "sched_switch has a prototype that obsring does not know"

@@ -8,6 +8,7 @@
 #include <linux/tracepoint.h>
 #include <net/ipv6.h>
 #include <net/sock.h>
+#include <net/tcp.h>
 #include <trace/events/tcp.h>
 
 #include "compat.h"
@@ -37,21 +38,22 @@ static struct obs_metric metrics[] = {
 };
 
 /* Softirq (timers, ACKs) or process context, the socket locked. */
-static __maybe_unused void count(const struct sock *sk)
+/* One buffer may hold several segments. */
+static __maybe_unused void count(const struct sock *sk, const struct sk_buff *skb)
 {
 	bool v6 = false;
 
 #if IS_ENABLED(CONFIG_IPV6)
 	v6 = sk->sk_family == AF_INET6 && !ipv6_addr_v4mapped(&sk->sk_v6_daddr);
 #endif
-	obs_counter_inc(&retransmits[v6 ? IPV6 : IPV4]);
+	obs_counter_add(&retransmits[v6 ? IPV6 : IPV4], tcp_skb_pcount(skb));
 }
 
 #if defined(OBS_HAVE_tp_tcp_retransmit_skb)
 static void retransmit(void *data, const struct sock *sk,
 		       const struct sk_buff *skb)
 {
-	count(sk);
+	count(sk, skb);
 }
 #elif defined(OBS_HAVE_tp_tcp_retransmit_skb_err)
 static void retransmit(void *data, const struct sock *sk,
@@ -59,7 +61,7 @@ static void retransmit(void *data, const struct sock *sk,
 {
 	/* Here the tracepoint tells the attempts that failed as well. */
 	if (!err)
-		count(sk);
+		count(sk, skb);
 }
 #else
 #define UNAVAILABLE "tcp_retransmit_skb has a prototype that obsring does not know"
