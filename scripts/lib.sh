@@ -64,5 +64,13 @@ cached() {
 
 is_cached() { [ -f "$1/.key" ] && [ "$(<"$1/.key")" = "$2" ]; }
 
+# prometheus_get: sets PROMETHEUS to a folder with Debian's package; installed
+# it would start a server.
+prometheus_get() {
+	PROMETHEUS=$BUILD/prometheus
+	if ! packages_known prometheus; then lists_update; fi
+	cached "$PROMETHEUS" "$(package_version prometheus)" unpack_deb prometheus
+}
+
 . "$TOP/scripts/apt.sh"
 . "$TOP/scripts/kernel.sh"

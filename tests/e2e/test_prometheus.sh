@@ -68,7 +68,7 @@ prometheus_start() {
 		    scrape_interval: 1s
 		    static_configs: [{ targets: ["127.0.0.1:$guest_port"] }]
 	END
-	"$PACKAGE/usr/bin/prometheus" --config.file="$WORK/prometheus.yml" \
+	"$PROMETHEUS/usr/bin/prometheus" --config.file="$WORK/prometheus.yml" \
 		--storage.tsdb.path="$WORK/tsdb" --web.listen-address="127.0.0.1:$port" \
 		>"$WORK/prometheus.log" 2>&1 &
 	prometheus=$!
@@ -79,7 +79,7 @@ fetch() { curl -sSf -o "$WORK/$1" -H "Accept: $2" "http://127.0.0.1:$guest_port/
 formats_clean() {
 	fetch scrape.prom 'text/plain;version=0.0.4' &&
 		fetch scrape.om 'application/openmetrics-text;version=1.0.0' &&
-		PROMTOOL=$PACKAGE/usr/bin/promtool tests/e2e/check_formats.sh \
+		PROMTOOL=$PROMETHEUS/usr/bin/promtool tests/e2e/check_formats.sh \
 			"$WORK/scrape.prom" "$WORK/scrape.om"
 }
 
@@ -91,8 +91,7 @@ guest_ends_well() {
 }
 
 need_packages "${BUILD_PACKAGES[@]}" curl python3 python3-prometheus-client
-PACKAGE=$BUILD/prometheus
-cached "$PACKAGE" "$(package_version prometheus)" unpack_deb prometheus
+prometheus_get
 kernel_get "$KERNEL"
 WORK=$(mktemp -d)
 trap end EXIT
