@@ -47,6 +47,9 @@ int obs_nl_family_get(struct sk_buff *skb, struct genl_info *info)
 	ret = obs_nl_check_reader(skb, info->attrs, info->extack);
 	if (ret)
 		return ret;
+	if (id && info->attrs[OBSRING_A_NAME])
+		return obs_nl_missing(info->extack,
+				      "a family is named by name or by family-id");
 	reply = obs_nl_reply_begin(info, OBSRING_CMD_FAMILY_GET, OBS_FAMILY_MSG_SIZE,
 				   &header);
 	if (!reply)
@@ -64,6 +67,17 @@ int obs_nl_family_get(struct sk_buff *skb, struct genl_info *info)
 	ret = IS_ERR(family) ? PTR_ERR(family) : obs_fill_family(reply, family);
 	mutex_unlock(&obs_registry_mutex);
 	return obs_nl_reply_end(info, reply, header, ret);
+}
+
+int obs_nl_family_dump_start(struct netlink_callback *cb)
+{
+	struct nlattr **attrs = obs_dump_attrs(cb);
+	struct netlink_ext_ack extack = {};
+
+	if (!attrs[OBSRING_A_NAME] && !attrs[OBSRING_A_FAMILY_ID])
+		return obs_nl_dump_start(cb);
+	NL_SET_ERR_MSG(&extack, "a dump is of all families");
+	return obs_nl_dump_start_checked(cb, -EINVAL, &extack);
 }
 
 /* cb->args[0]: the index to go on with. */
@@ -112,8 +126,14 @@ static int request_bounds(struct genl_info *info, struct obs_family_desc *desc,
 	}
 	desc->bounds = nr ? bounds : NULL;
 	desc->nr_bounds = nr;
-	if (desc->kind != OBSRING_KIND_HISTOGRAM || nr)
+	if (desc->kind != OBSRING_KIND_HISTOGRAM || nr) {
+		if (info->attrs[OBSRING_A_SCHEMA] ||
+		    info->attrs[OBSRING_A_MIN_LOG2] ||
+		    info->attrs[OBSRING_A_MAX_LOG2])
+			return obs_nl_missing(info->extack,
+					      "schema, min-log2 and max-log2 are of histograms without bounds");
 		return 0;
+	}
 	if (!info->attrs[OBSRING_A_SCHEMA] || !info->attrs[OBSRING_A_MIN_LOG2] ||
 	    !info->attrs[OBSRING_A_MAX_LOG2])
 		return obs_nl_missing(info->extack, "a histogram needs bounds, or schema, min-log2 and max-log2");

@@ -55,6 +55,7 @@ struct obs_family *obs_nl_request_family(struct genl_info *info);
 struct obs_family *obs_nl_request_own_family(struct genl_info *info);
 
 int obs_nl_family_get(struct sk_buff *skb, struct genl_info *info);
+int obs_nl_family_dump_start(struct netlink_callback *cb);
 int obs_nl_family_dump(struct sk_buff *skb, struct netlink_callback *cb);
 int obs_nl_family_new(struct sk_buff *skb, struct genl_info *info);
 int obs_nl_family_del(struct sk_buff *skb, struct genl_info *info);
@@ -69,6 +70,7 @@ int obs_nl_series_update(struct sk_buff *skb, struct genl_info *info);
 
 /* netlink_source.c */
 int obs_nl_source_get(struct sk_buff *skb, struct genl_info *info);
+int obs_nl_source_dump_start(struct netlink_callback *cb);
 int obs_nl_source_dump(struct sk_buff *skb, struct netlink_callback *cb);
 int obs_nl_source_set(struct sk_buff *skb, struct genl_info *info);
 int obs_nl_probe_dump(struct sk_buff *skb, struct netlink_callback *cb);

@@ -104,6 +104,11 @@ int obs_nl_series_get(struct sk_buff *skb, struct genl_info *info)
 	ret = obs_nl_check_reader(skb, info->attrs, info->extack);
 	if (ret)
 		return ret;
+	if (info->attrs[OBSRING_A_SERIES_ID] ?
+	    info->attrs[OBSRING_A_NAME] || info->attrs[OBSRING_A_LABEL_VALUE] :
+	    !!info->attrs[OBSRING_A_GEN])
+		return obs_nl_missing(info->extack,
+				      "a series is named by series-id and gen, or by name and label-value");
 	mutex_lock(&obs_registry_mutex);
 	if (info->attrs[OBSRING_A_SERIES_ID]) {
 		series = series_by_id(info);

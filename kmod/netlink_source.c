@@ -42,12 +42,26 @@ int obs_nl_source_get(struct sk_buff *skb, struct genl_info *info)
 	return obs_nl_reply_end(info, reply, header, ret);
 }
 
+int obs_nl_source_dump_start(struct netlink_callback *cb)
+{
+	struct netlink_ext_ack extack = {};
+	int ret = 0;
+
+	if (obs_dump_attrs(cb)[OBSRING_A_NAME]) {
+		NL_SET_ERR_MSG(&extack, "a dump is of all sources");
+		ret = -EINVAL;
+	}
+	return obs_nl_dump_start_checked(cb, ret, &extack);
+}
+
 int obs_nl_source_dump(struct sk_buff *skb, struct netlink_callback *cb)
 {
 	struct obs_source *source;
 	void *header;
-	int ret = 0;
+	int ret = obs_nl_dump_refused(cb);
 
+	if (ret)
+		return ret;
 	mutex_lock(&obs_sources_mutex);
 	while (!ret && (source = obs_source_at(cb->args[0]))) {
 		header = obs_nl_dump_put(skb, cb, OBSRING_CMD_SOURCE_GET);

@@ -40,6 +40,16 @@ REFUSALS = [
 
     ("family-get", "do", {}, EINVAL, NO_NAME, None),
     ("family-get", "do", {"name": "ynl_none"}, ENOENT, NO_FAMILY, "name"),
+    ("family-get", "dump", {"name": "ynl_none"}, EINVAL, "a dump is of all families", None),
+    ("family-get", "dump", {"family_id": 0}, EINVAL, "a dump is of all families", None),
+    ("family-get", "do", {"name": "ynl_none", "family_id": 0}, EINVAL,
+     "a family is named by name or by family-id", None),
+    ("series-get", "do", {"series_id": 0, "name": "ynl_none"}, EINVAL,
+     "a series is named by series-id and gen, or by name and label-value", None),
+    ("series-get", "do", {"name": "ynl_none", "gen": 77}, EINVAL,
+     "a series is named by series-id and gen, or by name and label-value", None),
+    ("family-new", "do", {"name": "ynl_x_total", "help": "x", "kind": "counter", "schema": 3},
+     EINVAL, "schema, min-log2 and max-log2 are of histograms without bounds", None),
     ("family-get", "do", {"family_id": 1000000}, ENOENT, "there is no family of that id",
      "family-id"),
 
@@ -134,6 +144,7 @@ REFUSALS = [
     ("series-update", "do", {"name": "ynl_is_info", "value": 1}, EINVAL,
      "an info series has no value to change", None),
 
+    ("source-get", "dump", {"name": "task"}, EINVAL, "a dump is of all sources", None),
     ("source-get", "do", {}, EINVAL, NO_NAME, None),
     ("source-get", "do", {"name": "none"}, ENOENT, "there is no source of that name", "name"),
     ("source-set", "do", {"name": "none", "enabled": 1}, ENOENT,

@@ -138,16 +138,21 @@
  *   command            who         request -> answer (each attribute below)
  *   INFO_GET           anyone      -> VERSION ABI_* STATE NR_CPUS limits usage
  *   STATE_SET          privileged  STATE
- *   FAMILY_GET         reader      do: NAME | FAMILY_ID; dump -> FAMILY...
+ *   FAMILY_GET         reader      do: NAME | FAMILY_ID; dump -> FAMILY_ID GEN
+ *                                  NAME HELP UNIT KIND [SET] EXP10 SERIES
+ *                                  CREATED_NS LABEL_NAME... BOUND... |
+ *                                  SCHEMA MIN_LOG2 MAX_LOG2
  *   FAMILY_NEW         privileged  NAME HELP KIND [UNIT LABEL_NAME... SET EXP10
  *                                  BOUND... | SCHEMA MIN_LOG2 MAX_LOG2]
  *                                  -> FAMILY_ID
  *   FAMILY_DEL         privileged  NAME
- *   SERIES_GET         reader      do: SERIES_ID [SERIES_GEN] | NAME
+ *   SERIES_GET         reader      do: SERIES_ID [GEN] | NAME
  *                                  LABEL_VALUE...; dump: [NAME] [PER_CPU]
- *                                  -> SERIES_ID GEN FAMILY_ID NAME LABEL_VALUE..
- *                                     CREATED_NS VALUE | SUM BUCKET...,
- *                                     ROW... with PER_CPU
+ *                                  -> SERIES_ID GEN FAMILY_ID NAME KIND
+ *                                     [OVERFLOW] CREATED_NS LABEL_VALUE...
+ *                                     VALUE | SUM BUCKET..., and ROW... with
+ *                                     PER_CPU; rows that do not fit go on in
+ *                                     further messages of the same SERIES_ID
  *   SERIES_NEW         privileged  NAME LABEL_VALUE... -> SERIES_ID
  *   SERIES_DEL         privileged  NAME LABEL_VALUE...
  *   SERIES_UPDATE      privileged  NAME LABEL_VALUE... VALUE
@@ -155,7 +160,7 @@
  *                                  OPTION...
  *   SOURCE_SET         privileged  NAME ENABLED [OPTION...]
  *   PROBE_GET          reader      dump -> NAME PROBE_TYPE PROBE_TARGET KIND
- *                                  SAMPLE HITS MISSED
+ *                                  SAMPLE HITS MISSED [REASON]
  *   PROBE_NEW          privileged  NAME PROBE_TYPE PROBE_TARGET [KIND SAMPLE
  *                                  HELP]
  *   PROBE_DEL          privileged  NAME
