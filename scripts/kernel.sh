@@ -258,6 +258,8 @@ linux_source_unpack() {
 	local pieces=("${@:2:$#-2}")
 	linux_source_tar "$version" | tar -xJ -C "$dir" --no-same-owner \
 		--strip-components=1 "${pieces[@]/#/linux-source-$version/}"
+	# 140 MB that are hardly wanted again.
+	rm "$BUILD/debs/linux-source-${version}"_*
 }
 
 # The source's .tar.xz, to standard output.
@@ -266,7 +268,6 @@ linux_source_tar() {
 	need_disk "$BUILD" 400
 	deb=$(fetch_deb "linux-source-$1")
 	dpkg-deb --fsys-tarfile "$deb" | tar -xO "./usr/src/linux-source-$1.tar.xz"
-	rm "$deb"
 }
 
 # --- arm64: what its guests run and what programs for it are linked with
