@@ -381,9 +381,21 @@ static void test_family_options(void **state)
 	assert_int_equal(spec.min_log2, -20);
 }
 
+/* A file given to a command that would ask the loaded module is a mistake. */
+static void test_device_refused(void **state)
+{
+	(void)state;
+	assert_int_equal(ctl_on(segment, "drain"), 2);
+	assert_non_null(strstr(output, "--device"));
+	assert_int_equal(ctl_on(segment, "source list"), 2);
+	assert_int_equal(ctl_on(segment, "probe delete x"), 2);
+	assert_int_equal(ctl_on(segment, "get ops_total"), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_device_refused),
 		cmocka_unit_test(test_runs),
 		cmocka_unit_test(test_misuses),
 		cmocka_unit_test(test_no_device),

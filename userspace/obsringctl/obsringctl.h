@@ -29,7 +29,7 @@ enum ctl_operand {
 
 /* Options of every subcommand; they may stand before its name as well. */
 struct ctl_globals {
-	const char *device;	/* NULL: OBSRING_DEVICE, and netlink */
+	const char *device;	/* NULL: OBSRING_DEVICE */
 	bool json;
 	bool help;
 	bool version;
@@ -43,6 +43,7 @@ struct ctl_command {
 	const char *help;
 	enum ctl_operand operand;
 	bool hidden;
+	bool maps;		/* reads a device: --device is for these */
 };
 
 /* table.c: all of them, ended by a NULL name. */

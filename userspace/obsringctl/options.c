@@ -107,6 +107,9 @@ int ctl_options_parse(const struct ctl_command *command, struct ctl_globals *glo
 		}
 	}
 	*ret_words = command ? words : i;
+	if (command && globals->device && !globals->help && !command->maps)
+		return ctl_misused(command, "--device: this is about the module "
+				   "that is loaded, not about a file");
 	return 0;
 }
 
