@@ -30,7 +30,7 @@ MODULE	?= $(BUILD)/module/$(or $(KERNEL),$(RELEASE))
 export VERSION PREFIX DESTDIR
 
 .PHONY: all module userspace install uninstall clean help guest check test bench \
-	headers-needed module-install debug-kernel
+	headers-needed module-install debug-kernel bench-kernel
 
 all: userspace module
 
@@ -112,6 +112,9 @@ check:
 
 test:
 	scripts/test
+
+bench-kernel:
+	tests/bench/bench_kernel.sh
 
 debug-kernel:
 	scripts/debug-kernel

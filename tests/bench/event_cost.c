@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: MIT
+/*
+ * event_cost ROUNDS CALLS: what a call of getppid() takes: CALLS of them are
+ * timed together, ROUNDS times, and the median round is printed, as ns a call.
+ * In a guest that counts time in instructions (scripts/vm --icount) these are
+ * instructions; the rounds that a timer interrupt fell into are not the median.
+ */
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+static int64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * INT64_C(1000000000) + ts.tv_nsec;
+}
+
+static int64_t round_ns(long calls)
+{
+	int64_t begin = now_ns();
+
+	while (calls--)
+		syscall(SYS_getppid);
+	return now_ns() - begin;
+}
+
+static int compare(const void *a, const void *b)
+{
+	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* A number from 1 to a million, or the end. */
+static long number(const char *text)
+{
+	char *end;
+	long n = strtol(text, &end, 10);
+
+	if (*end || n < 1 || n > 1000000) {
+		fprintf(stderr, "event_cost: not a number from 1 to 1000000: %s\n", text);
+		exit(2);
+	}
+	return n;
+}
+
+int main(int argc, char **argv)
+{
+	long rounds, calls, i;
+	int64_t *ns;
+
+	if (argc != 3) {
+		fputs("usage: event_cost ROUNDS CALLS\n", stderr);
+		return 2;
+	}
+	rounds = number(argv[1]);
+	calls = number(argv[2]);
+	ns = calloc(rounds, sizeof(*ns));
+	if (!ns) {
+		perror("event_cost");
+		return 1;
+	}
+	round_ns(calls);
+	for (i = 0; i < rounds; i++)
+		ns[i] = round_ns(calls);
+	qsort(ns, rounds, sizeof(*ns), compare);
+	printf("median %.2f\n", (double)ns[rounds / 2] / calls);
+	free(ns);
+	return 0;
+}
