@@ -116,8 +116,7 @@ TEST_F(family, info)
 	ASSERT_EQ(0, obs_series_add(self->control, "t_info", value, 1));
 	EXPECT_EQ(1, metric(&self->view, "t_info", "1.2.3"));
 	EXPECT_EQ(-EINVAL, obs_series_update(self->control, "t_info", value, 1, 1));
-	EXPECT_STREQ("an info series has no value to change",
-		     obs_control_error(self->control));
+	EXPECT_SAYS("an info series has no value to change", self->control);
 }
 
 TEST_F(family, histogram_with_bounds)
@@ -311,8 +310,7 @@ TEST_F(family, descriptions)
 			TH_LOG("%s: %s", descriptions[i].what,
 			       obs_control_error(self->control));
 		if (descriptions[i].sentence)
-			EXPECT_STREQ(descriptions[i].sentence,
-				     obs_control_error(self->control));
+			EXPECT_SAYS(descriptions[i].sentence, self->control);
 		if (!r)
 			ASSERT_EQ(0, obs_family_delete(self->control,
 						       descriptions[i].spec.name));
@@ -334,7 +332,7 @@ TEST_F(family, number_of_bounds)
 	spec.bound = bound;
 	spec.nr_bounds = OBSRING_BOUNDS_MAX + 1;
 	EXPECT_EQ(-EINVAL, obs_family_add(self->control, &spec));
-	EXPECT_STREQ("more than 128 bounds", obs_control_error(self->control));
+	EXPECT_SAYS("more than 128 bounds", self->control);
 	spec.nr_bounds = OBSRING_BOUNDS_MAX;
 	EXPECT_EQ(0, obs_family_add(self->control, &spec));
 	EXPECT_EQ(OBSRING_BOUNDS_MAX, found(&self->view, "t")->nr_bounds);
@@ -380,8 +378,7 @@ TEST_F(family, collisions)
 		EXPECT_EQ(pairs[i].collide ? -EEXIST : 0, r)
 			TH_LOG("%s and %s", pairs[i].first.name, pairs[i].second.name);
 		if (r)
-			EXPECT_STREQ("a family of that name exists, or one that is the same to Prometheus after escaping and suffixes",
-				     obs_control_error(self->control));
+			EXPECT_SAYS("a family of that name exists, or one that is the same to Prometheus after escaping and suffixes", self->control);
 		/* The first is as it was; without it the name is free. */
 		ASSERT_NE(NULL, found(&self->view, pairs[i].first.name));
 		ASSERT_EQ(0, obs_family_delete(self->control, pairs[i].first.name));
@@ -404,10 +401,9 @@ TEST_F(family, collision_with_a_source)
 TEST_F(family, delete_errors)
 {
 	EXPECT_EQ(-ENOENT, obs_family_delete(self->control, "t"));
-	EXPECT_STREQ("there is no family of that name", obs_control_error(self->control));
+	EXPECT_SAYS("there is no family of that name", self->control);
 	EXPECT_EQ(-EBUSY, obs_family_delete(self->control, "obsring_tasks"));
-	EXPECT_STREQ("the family belongs to a source, a probe or a kernel module",
-		     obs_control_error(self->control));
+	EXPECT_SAYS("the family belongs to a source, a probe or a kernel module", self->control);
 	EXPECT_NE(METRIC_NONE, metric(&self->view, "obsring_tasks"));
 }
 

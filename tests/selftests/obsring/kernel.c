@@ -9,25 +9,51 @@
 
 #include "kernel.h"
 
-static uint64_t symbol_address(const char *name)
+/* A symbol of /proc/kallsyms. */
+struct symbol {
+	uint64_t address;
+	char name[64];
+};
+
+#define SYMBOLS_MAX	8192
+#define PREFIX		"__tracepoint_"
+
+/* Tracepoints' symbols: read once, for it takes long. */
+static unsigned int tracepoints_read(struct symbol *symbol)
 {
 	FILE *file = fopen("/proc/kallsyms", "re");
-	unsigned long long address, found = 0;
-	char line[512], symbol[256], type;
+	unsigned long long address;
+	unsigned int nr = 0;
+	char line[512];
+	int name;
 
-	if (!file)
-		return 0;
-	while (!found && fgets(line, sizeof(line), file))
-		if (sscanf(line, "%llx %c %255s", &address, &type, symbol) == 3 &&
-		    !strcmp(symbol, name))
-			found = address;
-	fclose(file);
-	return found;
+	while (file && nr < SYMBOLS_MAX && fgets(line, sizeof(line), file)) {
+		if (!strstr(line, PREFIX) ||
+		    sscanf(line, "%llx %*c %n", &address, &name) != 1 ||
+		    strncmp(line + name, PREFIX, strlen(PREFIX)))
+			continue;
+		symbol[nr].address = address;
+		snprintf(symbol[nr].name, sizeof(symbol[nr].name), "%.*s",
+			 (int)strcspn(line + name, "\t\n"), line + name);
+		nr++;
+	}
+	if (file)
+		fclose(file);
+	return nr;
 }
 
-bool kernel_symbol(const char *name)
+static uint64_t tracepoint_address(const char *name)
 {
-	return symbol_address(name);
+	static struct symbol symbol[SYMBOLS_MAX];
+	static unsigned int nr;
+	unsigned int i;
+
+	if (!nr)
+		nr = tracepoints_read(symbol);
+	for (i = 0; i < nr; i++)
+		if (!strcmp(symbol[i].name + strlen(PREFIX), name))
+			return symbol[i].address;
+	return 0;
 }
 
 /* Where /proc/kcore has the byte of a kernel address; -1: nowhere. */
@@ -54,13 +80,10 @@ int kernel_tracepoint_on(const char *name)
 {
 	/* struct tracepoint { const char *name; struct static_key key; ... } */
 	struct { uint64_t name; int32_t enabled; } head;
-	char symbol[128];
-	uint64_t address;
+	uint64_t address = tracepoint_address(name);
 	off_t offset;
 	int fd, r;
 
-	snprintf(symbol, sizeof(symbol), "__tracepoint_%s", name);
-	address = symbol_address(symbol);
 	fd = open("/proc/kcore", O_RDONLY | O_CLOEXEC);
 	if (!address || fd < 0)
 		return -ENOENT;

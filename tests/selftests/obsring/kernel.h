@@ -3,15 +3,10 @@
 #ifndef SELFTEST_KERNEL_H
 #define SELFTEST_KERNEL_H
 
-#include <stdbool.h>
-
 /*
  * Is the static key of a tracepoint on, that is, does anybody hook it? 1 or 0;
  * -ENOENT without /proc/kcore or the symbol.
  */
 int kernel_tracepoint_on(const char *name);
-
-/* Does /proc/kallsyms know this symbol? */
-bool kernel_symbol(const char *name);
 
 #endif /* SELFTEST_KERNEL_H */

@@ -86,8 +86,7 @@ TEST_F(limit, refuses_and_counts)
 
 	n = fill(self->control, &error);
 	EXPECT_EQ(-ENOSPC, error);
-	EXPECT_STREQ("no room for another series: max_series, max_series_per_family or max_bytes",
-		     obs_control_error(self->control));
+	EXPECT_SAYS("no room for another series: max_series, max_series_per_family or max_bytes", self->control);
 	EXPECT_LT(20, n);
 	for (i = 0; i < 9; i++)
 		EXPECT_EQ(-ENOSPC, add(self->control, 1000000 + i));
@@ -164,8 +163,7 @@ TEST_F(limit, family_needs_its_overflow_series)
 		return;
 	ASSERT_EQ(0, obs_control_info(self->control, &before));
 	EXPECT_EQ(-ENOSPC, obs_family_add(self->control, &spec));
-	EXPECT_STREQ("no room for the family's overflow series",
-		     obs_control_error(self->control));
+	EXPECT_SAYS("no room for the family's overflow series", self->control);
 	ASSERT_EQ(0, obs_control_info(self->control, &after));
 	EXPECT_EQ(before.families, after.families);
 	EXPECT_EQ(before.series, after.series);

@@ -726,7 +726,7 @@ TEST_F(values, library_dump)
 	EXPECT_EQ(0, comparison.rows);
 	EXPECT_EQ(-ENOENT, obs_series_dump(self->control, "none", false, -1,
 					   library_series, &comparison));
-	EXPECT_STREQ("there is no family of that name", obs_control_error(self->control));
+	EXPECT_SAYS("there is no family of that name", self->control);
 }
 
 static void count_families(const struct answer *answer, void *arg)

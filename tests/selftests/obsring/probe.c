@@ -258,7 +258,7 @@ TEST_F(probe, delete)
 	EXPECT_EQ(METRIC_NONE, metric(self->view, HITS, "t_total"));
 	EXPECT_EQ(METRIC_NONE, metric(self->view, MISSED, "t_total"));
 	EXPECT_EQ(-ENOENT, obs_probe_delete(self->control, "t_total"));
-	EXPECT_STREQ("there is no probe of that name", obs_control_error(self->control));
+	EXPECT_SAYS("there is no probe of that name", self->control);
 	/* Again is another. */
 	ASSERT_EQ(0, add(self->control, "t_total", OBSRING_PROBE_TRACEPOINT,
 			 "oom:oom_score_adj_update", 0, 0));
@@ -343,7 +343,7 @@ TEST_F(probe, errors)
 						refused[i].type, refused[i].target,
 						refused[i].kind, refused[i].sample))
 			TH_LOG("%s on %s", refused[i].name, refused[i].target);
-		EXPECT_STREQ(refused[i].sentence, obs_control_error(self->control));
+		EXPECT_SAYS(refused[i].sentence, self->control);
 		ASSERT_EQ(0, obs_control_info(self->control, &after));
 		EXPECT_EQ(before.families, after.families);
 		EXPECT_EQ(before.series, after.series);
@@ -377,8 +377,7 @@ TEST_F(probe, forbidden_symbols)
 		SKIP(return, "this kernel lists no symbol that can't be probed");
 	EXPECT_EQ(-EINVAL, add(self->control, "t_total", OBSRING_PROBE_KPROBE, symbol, 0, 0))
 		TH_LOG("%s", symbol);
-	EXPECT_STREQ("the function can't be probed: the kernel refuses it, or it is no function",
-		     obs_control_error(self->control));
+	EXPECT_SAYS("the function can't be probed: the kernel refuses it, or it is no function", self->control);
 	EXPECT_EQ(-EINVAL, add(self->control, "t_total", OBSRING_PROBE_KRETPROBE, symbol, 0, 0));
 	/* Data is no function. */
 	EXPECT_EQ(-EINVAL, add(self->control, "t_total", OBSRING_PROBE_KPROBE,

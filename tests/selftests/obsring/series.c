@@ -74,7 +74,7 @@ TEST_F(series, label_values)
 		EXPECT_EQ(values[i].error, r)
 			TH_LOG("%s: %s", values[i].value, obs_control_error(self->control));
 		if (values[i].sentence)
-			EXPECT_STREQ(values[i].sentence, obs_control_error(self->control));
+			EXPECT_SAYS(values[i].sentence, self->control);
 		if (r)
 			continue;
 		ASSERT_EQ(0, update(self->control, values[i].value, (int64_t)i + 1));
@@ -88,8 +88,7 @@ TEST_F(series, number_of_values)
 	const char *two[] = { "a", "b" };
 
 	EXPECT_EQ(-EINVAL, obs_series_add(self->control, "t_total", NULL, 0));
-	EXPECT_STREQ("there must be a label-value for each label of the family",
-		     obs_control_error(self->control));
+	EXPECT_SAYS("there must be a label-value for each label of the family", self->control);
 	EXPECT_EQ(-EINVAL, obs_series_add(self->control, "t_total", two, 2));
 	EXPECT_EQ(-EINVAL, obs_series_update(self->control, "t_total", two, 2, 1));
 	EXPECT_EQ(-EINVAL, obs_series_delete(self->control, "t_total", NULL, 0));
@@ -119,10 +118,9 @@ TEST_F(series, unknown)
 	const char *value[] = { "a" };
 
 	EXPECT_EQ(-ENOENT, obs_series_add(self->control, "none", value, 1));
-	EXPECT_STREQ("there is no family of that name", obs_control_error(self->control));
+	EXPECT_SAYS("there is no family of that name", self->control);
 	EXPECT_EQ(-ENOENT, update(self->control, "a", 1));
-	EXPECT_STREQ("the family has no series with these label values",
-		     obs_control_error(self->control));
+	EXPECT_SAYS("the family has no series with these label values", self->control);
 	EXPECT_EQ(-ENOENT, delete(self->control, "a"));
 	EXPECT_EQ(METRIC_NONE, metric(&self->view, "t_total", "a"));
 }
@@ -134,8 +132,7 @@ TEST_F(series, of_others)
 	EXPECT_EQ(-EBUSY, obs_series_update(self->control, "obsring_oom_kills_total", NULL, 0, 1));
 	EXPECT_EQ(-EBUSY, obs_series_delete(self->control, "obsring_oom_kills_total", NULL, 0));
 	EXPECT_EQ(-EBUSY, obs_series_add(self->control, "obsring_oom_kills_total", NULL, 0));
-	EXPECT_STREQ("the family belongs to a source, a probe or a kernel module",
-		     obs_control_error(self->control));
+	EXPECT_SAYS("the family belongs to a source, a probe or a kernel module", self->control);
 	EXPECT_EQ(before, metric(&self->view, "obsring_oom_kills_total"));
 }
 
@@ -144,8 +141,7 @@ TEST_F(series, overflow_stays)
 	const struct obs_series_info *series;
 
 	EXPECT_EQ(-EBUSY, delete(self->control, OBSRING_OVERFLOW_VALUE));
-	EXPECT_STREQ("an overflow series goes with its family",
-		     obs_control_error(self->control));
+	EXPECT_SAYS("an overflow series goes with its family", self->control);
 	series = metric_series(&self->view, "t_total", OBSRING_OVERFLOW_VALUE);
 	ASSERT_NE(NULL, series);
 	EXPECT_TRUE(series->overflow);

@@ -143,7 +143,7 @@ TEST_F(source, unavailable_ones_say_why)
 		if (reason[0]) {
 			TH_LOG("%s: %s", sources[i].name, reason);
 			EXPECT_EQ(-EOPNOTSUPP, r);
-			EXPECT_STREQ(reason, obs_control_error(self->control));
+			EXPECT_SAYS(reason, self->control);
 		} else {
 			EXPECT_EQ(0, r);
 		}
@@ -153,7 +153,7 @@ TEST_F(source, unavailable_ones_say_why)
 TEST_F(source, unknown)
 {
 	EXPECT_EQ(-ENOENT, obs_source_set(self->control, "tasks", true, NULL, 0));
-	EXPECT_STREQ("there is no source of that name", obs_control_error(self->control));
+	EXPECT_SAYS("there is no source of that name", self->control);
 	EXPECT_EQ(-ENOENT, obs_source_set(self->control, "", true, NULL, 0));
 }
 
@@ -357,7 +357,7 @@ TEST_F(source, bad_options)
 			;
 		EXPECT_EQ(-EINVAL, obs_source_set(self->control, bad[i].source, true,
 						  bad[i].option, nr));
-		EXPECT_STREQ(bad[i].sentence, obs_control_error(self->control));
+		EXPECT_SAYS(bad[i].sentence, self->control);
 		EXPECT_FALSE(info("syscall")->enabled);
 		EXPECT_TRUE(info("task")->enabled);
 		EXPECT_STREQ("1000", option_of(info("syscall"), "sample"));

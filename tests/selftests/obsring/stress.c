@@ -303,7 +303,7 @@ static int run(const char *updates, const struct shared *shared)
 	return r;
 }
 
-TEST_F_TIMEOUT(stress, sums_are_exact, 1500)
+TEST_F_TIMEOUT(stress, sums_are_exact, 6000)
 {
 	const char *updates = getenv("OBSRING_STRESS_UPDATES") ?: "10000000";
 	uint64_t snapshots = 0, mappings = 0;
