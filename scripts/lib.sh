@@ -14,7 +14,11 @@ BUILD_PACKAGES=(
 	make gcc gcc-12 libc6-dev pkg-config pahole
 	libmicrohttpd-dev libnl-3-dev libnl-genl-3-dev libjansson-dev
 )
-CROSS_PACKAGES=(gcc-aarch64-linux-gnu libc6-dev-arm64-cross)
+# What running guests takes besides; and what arm64 ones do.
+VM_PACKAGES=(
+	qemu-system-x86 busybox-static iproute2 python3 cpio binutils kmod xz-utils
+)
+ARM64_PACKAGES=(qemu-system-arm gcc-aarch64-linux-gnu libc6-dev-arm64-cross)
 
 # Functions below are not to be called as a condition (`if f`, `f || ...`):
 # bash would switch `set -e` off inside them.
