@@ -273,7 +273,7 @@ linux_source_tar() {
 # --- arm64: what its guests run and what programs for it are linked with
 
 SYSROOT_PACKAGES=(
-	busybox-static iproute2 libc6-dev libmicrohttpd-dev libnl-3-dev libnl-genl-3-dev libjansson-dev
+	busybox-static iproute2 libc6-dev libmicrohttpd-dev libnl-3-dev libnl-genl-3-dev
 )
 
 # arm64_sysroot: sets SYSROOT.

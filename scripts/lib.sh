@@ -12,7 +12,7 @@ PROGRAM=${0##*/}
 # What building takes: the kernel module, user space, their tests.
 BUILD_PACKAGES=(
 	make gcc gcc-12 libc6-dev pkg-config pahole
-	libmicrohttpd-dev libnl-3-dev libnl-genl-3-dev libjansson-dev
+	libmicrohttpd-dev libnl-3-dev libnl-genl-3-dev
 )
 # What running guests takes besides; and what arm64 ones do.
 VM_PACKAGES=(
