@@ -32,6 +32,7 @@ PORTS = ["stdin", "stdout", "stderr", "control", "status"]
 SCRATCH_BYTES = 64 << 20
 
 # What a kernel writes when something is wrong with it.
+OURS = re.compile(r"\[obsring(_\w+)?\]")
 FAULTS = re.compile("|".join((
     r"\bBUG:", r"\bBUG [\w-]+ \(", r"kernel BUG at", r"\bWARNING:", r"\bOops\b",
     r"Kernel panic", r"general protection fault", r"Unable to handle kernel",
@@ -228,7 +229,7 @@ class Log:
 
     def __init__(self, source, raw):
         self.source, self.newline = source, "\r\n" if raw else "\n"
-        self.lines, self.faults = [], []
+        self.lines, self.faults, self.race = [], [], None
         self.started, self.ended = False, threading.Event()
         self.thread = start(self.run)
 
@@ -240,14 +241,27 @@ class Log:
 
     def line(self, line):
         self.lines.append(line)
-        if FAULTS.search(line) and not HARMLESS.search(line):
+        if "BUG: KCSAN:" in line:
+            self.race = line
+        elif FAULTS.search(line) and not HARMLESS.search(line):
             self.faults.append(line)
+        self.race_line(line)
         if line.endswith(self.START):
             self.started = True
         elif line.endswith(self.END):
             self.ended.set()
         elif self.started:
             write_all(2, (line + self.newline).encode())
+
+
+    def race_line(self, line):
+        """KCSAN reports end with a row of =. The kernel has races of its own:
+        a report is a fault if code of ours takes part in it."""
+        if self.race and OURS.search(line):
+            self.faults.append(self.race)
+            self.race = None
+        elif line.endswith("====="):
+            self.race = None
 
 
 def feed(fd, sink):
