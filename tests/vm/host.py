@@ -11,6 +11,7 @@ are nameless ones.
 """
 
 import argparse
+import contextlib
 import json
 import os
 import re
@@ -32,7 +33,8 @@ PORTS = ["stdin", "stdout", "stderr", "control", "status"]
 SCRATCH_BYTES = 64 << 20
 
 # What a kernel writes when something is wrong with it.
-OURS = re.compile(r"\[obsring(_\w+)?\]")
+# "BUG: KCSAN: data-race in FUNCTION / FUNCTION"
+RACE = re.compile(r"BUG: KCSAN: [a-z-]+ in (\S+)(?: / (\S+))?")
 FAULTS = re.compile("|".join((
     r"\bBUG:", r"\bBUG [\w-]+ \(", r"kernel BUG at", r"\bWARNING:", r"\bOops\b",
     r"Kernel panic", r"general protection fault", r"Unable to handle kernel",
@@ -47,6 +49,30 @@ FAULTS = re.compile("|".join((
 HARMLESS = re.compile(
     r"KASAN: KernelAddressSanitizer|kmemleak: Kernel memory leak detector"
     r"|kmemleak: Automatic memory scanning|Spectre V2 : WARNING")
+
+
+class RaceReport:
+    """Judges a report of KCSAN, line by line. The kernel has races of its own,
+    and devices write where it reads; a report counts if one of the two accesses
+    was made by a module, for debug kernels have no modules but those tested.
+    What an interrupt interrupted has no part in its access."""
+
+    MODULE_FRAME = re.compile(r" \S+\+0x\S+ \[\w+\]$")
+    INTERRUPTED = re.compile(r" asm_(sysvec|common_interrupt|exc)_?\w*\+0x")
+    ACCESS = re.compile(r" (read|write)\b.* (to|by) ")
+    END = "Reported by Kernel Concurrency Sanitizer"
+
+    def __init__(self, title):
+        self.title, self.counts, self.ended, self.beneath = title, False, False, False
+
+    def line(self, line):
+        if self.ACCESS.search(line):
+            self.beneath = False
+        elif self.INTERRUPTED.search(line):
+            self.beneath = True
+        elif self.MODULE_FRAME.search(line) and not self.beneath:
+            self.counts = True
+        self.ended = self.END in line
 
 
 def say(text):
@@ -237,11 +263,13 @@ class Log:
         with self.source.makefile("r", encoding="utf-8", errors="replace", newline="\n") as lines:
             for line in lines:
                 self.line(line.rstrip("\r\n"))
+        if self.race:
+            self.faults.append(self.race.title)  # Cut off: not known to be harmless.
         self.ended.set()
 
     def line(self, line):
         self.lines.append(line)
-        if "BUG: KCSAN:" in line:
+        if RACE.search(line):
             self.race = line
         elif FAULTS.search(line) and not HARMLESS.search(line):
             self.faults.append(line)
@@ -256,12 +284,26 @@ class Log:
 
     def race_line(self, line):
         """KCSAN reports end with a row of =. The kernel has races of its own:
-        a report is a fault if code of ours takes part in it."""
-        if self.race and OURS.search(line):
+        a report is a fault if one of the two functions is the project's."""
+        functions = [f for f in RACE.search(self.race).groups() if f] if self.race else []
+        if any(re.search(rf"\b{re.escape(f)}\+\S+ \[obsring", line) for f in functions):
             self.faults.append(self.race)
             self.race = None
         elif line.endswith("====="):
             self.race = None
+
+
+    def judge(self, line):
+        if self.race:
+            self.race.line(line)
+            if self.race.ended:
+                if self.race.counts:
+                    self.faults.append(self.race.title)
+                self.race = None
+        elif "BUG: KCSAN: data-race" in line:
+            self.race = RaceReport(line)
+        elif FAULTS.search(line) and not HARMLESS.search(line):
+            self.faults.append(line)
 
 
 def feed(fd, sink):
@@ -304,7 +346,11 @@ def interactive(machine):
     tty.setraw(0)
     start(feed, 0, machine.sockets["tty"])
     Stream(machine.sockets["tty"], 1)
-    return lambda: termios.tcsetattr(0, termios.TCSADRAIN, saved)
+
+    def restore():
+        with contextlib.suppress(termios.error):  # It may have hung up.
+            termios.tcsetattr(0, termios.TCSADRAIN, saved)
+    return restore
 
 
 def watch(machine, log):

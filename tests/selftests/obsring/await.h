@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <time.h>
 
-#define AWAIT_SECONDS	600
+#define AWAIT_SECONDS	180
 
 static inline bool await_go_on(time_t begun)
 {

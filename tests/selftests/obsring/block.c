@@ -158,6 +158,10 @@ FIXTURE_SETUP(disk)
 	if (program("modprobe", "null_blk", "nr_devices=1", "gb=1", "memory_backed=1",
 		    "discard=1"))
 		SKIP_SETUP("this kernel has no null_blk");
+	if (access("/sys/module/null_blk/initstate", F_OK))
+		SKIP_SETUP("null_blk is built in: it can't go");
+	if (access("/sys/module/null_blk/initstate", F_OK))
+		SKIP_SETUP("null_blk is built in: its disk has no discard and stays");
 	self->fd = open("/dev/nullb0", O_RDWR | O_DIRECT | O_CLOEXEC);
 	ASSERT_LE(0, self->fd);
 }

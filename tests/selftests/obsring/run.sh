@@ -57,11 +57,19 @@ faults="$faults|suspicious RCU|possible .* deadlock|possible (circular|recursive
 faults="$faults|inconsistent lock state|rcu.*stall|soft lockup|blocked for more|refcount_t:|corruption"
 
 # What the kernel said since the mark of this test, if it is a fault.
-# KCSAN's reports count if code of ours takes part: the kernel has its own races.
+# KCSAN's reports, "BUG: KCSAN: data-race in F / G", count if F or G is ours: the
+# kernel has its own races.
 kernel_faults() {
 	dmesg | sed -n "/obsring-selftests: begin $1\$/,\$p" | awk '
-		/BUG: KCSAN:/ { race = $0; next }
-		race && /\[obsring(_[a-z]+)?\]/ { print race; race = "" }
+		/BUG: KCSAN:/ {
+			race = $0
+			split(substr(race, index(race, " in ") + 4), f, " / ")
+			next
+		}
+		race && /\[obsring/ && (index($0, " " f[1] "+") || index($0, " " f[2] "+")) {
+			print race
+			race = ""
+		}
 		/=====$/ { race = "" }
 		!race' | grep -E "$faults"
 }
