@@ -263,8 +263,6 @@ class Log:
         with self.source.makefile("r", encoding="utf-8", errors="replace", newline="\n") as lines:
             for line in lines:
                 self.line(line.rstrip("\r\n"))
-        if self.race:
-            self.faults.append(self.race.title)  # Cut off: not known to be harmless.
         self.ended.set()
 
     def line(self, line):
@@ -294,16 +292,22 @@ class Log:
 
 
     def judge(self, line):
-        if self.race:
+        if "BUG: KCSAN: data-race" in line:
+            self.give_up_race()
+            self.race = RaceReport(line)
+        elif FAULTS.search(line) and not HARMLESS.search(line):
+            self.faults.append(line)
+        elif self.race:
             self.race.line(line)
             if self.race.ended:
                 if self.race.counts:
                     self.faults.append(self.race.title)
                 self.race = None
-        elif "BUG: KCSAN: data-race" in line:
-            self.race = RaceReport(line)
-        elif FAULTS.search(line) and not HARMLESS.search(line):
-            self.faults.append(line)
+
+    def give_up_race(self):
+        """A report without an end is not known to be harmless."""
+        if self.race:
+            self.faults.append(self.race.title)
 
 
 def feed(fd, sink):
@@ -393,7 +397,8 @@ def on_signal(number, _):
     raise Interrupted(number)
 
 
-def verdict(status, log, machine):
+def verdict(status, log):
+    log.give_up_race()
     if log.faults:
         say("the kernel log has faults:")
         for line in log.faults:
@@ -434,7 +439,7 @@ def run(args):
             file.writelines(line + "\n" for line in log.lines)
     if status == TIMEOUT:
         say(f"no end after {args.timeout} s")
-    return verdict(status, log, machine)
+    return verdict(status, log)
 
 
 def parse():
