@@ -142,7 +142,7 @@ TEST_F(printk, the_kernels_own)
 TEST_F(printk, nothing_is_lost_in_a_flood)
 {
 	int64_t before = metric_total(&self->view, MESSAGES);
-	int i, n = 20000;
+	int i, n = 6000;
 
 	for (i = 0; i < n; i++)
 		ASSERT_EQ(0, say(self->log, 7, i));

@@ -89,20 +89,21 @@ TEST_F(reclaim, kills_exactly)
 	EXPECT_TRUE(await(!rmdir(GROUP)));
 }
 
+/* As the kernel counts them; -1 if it does not. */
 static int64_t kernel_stalls(void)
 {
 	static const char *const key[] = {
 		"allocstall_dma", "allocstall_dma32", "allocstall_normal",
 		"allocstall_movable", "allocstall_device",
 	};
-	int64_t sum = 0;
+	int64_t sum = -1;
 	uint64_t n;
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(key); i++) {
 		n = file_number("/proc/vmstat", key[i]);
 		if (n != UINT64_MAX)
-			sum += (int64_t)n;
+			sum = (sum < 0 ? 0 : sum) + (int64_t)n;
 	}
 	return sum;
 }
@@ -131,7 +132,8 @@ TEST_F(reclaim, stalls_under_pressure)
 	EXPECT_LT(0, stalls);
 	EXPECT_LT(0, metric_sum(&self->view, STALLS) - sum);
 	/* A stall may begin anew within itself: the kernel counts that twice. */
-	EXPECT_LE(stalls, kernel_stalls() - kernel);
+	if (kernel >= 0)
+		EXPECT_LE(stalls, kernel_stalls() - kernel);
 	EXPECT_GE(1, metric(&self->view, KILLS) - kills);
 	EXPECT_EQ(0, metric(&self->view, "obsring_reclaim_missed_total"));
 }

@@ -20,7 +20,7 @@
 #define CONTEXTS 4
 #define DISTINCT 1000	/* intermediate sums that readers must see */
 #define SUMS_MAX 262144	/* that a reader notes */
-#define MORE	20	/* times a tenth */
+#define MORE	200	/* times a tenth, at most */
 
 static const char *const context[CONTEXTS] = { "task", "softirq", "irq", "nmi" };
 
