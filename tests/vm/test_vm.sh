@@ -84,14 +84,18 @@ vm -- sh -c 'echo "obsring test message" >/dev/kmsg'
 check "a message in the kernel log is no fault" status_is 0
 check "... and goes to stderr" err_has "obsring test message"
 for fault in "WARNING: CPU: 0 PID: 1 at kernel/x.c:1 f+0x1/0x2" "BUG: unable to handle page fault" \
-	"BUG: KASAN: slab-out-of-bounds in f" "BUG: KCSAN: data-race in f / g" \
+	"BUG: KASAN: slab-out-of-bounds in f" "BUG: KCSAN: data-race in f / g" " g+0x1/0x2 [obsring]" \
 	"UBSAN: array-index-out-of-bounds in x.c:1:1" "WARNING: possible circular locking dependency detected" \
 	"rcu: INFO: rcu_preempt self-detected stall on CPU" "kmemleak: 3 new suspected memory leaks" "Oops: 0002 [#1] SMP"; do
 	faults+="echo \"$fault\" >/dev/kmsg;"
 done
 vm -- sh -c "$faults exit 0"
 check "faults in the kernel log fail a command that succeeds" status_is 123
-check "... and are counted one by one" [ "$(grep -c '^\[.*' "$WORK/err")" = 18 ]
+check "... and are counted one by one" [ "$(grep -c '^\[.*' "$WORK/err")" = 19 ]
+vm -- sh -c 'for line in "BUG: KCSAN: data-race in f / g" " g+0x1/0x2" " h+0x1/0x2 [obsring]" =====; do
+	echo "$line" >/dev/kmsg; done'
+check "a race between functions of the kernel's own is no fault" status_is 0
+check "... and is shown" err_has "data-race in f / g"
 vm -- sh -c 'echo c >/proc/sysrq-trigger'
 check "a panic is a failure" status_is 123
 check "... and is shown" err_has "Kernel panic - not syncing: sysrq triggered crash"
