@@ -33,8 +33,6 @@ PORTS = ["stdin", "stdout", "stderr", "control", "status"]
 SCRATCH_BYTES = 64 << 20
 
 # What a kernel writes when something is wrong with it.
-# "BUG: KCSAN: data-race in FUNCTION / FUNCTION"
-RACE = re.compile(r"BUG: KCSAN: [a-z-]+ in (\S+)(?: / (\S+))?")
 FAULTS = re.compile("|".join((
     r"\bBUG:", r"\bBUG [\w-]+ \(", r"kernel BUG at", r"\bWARNING:", r"\bOops\b",
     r"Kernel panic", r"general protection fault", r"Unable to handle kernel",
@@ -52,27 +50,22 @@ HARMLESS = re.compile(
 
 
 class RaceReport:
-    """Judges a report of KCSAN, line by line. The kernel has races of its own,
-    and devices write where it reads; a report counts if one of the two accesses
-    was made by a module, for debug kernels have no modules but those tested.
-    What an interrupt interrupted has no part in its access."""
+    """Judges a report of KCSAN. The kernel has races of its own, and devices
+    write where it reads: a report counts if one of the functions in its title is
+    the project's. It ends with a row of =; one without is not known to be
+    harmless."""
 
-    MODULE_FRAME = re.compile(r" \S+\+0x\S+ \[\w+\]$")
-    INTERRUPTED = re.compile(r" asm_(sysvec|common_interrupt|exc)_?\w*\+0x")
-    ACCESS = re.compile(r" (read|write)\b.* (to|by) ")
-    END = "Reported by Kernel Concurrency Sanitizer"
+    TITLE = re.compile(r"BUG: KCSAN: [a-z-]+ in (\S+)(?: / (\S+))?")
 
     def __init__(self, title):
-        self.title, self.counts, self.ended, self.beneath = title, False, False, False
+        self.title = title
+        names = "|".join(re.escape(n) for n in self.TITLE.search(title).groups() if n)
+        self.ours = re.compile(rf"\b({names})(\+\S+)? \[obsring")
+        self.counts, self.ended = False, False
 
     def line(self, line):
-        if self.ACCESS.search(line):
-            self.beneath = False
-        elif self.INTERRUPTED.search(line):
-            self.beneath = True
-        elif self.MODULE_FRAME.search(line) and not self.beneath:
-            self.counts = True
-        self.ended = self.END in line
+        self.counts |= bool(self.ours.search(line))
+        self.ended = line.endswith("=====")
 
 
 def say(text):
@@ -267,11 +260,7 @@ class Log:
 
     def line(self, line):
         self.lines.append(line)
-        if RACE.search(line):
-            self.race = line
-        elif FAULTS.search(line) and not HARMLESS.search(line):
-            self.faults.append(line)
-        self.race_line(line)
+        self.judge(line)
         if line.endswith(self.START):
             self.started = True
         elif line.endswith(self.END):
@@ -279,35 +268,21 @@ class Log:
         elif self.started:
             write_all(2, (line + self.newline).encode())
 
-
-    def race_line(self, line):
-        """KCSAN reports end with a row of =. The kernel has races of its own:
-        a report is a fault if one of the two functions is the project's."""
-        functions = [f for f in RACE.search(self.race).groups() if f] if self.race else []
-        if any(re.search(rf"\b{re.escape(f)}\+\S+ \[obsring", line) for f in functions):
-            self.faults.append(self.race)
-            self.race = None
-        elif line.endswith("====="):
-            self.race = None
-
-
     def judge(self, line):
-        if "BUG: KCSAN: data-race" in line:
-            self.give_up_race()
+        if RaceReport.TITLE.search(line):
+            self.end_race()
             self.race = RaceReport(line)
         elif FAULTS.search(line) and not HARMLESS.search(line):
             self.faults.append(line)
         elif self.race:
             self.race.line(line)
             if self.race.ended:
-                if self.race.counts:
-                    self.faults.append(self.race.title)
-                self.race = None
+                self.end_race()
 
-    def give_up_race(self):
-        """A report without an end is not known to be harmless."""
-        if self.race:
+    def end_race(self):
+        if self.race and (self.race.counts or not self.race.ended):
             self.faults.append(self.race.title)
+        self.race = None
 
 
 def feed(fd, sink):
@@ -398,7 +373,7 @@ def on_signal(number, _):
 
 
 def verdict(status, log):
-    log.give_up_race()
+    log.end_race()
     if log.faults:
         say("the kernel log has faults:")
         for line in log.faults:
