@@ -401,6 +401,9 @@ def run(args):
         if status is None:
             # All of the log, should it tell why.
             log.thread.join(5)
+            ended = machine.process.poll()
+            if ended:
+                say(f"QEMU ended with status {ended}")  # -N: by signal N
     except TimedOut:
         status = TIMEOUT
     finally:
