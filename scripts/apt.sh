@@ -145,26 +145,29 @@ unpack_deb() {
 	done
 }
 
-# --- Packages of another architecture, through a state of our own: the
-# machine keeps its list of architectures.
+# --- Packages of another architecture or suite, through a state of our own:
+# the machine keeps its lists of architectures and sources.
 
-# apt_private ARCH: from here to apt_host, apt means that architecture's.
+# apt_private STATE ARCH SOURCES: from here to apt_host, apt means these
+# sources' packages for ARCH, and a machine that has none installed.
 apt_private() {
-	local state=$BUILD/$1/apt
+	local state=$1
 	apt_host
 	mkdir -p "$state"/{lists/partial,cache/archives/partial}
 	touch "$state/status"
-	debian_sources >"$state/sources.list"
+	printf '%s\n' "$3" >"$state/sources.list"
 	PRIVATE_APT=yes
 	APT_LISTS=$state/lists
 	APT_OPTIONS+=(
-		-o "APT::Architecture=$1" -o "APT::Architectures=$1"
+		-o "APT::Architecture=$2" -o "APT::Architectures=$2"
 		-o "Dir::State=$state" -o "Dir::State::status=$state/status"
 		-o "Dir::State::lists=$state/lists" -o "Dir::Cache=$state/cache"
 		-o "Dir::Etc::sourcelist=$state/sources.list"
 		-o "Dir::Etc::sourceparts=/dev/null"
 	)
 }
+
+apt_arm64() { apt_private "$BUILD/arm64/apt" arm64 "$(debian_sources)"; }
 
 # This machine's sources, without those of others than Debian.
 debian_sources() {

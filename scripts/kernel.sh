@@ -39,7 +39,7 @@ kernel_missing() {
 	arm64-6.1)
 		if [ -f "$BUILD/kernels/arm64-6.1/.key" ]; then return; fi
 		(
-			apt_private arm64
+			apt_arm64
 			packages_known linux-image-cloud-arm64 || lists_update
 			packages_known linux-image-cloud-arm64
 		) >/dev/null 2>&1 || echo "the arm64 packages cannot be had here"
@@ -74,7 +74,7 @@ kernel_debian() {
 	KERNEL_DIR=$BUILD/kernels/$KERNEL_NAME
 	if is_current "$KERNEL_DIR" "$recipe"; then return; fi
 	need_packages kmod xz-utils
-	if [ "$arch" != amd64 ]; then apt_private "$arch"; fi
+	if [ "$arch" = arm64 ]; then apt_arm64; fi
 	if ! packages_known "$meta"; then lists_update; fi
 	packages_known "$meta" || die "apt knows no $meta; this needs Debian 12's sources"
 	image=$(package_depends "$meta" linux-image-)
@@ -280,7 +280,7 @@ SYSROOT_PACKAGES=(
 arm64_sysroot() {
 	SYSROOT=$BUILD/arm64/sysroot
 	if is_current "$SYSROOT" "${SYSROOT_PACKAGES[*]}"; then return; fi
-	apt_private arm64
+	apt_arm64
 	if ! packages_known "${SYSROOT_PACKAGES[@]}"; then lists_update; fi
 	cached "$SYSROOT" "${SYSROOT_PACKAGES[*]} $(closure_uris "${SYSROOT_PACKAGES[@]}" | hash_input)" \
 		sysroot_unpack

@@ -78,3 +78,4 @@ prometheus_get() {
 
 . "$TOP/scripts/apt.sh"
 . "$TOP/scripts/kernel.sh"
+. "$TOP/scripts/qemu.sh"

@@ -187,19 +187,25 @@ class Machine:
     @staticmethod
     def cpu(args):
         if args.arch == "arm64":
-            emulator = ["qemu-system-aarch64", "-M", "virt", "-cpu", "cortex-a57"]
+            emulator = ["qemu-system-aarch64"]
+            machine = ["-M", "virt", "-cpu", "cortex-a57"]
             console = "console=ttyAMA0"
         else:
             # q35: on the older pc, a debug kernel spends minutes in ACPI's loops.
-            emulator = ["qemu-system-x86_64", "-M", "q35", "-cpu", "max"]
+            emulator = ["qemu-system-x86_64"]
+            machine = ["-M", "q35", "-cpu", "max"]
             console = "console=ttyS0 tsc=reliable"
+        if args.qemu:
+            # Its own data; the firmware is the installed one's.
+            emulator = [f"{args.qemu}/usr/bin/{emulator[0]}",
+                        "-L", args.qemu + "/usr/share/qemu", "-L", "/usr/share/seabios"]
         if args.icount:
             timing = ["-accel", "tcg,thread=single", "-icount", "shift=0,sleep=off"]
         else:
-            timing = ["-accel", "tcg,thread=multi"]
+            timing = ["-accel", "tcg,thread=" + args.threads]
         append = (f"{console} ignore_loglevel printk.devkmsg=on panic=-1 oops=panic "
                   f"rdinit=/vm/init {args.append}")
-        return emulator + timing + ["-smp", args.smp, "-append", append]
+        return emulator + machine + timing + ["-smp", args.smp, "-append", append]
 
     @staticmethod
     def path(file):
@@ -428,6 +434,8 @@ def parse():
     parser.add_argument("--smp", default="4")
     parser.add_argument("--mem", default="512")
     parser.add_argument("--append", default="")
+    parser.add_argument("--qemu", default="", help="folder; empty: the installed one")
+    parser.add_argument("--threads", default="multi")
     parser.add_argument("--icount", action="store_true")
     parser.add_argument("--module", default="yes")
     parser.add_argument("--file", action="append", default=[])

@@ -139,5 +139,21 @@ vm -- sh -c 'modprobe null_blk && test -b /dev/nullb0 && modprobe sch_netem && /
 	dd if=/dev/vda of=/dev/null bs=1M 2>/dev/null && ip addr show eth0 | grep 10.0.2.15'
 check "modules, tc, scratch disk, network" status_is 0
 
+# QEMU before 8.1 kills the guest within seconds of this: scripts/qemu.sh.
+vm -- sh -c '
+	cd /sys/kernel/tracing && echo "p:probed vfs_read" >kprobe_events && : >/tmp/go
+	for job in 1 2 3; do
+		while [ -e /tmp/go ]; do
+			dd if=/dev/vda of=/dev/null bs=64k count=8 iflag=direct 2>/dev/null; true | cat
+		done &
+	done
+	for cycle in $(seq 24); do
+		echo 1 >events/kprobes/enable && echo 0 >events/kprobes/enable || exit
+	done
+	rm /tmp/go; wait
+	echo; cat kprobe_profile'
+check "code that is patched while it runs" status_is 0
+check "... and was run" awk '$2 > 0 { seen = 1 } END { exit !seen }' "$WORK/out"
+
 echo "1..$count"
 [ $failed = 0 ]
