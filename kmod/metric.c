@@ -230,8 +230,9 @@ out:
 	return ret ? refuse(ret == -ENOSPC ? limit : OBS_REFUSED_MEMORY, ret) : 0;
 }
 
-static struct obs_series *series_new(struct obs_family *family,
-				     const char *text, u32 len, u32 flags)
+/* A series that has all it needs, but nobody can see. */
+static struct obs_series *series_make(struct obs_family *family,
+				      const char *text, u32 len, u32 flags)
 {
 	struct obs_series *series;
 	int ret;
@@ -250,30 +251,42 @@ static struct obs_series *series_new(struct obs_family *family,
 	memcpy(series->text, text, len);
 	INIT_LIST_HEAD(&series->handles);
 	ret = series_place(series);
-	if (ret)
-		goto err;
+	if (ret) {
+		series_release(series);
+		return ERR_PTR(ret);
+	}
 	if (family->desc.kind == OBSRING_KIND_HISTOGRAM) {
 		series->cells.layout = family->layout;
 		series->cells.slots = obs_slots_rows(&series->slots);
 	}
-	if (!(flags & OBSRING_SERIES_OVERFLOW)) {
-		ret = rhashtable_insert_fast(&series_by_values, &series->hash,
-					     series_params);
-		if (ret) {
-			ret = refuse(OBS_REFUSED_MEMORY, -ENOMEM);
-			goto err;
-		}
-	}
-	list_add_tail(&series->node, &family->series);
-	family->nr_series++;
+	return series;
+}
+
+/* Let readers see it, and tell them. */
+static void series_show(struct obs_series *series)
+{
+	list_add_tail(&series->node, &series->family->series);
+	series->family->nr_series++;
 	nr_series++;
 	series_publish(series);
 	obs_self_memory();
 	obs_netlink_series_ntf(OBSRING_CMD_SERIES_NEW_NTF, series);
+}
+
+static struct obs_series *series_new(struct obs_family *family,
+				     const char *text, u32 len)
+{
+	struct obs_series *series = series_make(family, text, len, 0);
+
+	if (IS_ERR(series))
+		return series;
+	if (rhashtable_insert_fast(&series_by_values, &series->hash,
+				   series_params)) {
+		series_release(series);
+		return ERR_PTR(refuse(OBS_REFUSED_MEMORY, -ENOMEM));
+	}
+	series_show(series);
 	return series;
-err:
-	series_release(series);
-	return ERR_PTR(ret);
 }
 
 int obs_series_get(struct obs_family *family, const char *const *value,
@@ -290,7 +303,7 @@ int obs_series_get(struct obs_family *family, const char *const *value,
 	series = series_lookup(family, values_text, len);
 	if (!series) {
 		new = true;
-		series = series_new(family, values_text, len, 0);
+		series = series_new(family, values_text, len);
 		if (series == ERR_PTR(-EAGAIN))
 			return -EAGAIN;
 		if (IS_ERR(series)) {
@@ -471,7 +484,7 @@ out:
 	return ret == -ENOSPC && graves_exist() ? -EAGAIN : ret;
 }
 
-static int overflow_new(struct obs_family *family)
+static int overflow_make(struct obs_family *family)
 {
 	char text[OBSRING_LABELS_MAX * sizeof(OBSRING_OVERFLOW_VALUE)];
 	struct obs_series *series;
@@ -482,9 +495,9 @@ static int overflow_new(struct obs_family *family)
 	for (i = 0; i < family->nr_labels; i++)
 		memcpy(text + i * sizeof(OBSRING_OVERFLOW_VALUE),
 		       OBSRING_OVERFLOW_VALUE, sizeof(OBSRING_OVERFLOW_VALUE));
-	series = series_new(family, text,
-			    family->nr_labels * sizeof(OBSRING_OVERFLOW_VALUE),
-			    OBSRING_SERIES_OVERFLOW);
+	series = series_make(family, text,
+			     family->nr_labels * sizeof(OBSRING_OVERFLOW_VALUE),
+			     OBSRING_SERIES_OVERFLOW);
 	if (IS_ERR(series))
 		return PTR_ERR(series);
 	family->overflow = series;
@@ -504,22 +517,22 @@ struct obs_family *obs_family_new(const struct obs_family_desc *desc,
 	family->index = U32_MAX;
 	family->granule = U32_MAX;
 	ret = family_place(family);
+	if (ret && ret != -EAGAIN)
+		NL_SET_ERR_MSG(extack, "no room for another family");
+	if (!ret) {
+		ret = overflow_make(family);
+		if (ret && ret != -EAGAIN)
+			NL_SET_ERR_MSG(extack, "no room for the family's overflow series");
+	}
 	if (ret) {
-		if (ret != -EAGAIN)
-			NL_SET_ERR_MSG(extack, "no room for another family");
 		obs_family_release(family);
 		return ERR_PTR(ret);
 	}
 	nr_families++;
 	family_publish(family);
 	obs_netlink_family_ntf(OBSRING_CMD_FAMILY_NEW_NTF, family);
-	ret = overflow_new(family);
-	if (ret) {
-		if (ret != -EAGAIN)
-			NL_SET_ERR_MSG(extack, "no room for the family's overflow series");
-		obs_family_free(family);
-		return ERR_PTR(ret);
-	}
+	if (family->overflow)
+		series_show(family->overflow);
 	return family;
 }
 

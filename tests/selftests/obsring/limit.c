@@ -2,6 +2,7 @@
 /* Limits: what is beyond them is refused, counted, and granted once there is room. */
 #include "packet.h"
 #include "test.h"
+#include "wire.h"
 
 #define REFUSED	"obsring_series_refused_total"
 #define DROPS	"obsring_packet_drops_total"
@@ -147,7 +148,7 @@ TEST_F(limit, removing_makes_room)
 	EXPECT_EQ(-ENOSPC, add(self->control, n));
 }
 
-/* Families that can't have their overflow series are not made. */
+/* Families that can't have their overflow series are not made, nor told of. */
 TEST_F(limit, family_needs_its_overflow_series)
 {
 	const struct obs_family_spec spec = {
@@ -156,14 +157,21 @@ TEST_F(limit, family_needs_its_overflow_series)
 		.nr_labels = 1, .label = (const char *const[]){ "n" },
 	};
 	struct obs_info before, after;
+	struct answer answer;
+	struct wire wire;
+	char text[16384];
 	int error;
 
 	fill(self->control, &error);
 	if (!strcmp(variant->reason, "max_series_per_family"))
 		return;
 	ASSERT_EQ(0, obs_control_info(self->control, &before));
+	ASSERT_EQ(0, wire_open(&wire));
+	ASSERT_EQ(0, wire_join(&wire));
 	EXPECT_EQ(-ENOSPC, obs_family_add(self->control, &spec));
 	EXPECT_SAYS("no room for the family's overflow series", self->control);
+	EXPECT_EQ(-EAGAIN, wire_event(&wire, &answer, text, sizeof(text)));
+	wire_close(&wire);
 	ASSERT_EQ(0, obs_control_info(self->control, &after));
 	EXPECT_EQ(before.families, after.families);
 	EXPECT_EQ(before.series, after.series);
