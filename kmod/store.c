@@ -391,13 +391,16 @@ int obs_store_pfn(unsigned long pgoff, unsigned long *ret_pfn)
 
 /* ---- Life ---------------------------------------------------------------- */
 
-static int values_init(u64 bytes)
+static int values_init(u64 bytes, u32 series)
 {
 	/*
-	 * Shared pages cost one row each, and hold a slot per series: a few of
-	 * them beside as many pages with all rows as the limit allows.
+	 * What the limit of bytes allows, but no more than the series can need:
+	 * a page is made only if none of its kind has room, so each of those
+	 * with all rows is used by another series, and each shared one, whose
+	 * series have one slot, is full.
 	 */
-	u64 max = div_u64(bytes, value_page_bytes(false)) + 64;
+	u64 max = min_t(u64, div_u64(bytes, value_page_bytes(false)), series) +
+		  series / SLOTS_PER_PAGE + 1;
 
 	values_max = min_t(u64, max, U32_MAX / nr_cpu_ids);
 	value_bytes_max = bytes;
@@ -478,7 +481,7 @@ int obs_store_init(const struct obs_limits *limits)
 	ret = journal_init(journal);
 	if (ret)
 		goto err;
-	ret = values_init(limits->bytes);
+	ret = values_init(limits->bytes, limits->series);
 	if (ret)
 		goto err;
 	regions_place();

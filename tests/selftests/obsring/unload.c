@@ -193,7 +193,7 @@ TEST_F(unload, extreme_parameters_are_served)
 	static const char *const parameters[] = {
 		"max_series=64 sources=none", "max_series=1048576", "max_series_per_family=2",
 		"max_series_per_family=4294967295", "sources=none", "sources=all max_bytes=4194304",
-		"sources=", "sources=syscall,irq,runqueue",
+		"sources=", "sources=syscall,irq,runqueue", "max_bytes=1099511627776",
 	};
 	struct obs_control *control;
 	struct obs_info info;
