@@ -166,8 +166,11 @@ static int state_set(struct sk_buff *skb, struct genl_info *info)
 		return ret;
 	if (!info->attrs[OBSRING_A_STATE])
 		return obs_nl_missing(info->extack, "attribute state is missing");
+	/* Two at a time are told in the order in which they are done. */
+	mutex_lock(&obs_registry_mutex);
 	obs_chardev_set_state(nla_get_u32(info->attrs[OBSRING_A_STATE]));
 	obs_netlink_ntf(OBSRING_CMD_STATE_NTF, fill_state, NULL);
+	mutex_unlock(&obs_registry_mutex);
 	return 0;
 }
 

@@ -19,7 +19,10 @@ void obs_netlink_exit(void);
 void obs_netlink_family_ntf(enum obsring_cmd cmd, const struct obs_family *family);
 void obs_netlink_series_ntf(enum obsring_cmd cmd, const struct obs_series *series);
 
-/* Likewise, for other objects, which @fill puts into the message. */
+/*
+ * Likewise, for other objects, which @fill puts into the message: under the
+ * mutex that orders their changes.
+ */
 void obs_netlink_ntf(enum obsring_cmd cmd,
 		     int (*fill)(struct sk_buff *skb, const void *object),
 		     const void *object);
@@ -29,6 +32,7 @@ int obs_fill_family(struct sk_buff *skb, const struct obs_family *family);
 int obs_fill_series(struct sk_buff *skb, const struct obs_series *series);
 int obs_fill_value(struct sk_buff *skb, const struct obs_series *series);
 int obs_fill_source(struct sk_buff *skb, const void *source);
+int obs_fill_probe_spec(struct sk_buff *skb, const void *spec);
 
 /*
  * Put rows into a message from @cpu on, as many as fit. Returns the first CPU

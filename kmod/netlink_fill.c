@@ -3,6 +3,7 @@
 #include <net/netlink.h>
 
 #include "netlink.h"
+#include "probe.h"
 #include "source.h"
 
 static int fill_u64(struct sk_buff *skb, int attr, u64 value)
@@ -170,4 +171,15 @@ int obs_fill_source(struct sk_buff *skb, const void *object)
 			return -EMSGSIZE;
 	}
 	return 0;
+}
+
+int obs_fill_probe_spec(struct sk_buff *skb, const void *object)
+{
+	const struct obs_probe_spec *spec = object;
+
+	return nla_put_string(skb, OBSRING_A_NAME, spec->name) ||
+	       (spec->target &&
+		(nla_put_string(skb, OBSRING_A_PROBE_TARGET, spec->target) ||
+		 nla_put_u32(skb, OBSRING_A_PROBE_TYPE, spec->type))) ?
+	       -EMSGSIZE : 0;
 }

@@ -183,17 +183,6 @@ int obs_nl_probe_dump(struct sk_buff *skb, struct netlink_callback *cb)
 	return ret && !skb->len ? ret : skb->len;
 }
 
-static int fill_probe_spec(struct sk_buff *skb, const void *object)
-{
-	const struct obs_probe_spec *spec = object;
-
-	return nla_put_string(skb, OBSRING_A_NAME, spec->name) ||
-	       (spec->target &&
-		(nla_put_string(skb, OBSRING_A_PROBE_TARGET, spec->target) ||
-		 nla_put_u32(skb, OBSRING_A_PROBE_TYPE, spec->type))) ?
-	       -EMSGSIZE : 0;
-}
-
 int obs_nl_probe_new(struct sk_buff *skb, struct genl_info *info)
 {
 	struct nlattr **attrs = info->attrs;
@@ -202,9 +191,8 @@ int obs_nl_probe_new(struct sk_buff *skb, struct genl_info *info)
 		.help = obs_nl_attr_string(attrs[OBSRING_A_HELP]),
 		.target = obs_nl_attr_string(attrs[OBSRING_A_PROBE_TARGET]),
 	};
-	int ret;
+	int ret = obs_nl_check_privileged(skb, info->extack);
 
-	ret = obs_nl_check_privileged(skb, info->extack);
 	if (ret)
 		return ret;
 	if (!spec.name || !spec.target || !attrs[OBSRING_A_PROBE_TYPE])
@@ -214,26 +202,17 @@ int obs_nl_probe_new(struct sk_buff *skb, struct genl_info *info)
 		spec.kind = nla_get_u32(attrs[OBSRING_A_KIND]);
 	if (attrs[OBSRING_A_SAMPLE])
 		spec.sample = nla_get_u32(attrs[OBSRING_A_SAMPLE]);
-	ret = obs_probe_new(&spec, info->extack);
-	if (!ret)
-		obs_netlink_ntf(OBSRING_CMD_PROBE_NEW_NTF, fill_probe_spec, &spec);
-	return ret;
+	return obs_probe_new(&spec, info->extack);
 }
 
 int obs_nl_probe_del(struct sk_buff *skb, struct genl_info *info)
 {
-	struct obs_probe_spec spec = {
-		.name = obs_nl_attr_string(info->attrs[OBSRING_A_NAME]),
-	};
-	int ret;
+	const char *name = obs_nl_attr_string(info->attrs[OBSRING_A_NAME]);
+	int ret = obs_nl_check_privileged(skb, info->extack);
 
-	ret = obs_nl_check_privileged(skb, info->extack);
 	if (ret)
 		return ret;
-	if (!spec.name)
+	if (!name)
 		return obs_nl_missing(info->extack, "attribute name is missing");
-	ret = obs_probe_del(spec.name, info->extack);
-	if (!ret)
-		obs_netlink_ntf(OBSRING_CMD_PROBE_DEL_NTF, fill_probe_spec, &spec);
-	return ret;
+	return obs_probe_del(name, info->extack);
 }

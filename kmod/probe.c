@@ -29,6 +29,7 @@
 #include <linux/obsring.h>
 #include <obsring/name.h>
 
+#include "netlink.h"
 #include "probe.h"
 #include "probe_hook.h"
 
@@ -331,20 +332,25 @@ int obs_probe_new(const struct obs_probe_spec *spec, struct netlink_ext_ack *ext
 
 	mutex_lock(&probes_mutex);
 	ret = probe_add(spec, extack);
+	if (!ret)
+		obs_netlink_ntf(OBSRING_CMD_PROBE_NEW_NTF, obs_fill_probe_spec, spec);
 	mutex_unlock(&probes_mutex);
 	return ret;
 }
 
 int obs_probe_del(const char *name, struct netlink_ext_ack *extack)
 {
+	const struct obs_probe_spec spec = { .name = name };
 	struct obs_probe *probe;
 
 	mutex_lock(&probes_mutex);
 	probe = probe_find(name);
-	if (probe)
+	if (probe) {
 		probe_remove(probe);
-	else
+		obs_netlink_ntf(OBSRING_CMD_PROBE_DEL_NTF, obs_fill_probe_spec, &spec);
+	} else {
 		NL_SET_ERR_MSG(extack, "there is no probe of that name");
+	}
 	mutex_unlock(&probes_mutex);
 	return probe ? 0 : -ENOENT;
 }

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Events: what changes is told to the multicast group, in order, without values. */
+#include <pthread.h>
+
 #include "test.h"
 #include "wire.h"
 
@@ -104,6 +106,67 @@ TEST_F(event, state)
 	ASSERT_EQ(0, obs_control_set_state(self->control, OBSRING_STATE_RUNNING));
 	EXPECT_EQ(OBSRING_CMD_STATE_NTF, next());
 	EXPECT_EQ(OBSRING_STATE_RUNNING, number(OBSRING_A_STATE));
+}
+
+struct setter {
+	pthread_barrier_t *barrier;
+	struct obs_control *control;
+	enum obsring_state state;
+};
+
+#define ROUNDS	300
+
+static void *set_state(void *arg)
+{
+	struct setter *setter = arg;
+	long failed = 0;
+	int i;
+
+	for (i = 0; i < ROUNDS; i++) {
+		pthread_barrier_wait(setter->barrier);
+		failed += !!obs_control_set_state(setter->control, setter->state);
+		pthread_barrier_wait(setter->barrier);
+		/* The test looks. */
+		pthread_barrier_wait(setter->barrier);
+	}
+	return (void *)failed;
+}
+
+/* Of two that set it at once, the one who was last is told last. */
+TEST_F(event, state_in_order)
+{
+	pthread_barrier_t barrier;
+	struct setter setter[] = {
+		{ .barrier = &barrier, .state = OBSRING_STATE_DRAINING },
+		{ .barrier = &barrier, .state = OBSRING_STATE_RUNNING },
+	};
+	unsigned int wrong = 0, told, last = 0, i;
+	struct obs_info info;
+	pthread_t thread[2];
+	void *failed;
+
+	pthread_barrier_init(&barrier, NULL, 3);
+	for (i = 0; i < 2; i++)
+		ASSERT_EQ(0, obs_control_open(&setter[i].control));
+	for (i = 0; i < 2; i++)
+		ASSERT_EQ(0, pthread_create(&thread[i], NULL, set_state, &setter[i]));
+	for (i = 0; i < ROUNDS; i++) {
+		pthread_barrier_wait(&barrier);
+		pthread_barrier_wait(&barrier);
+		for (told = 0; next() == OBSRING_CMD_STATE_NTF; told++)
+			last = number(OBSRING_A_STATE);
+		EXPECT_EQ(2, told);
+		EXPECT_EQ(0, obs_control_info(self->control, &info));
+		wrong += info.state != last;
+		pthread_barrier_wait(&barrier);
+	}
+	EXPECT_EQ(0, wrong);
+	for (i = 0; i < 2; i++) {
+		ASSERT_EQ(0, pthread_join(thread[i], &failed));
+		EXPECT_EQ(NULL, failed);
+		obs_control_close(setter[i].control);
+	}
+	ASSERT_EQ(0, obs_control_set_state(self->control, OBSRING_STATE_RUNNING));
 }
 
 static const struct nlattr *enabled(struct _test_data_event *self)
