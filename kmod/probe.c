@@ -160,6 +160,10 @@ static int spec_check(const struct obs_probe_spec *spec, struct netlink_ext_ack 
 		NL_SET_ERR_MSG(extack, "names that begin with obsring_ or process_ are taken");
 		return -EINVAL;
 	}
+	if (!strcmp(spec->name, OBSRING_OVERFLOW_VALUE)) {
+		NL_SET_ERR_MSG(extack, "the name _overflow is that of the overflow series");
+		return -EINVAL;
+	}
 	if (probe_find(spec->name)) {
 		NL_SET_ERR_MSG(extack, "a probe has that name");
 		return -EEXIST;

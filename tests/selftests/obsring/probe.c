@@ -322,6 +322,8 @@ static const struct {
 	  "names that begin with obsring_ or process_ are taken" },
 	{ "process_t_total", OBSRING_PROBE_KPROBE, FUNCTION("getpgid"), 0, 0, -EINVAL,
 	  "names that begin with obsring_ or process_ are taken" },
+	{ OBSRING_OVERFLOW_VALUE, OBSRING_PROBE_KPROBE, FUNCTION("getpgid"), 0, 0, -EINVAL,
+	  "the name _overflow is that of the overflow series" },
 	{ "a\nb", OBSRING_PROBE_KPROBE, FUNCTION("getpgid"), 0, 0, -EINVAL,
 	  "the name is not 1 to 127 bytes of printable UTF-8, or the help is too long" },
 	{ "there_total", OBSRING_PROBE_KPROBE, FUNCTION("getpgid"), 0, 0, -EEXIST,
