@@ -81,11 +81,18 @@ static struct notifier_block module_nb = {
 
 /* ---- Missed -------------------------------------------------------------- */
 
+/*
+ * The kernel counts in words of 32 bits that wrap, and without atomics: a CPU
+ * may put back what it read before another one counted. Ours never goes back.
+ */
 static void missed_update(struct obs_probe *probe)
 {
-	unsigned long missed = obs_probe_missed(probe);
+	u32 missed = obs_probe_missed(probe);
+	s32 more = missed - probe->missed_told;
 
-	obs_counter_add(&probe->missed, missed - probe->missed_told);
+	if (more <= 0)
+		return;
+	obs_counter_add(&probe->missed, more);
 	probe->missed_told = missed;
 }
 

@@ -265,9 +265,9 @@ static int function_hook(struct obs_probe *probe, struct netlink_ext_ack *extack
 	return ret;
 }
 
-unsigned long obs_probe_missed(const struct obs_probe *probe)
+u32 obs_probe_missed(const struct obs_probe *probe)
 {
-	return probe->rp.kp.nmissed + (unsigned int)probe->rp.nmissed;
+	return (u32)READ_ONCE(probe->rp.kp.nmissed) + (u32)READ_ONCE(probe->rp.nmissed);
 }
 
 static bool function_gone(const struct obs_probe *probe)
@@ -286,7 +286,7 @@ static void function_unhook(struct obs_probe *probe)
 {
 }
 
-unsigned long obs_probe_missed(const struct obs_probe *probe)
+u32 obs_probe_missed(const struct obs_probe *probe)
 {
 	return 0;
 }

@@ -45,7 +45,7 @@ struct obs_probe {
 	s32 __percpu *countdown;
 	struct obs_counter hits;
 	struct obs_counter missed;
-	unsigned long missed_told;
+	u32 missed_told;
 	struct obs_counter counter;
 	struct obs_histogram histogram;
 	struct obs_family *family;
@@ -65,8 +65,8 @@ int obs_probe_hook(struct obs_probe *probe, struct netlink_ext_ack *extack);
 /* It is hit no more when this returns. */
 void obs_probe_unhook(struct obs_probe *probe);
 
-/* Hits that the kernel could not deliver since obs_probe_hook(). */
-unsigned long obs_probe_missed(const struct obs_probe *probe);
+/* Hits that the kernel could not deliver since obs_probe_hook(), modulo 2^32. */
+u32 obs_probe_missed(const struct obs_probe *probe);
 
 /* What it was set on went away with its module. */
 bool obs_probe_gone(const struct obs_probe *probe);
