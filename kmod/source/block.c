@@ -351,7 +351,14 @@ static struct obs_hook hooks[0];
 
 static int start(void)
 {
+	unsigned int i;
+
 	channel_attach(&overflow, OBSRING_OVERFLOW_VALUE, OBSRING_OVERFLOW_VALUE);
+	/* If the source was hooked in part only, its series went again. */
+	for (i = 0; i < nr_disks; i++) {
+		disks[i].attached = 0;
+		disk_attach(&disks[i]);
+	}
 	return obs_pending_start(&pending);
 }
 
