@@ -311,6 +311,10 @@ static int probe_add(const struct obs_probe_spec *spec, struct netlink_ext_ack *
 	probe = probe_alloc(spec);
 	if (!probe)
 		return -ENOMEM;
+	/* A target that is refused makes no metric that others could see. */
+	ret = obs_probe_find(probe, extack);
+	if (ret)
+		goto err_find;
 	snprintf(help, sizeof(help), "%s of a probe.",
 		 probe->kind == OBSRING_KIND_HISTOGRAM ? "Durations" : "Hits");
 	ret = metric_register(probe, spec->help && *spec->help ? spec->help : help, extack);
@@ -318,14 +322,18 @@ static int probe_add(const struct obs_probe_spec *spec, struct netlink_ext_ack *
 		ret = series_attach(probe, extack);
 	if (!ret)
 		ret = obs_probe_hook(probe, extack);
-	if (ret) {
-		probe_free(probe);
-		return ret;
-	}
+	if (ret)
+		goto err_metric;
 	probe->serial = ++last_serial;
 	list_add_tail(&probe->node, &probes);
 	queue_delayed_work(system_power_efficient_wq, &missed_work, HZ);
 	return 0;
+
+err_metric:
+	obs_probe_lose(probe);
+err_find:
+	probe_free(probe);
+	return ret;
 }
 
 static void probe_remove(struct obs_probe *probe)

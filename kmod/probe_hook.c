@@ -139,26 +139,17 @@ static void search_match(struct tracepoint *tp, void *priv)
 		search->tp = tp;
 }
 
-static int tracepoint_set(struct obs_probe *probe, struct tracepoint *tp,
-			  struct netlink_ext_ack *extack)
-{
-	int ret = tracepoint_probe_register(tp, tracepoint_hit, probe);
-
-	if (ret)
-		NL_SET_ERR_MSG(extack, "the tracepoint could not be hooked");
-	else
-		probe->tp = tp;
-	return ret;
-}
-
-/* By group and name, as in tracefs. Finds those of modules as well. */
-static int event_set(struct obs_probe *probe, struct netlink_ext_ack *extack)
+/*
+ * By group and name, as in tracefs. Finds those of modules as well: one that goes
+ * waits for the probes' mutex before its tracepoints do.
+ */
+static int event_find(struct obs_probe *probe, struct netlink_ext_ack *extack)
 {
 #ifdef CONFIG_EVENT_TRACING
 	char group[OBSRING_NAME_MAX + 1];
 	struct trace_event_file *file;
 	char *name;
-	int ret;
+	int ret = 0;
 
 	if (strscpy(group, probe->target, sizeof(group)) < 0) {
 		NL_SET_ERR_MSG(extack, "the target is longer than 127 bytes");
@@ -166,14 +157,13 @@ static int event_set(struct obs_probe *probe, struct netlink_ext_ack *extack)
 	}
 	name = strchr(group, ':');
 	*name++ = '\0';
-	/* Until it is put back, the event's module stays. */
 	file = trace_get_event_file(NULL, group, name);
 	if (IS_ERR(file)) {
 		NL_SET_ERR_MSG(extack, "this kernel has no tracepoint of that group and name");
 		return -ENOENT;
 	}
 	if (file->event_call->flags & TRACE_EVENT_FL_TRACEPOINT) {
-		ret = tracepoint_set(probe, file->event_call->tp, extack);
+		probe->tp = file->event_call->tp;
 	} else {
 		NL_SET_ERR_MSG(extack, "that event is no tracepoint of its own; for system calls use raw_syscalls:sys_enter, for functions a kprobe");
 		ret = -EINVAL;
@@ -186,7 +176,7 @@ static int event_set(struct obs_probe *probe, struct netlink_ext_ack *extack)
 #endif
 }
 
-static int tracepoint_hook(struct obs_probe *probe, struct netlink_ext_ack *extack)
+static int tracepoint_find(struct obs_probe *probe, struct netlink_ext_ack *extack)
 {
 	struct search search = { .name = probe->target };
 
@@ -195,14 +185,24 @@ static int tracepoint_hook(struct obs_probe *probe, struct netlink_ext_ack *exta
 	return -EOPNOTSUPP;
 #endif
 	if (strchr(probe->target, ':'))
-		return event_set(probe, extack);
+		return event_find(probe, extack);
 	/* Some of the kernel's own tracepoints are no events, and have no group. */
 	for_each_kernel_tracepoint(search_match, &search);
 	if (!search.tp) {
 		NL_SET_ERR_MSG(extack, "this kernel has no tracepoint of that name; those of modules need GROUP:NAME");
 		return -ENOENT;
 	}
-	return tracepoint_set(probe, search.tp, extack);
+	probe->tp = search.tp;
+	return 0;
+}
+
+static int tracepoint_hook(struct obs_probe *probe, struct netlink_ext_ack *extack)
+{
+	int ret = tracepoint_probe_register(probe->tp, tracepoint_hit, probe);
+
+	if (ret)
+		NL_SET_ERR_MSG(extack, "the tracepoint could not be hooked");
+	return ret;
 }
 
 /* ---- Functions ----------------------------------------------------------- */
@@ -238,7 +238,7 @@ static void function_unhook(struct obs_probe *probe)
 		unregister_kretprobe(&probe->rp);
 }
 
-static int function_hook(struct obs_probe *probe, struct netlink_ext_ack *extack)
+static int function_find(struct obs_probe *probe, struct netlink_ext_ack *extack)
 {
 	int ret = function_register(probe);
 
@@ -254,14 +254,18 @@ static int function_hook(struct obs_probe *probe, struct netlink_ext_ack *extack
 	}
 	if (within_module((unsigned long)probe->rp.kp.addr, THIS_MODULE)) {
 		NL_SET_ERR_MSG(extack, "obsring's own functions can't be probed");
-		ret = -EINVAL;
-	} else {
-		ret = enable_kprobe(&probe->rp.kp);
-		if (ret)
-			NL_SET_ERR_MSG(extack, "the probe can't be armed");
-	}
-	if (ret)
 		function_unhook(probe);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int function_hook(struct obs_probe *probe, struct netlink_ext_ack *extack)
+{
+	int ret = enable_kprobe(&probe->rp.kp);
+
+	if (ret)
+		NL_SET_ERR_MSG(extack, "the probe can't be armed");
 	return ret;
 }
 
@@ -276,9 +280,14 @@ static bool function_gone(const struct obs_probe *probe)
 	       probe->rp.kp.flags & KPROBE_FLAG_GONE;
 }
 #else
-static int function_hook(struct obs_probe *probe, struct netlink_ext_ack *extack)
+static int function_find(struct obs_probe *probe, struct netlink_ext_ack *extack)
 {
 	NL_SET_ERR_MSG(extack, "this kernel has no kretprobes (CONFIG_KRETPROBES)");
+	return -EOPNOTSUPP;
+}
+
+static int function_hook(struct obs_probe *probe, struct netlink_ext_ack *extack)
+{
 	return -EOPNOTSUPP;
 }
 
@@ -298,6 +307,19 @@ static bool function_gone(const struct obs_probe *probe)
 #endif
 
 /* ---- Both ---------------------------------------------------------------- */
+
+int obs_probe_find(struct obs_probe *probe, struct netlink_ext_ack *extack)
+{
+	if (probe->type == OBSRING_PROBE_TRACEPOINT)
+		return tracepoint_find(probe, extack);
+	return function_find(probe, extack);
+}
+
+void obs_probe_lose(struct obs_probe *probe)
+{
+	if (probe->type != OBSRING_PROBE_TRACEPOINT)
+		function_unhook(probe);
+}
 
 int obs_probe_hook(struct obs_probe *probe, struct netlink_ext_ack *extack)
 {

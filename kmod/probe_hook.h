@@ -57,9 +57,14 @@ struct obs_probe {
 };
 
 /*
- * Set the probe on its target. -ENOENT, -EINVAL, -EOPNOTSUPP, -ENOMEM, with a
- * sentence in @extack.
+ * Find the probe's target, and whether it can be probed: -ENOENT, -EINVAL,
+ * -EOPNOTSUPP, -ENOMEM, with a sentence in @extack. What was found is hooked or
+ * lost before the mutex is released.
  */
+int obs_probe_find(struct obs_probe *probe, struct netlink_ext_ack *extack);
+void obs_probe_lose(struct obs_probe *probe);
+
+/* Set the probe on what was found. An error, with a sentence: it is not set. */
 int obs_probe_hook(struct obs_probe *probe, struct netlink_ext_ack *extack);
 
 /* It is hit no more when this returns. */

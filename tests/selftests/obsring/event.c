@@ -92,7 +92,18 @@ TEST_F(event, what_fails_is_not_told)
 		.name = "obsring_t", .help = "h", .kind = OBSRING_KIND_COUNTER,
 	};
 
+	struct obs_probe_info probe = {
+		.name = "t_probe_total", .type = OBSRING_PROBE_TRACEPOINT,
+		.target = "oom:no_such_event",
+	};
+
 	EXPECT_EQ(-EINVAL, obs_family_add(self->control, &spec));
+	EXPECT_EQ(-ENOENT, obs_probe_add(self->control, &probe, NULL));
+	probe.type = OBSRING_PROBE_KPROBE;
+	strcpy(probe.target, "no_such_function");
+	EXPECT_EQ(-ENOENT, obs_probe_add(self->control, &probe, NULL));
+	strcpy(probe.target, "obs_wait_for_updates");
+	EXPECT_EQ(-EINVAL, obs_probe_add(self->control, &probe, NULL));
 	EXPECT_EQ(-ENOENT, obs_family_delete(self->control, "t"));
 	EXPECT_EQ(-ENOENT, obs_source_set(self->control, "none", true, NULL, 0));
 	EXPECT_EQ(-EAGAIN, next());
