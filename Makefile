@@ -5,7 +5,9 @@
 #   make module          module and example alone
 #   make install         and uninstall: DESTDIR, PREFIX
 #   make check           static checks    make test   everything (scripts/test)
-#   make help            all targets
+#   make bench-kernel    instructions that updates take, counted in a guest
+#   make debug-kernel    kasan and kcsan kernels for guests
+#   make clean           what was built; make help shows this
 #
 # KDIR: headers of the kernel to build for; default: the running kernel's, else
 # those that scripts/ unpacked into build/.
@@ -124,4 +126,4 @@ clean:
 	rm -rf $(BUILD)/module $(BUILD)/guest obsring.ko
 
 help:
-	@sed -n '3,13s/^# \{0,1\}//p' Makefile
+	@sed -n '3,15s/^# \{0,1\}//p' Makefile
