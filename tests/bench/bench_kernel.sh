@@ -20,7 +20,7 @@ FIGURES=$WORK/figures-$KERNEL
 bpftrace_get() {
 	local recipe="2 bpftrace"
 	BPFTRACE=$WORK/bpftrace
-	apt_private amd64
+	apt_private "$WORK/apt" amd64 "$(debian_sources)"
 	if ! is_current "$BPFTRACE" "$recipe"; then
 		if ! packages_known bpftrace; then lists_update; fi
 		cached "$BPFTRACE" "$recipe $(closure_uris bpftrace | hash_input)" bpftrace_unpack
