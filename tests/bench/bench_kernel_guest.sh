@@ -67,7 +67,7 @@ syscalls() {
 	obsringctl source disable syscall >&2
 }
 
-# probe KEY READ METRIC TYPE TARGET: the metric's name says what kind it is.
+# probe KEY READ METRIC TYPE TARGET: the type says what kind it is.
 probe() {
 	obsringctl probe add "$4" "$5" --as "$3" >&2
 	obsring "$1" "$2" "$3"

@@ -218,6 +218,8 @@ static const struct {
 	{ "probe add kprobe x --as y --sample 1x", "--sample 1x" },
 	{ "probe add kprobe x --as y --kind gauge", "\"gauge\"" },
 	{ "probe add kprobe x --as y --kind histogram", "kretprobe" },
+	{ "probe add kretprobe x --as x_calls_total", "\"x_calls_total\"" },
+	{ "probe add kretprobe x --as x_calls_total", "--kind counter" },
 	{ "probe delete", "one metric" },
 	{ "family add x", "--kind" },
 	{ "family add x --kind frob", "\"frob\"" },
@@ -333,12 +335,13 @@ static void test_probe_words(void **state)
 		const char *type, *as, *kind;
 		enum obsring_kind result;
 	} cases[] = {
-		{ "kretprobe", "vfs_read_seconds", NULL, OBSRING_KIND_HISTOGRAM },
-		{ "kretprobe", "vfs_reads_total", NULL, OBSRING_KIND_COUNTER },
+		{ "kretprobe", "vfs_read_seconds", NULL, OBSRING_KIND_UNSPEC },
+		{ "kretprobe", "vfs_reads_total", "counter", OBSRING_KIND_COUNTER },
 		{ "kretprobe", "vfs_read_seconds", "counter", OBSRING_KIND_COUNTER },
 		{ "kretprobe", "vfs_read", "histogram", OBSRING_KIND_HISTOGRAM },
-		{ "kprobe", "vfs_read_seconds", NULL, OBSRING_KIND_COUNTER },
-		{ "tracepoint", "switches_total", NULL, OBSRING_KIND_COUNTER },
+		{ "kprobe", "vfs_read_seconds", NULL, OBSRING_KIND_UNSPEC },
+		{ "kprobe", "vfs_reads_total", "counter", OBSRING_KIND_COUNTER },
+		{ "tracepoint", "switches_total", NULL, OBSRING_KIND_UNSPEC },
 	};
 	struct obs_probe_info probe;
 	size_t i;

@@ -82,14 +82,6 @@ static bool ends_with(const char *s, const char *end)
 	return n >= m && !strcmp(s + n - m, end);
 }
 
-/* What is timed is a function whose metric says so by its unit. */
-static enum obsring_kind kind_by_name(const struct obs_probe_info *probe)
-{
-	return probe->type == OBSRING_PROBE_KRETPROBE &&
-	       ends_with(probe->name, "_seconds") ? OBSRING_KIND_HISTOGRAM :
-						    OBSRING_KIND_COUNTER;
-}
-
 static int text_set(const struct ctl_command *command, const char *what, char *to,
 		    size_t size, const char *text)
 {
@@ -100,10 +92,23 @@ static int text_set(const struct ctl_command *command, const char *what, char *t
 	return CTL_OK;
 }
 
+/* The module chooses by the type: it times with a kretprobe, else it counts. */
+static int kind_by_type(const struct ctl_command *command,
+			const struct obs_probe_info *probe)
+{
+	if (probe->type != OBSRING_PROBE_KRETPROBE || ends_with(probe->name, "_seconds"))
+		return CTL_OK;
+	return ctl_misused(command, "a kretprobe times calls, but \"%s\" does not end in "
+			   "_seconds: say --kind histogram or --kind counter",
+			   probe->name);
+}
+
 static int kind_set(const struct ctl_command *command, const char *kind,
 		    struct obs_probe_info *probe)
 {
-	probe->kind = kind ? ctl_kind_parse(kind) : kind_by_name(probe);
+	if (!kind)
+		return kind_by_type(command, probe);
+	probe->kind = ctl_kind_parse(kind);
 	if (probe->kind != OBSRING_KIND_COUNTER &&
 	    probe->kind != OBSRING_KIND_HISTOGRAM)
 		return ctl_misused(command, "kind \"%s\" is neither counter nor histogram",

@@ -22,7 +22,7 @@ const struct ctl_command ctl_commands[] = {
 	{ "probe add", ctl_probe_add,
 	  "tracepoint|kprobe|kretprobe TARGET --as METRIC [--sample N] "
 	  "[--kind counter|histogram] [--help-text TEXT]",
-	  "count a tracepoint (GROUP:NAME) or a function's calls, or time them",
+	  "count a tracepoint (GROUP:NAME) or a function's calls, or time them (kretprobe)",
 	  CTL_PROBE_TYPE, false, false },
 	{ "probe delete", ctl_probe_delete, "METRIC",
 	  "remove a probe and its metric", CTL_PROBE, false, false },
