@@ -230,6 +230,7 @@ struct obs_probe_info {
 	enum obsring_kind kind;
 	uint32_t sample;
 	uint64_t hits, missed;
+	char reason[256];		/* why it counts no longer, or "" */
 };
 
 /*

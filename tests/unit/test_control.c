@@ -138,6 +138,11 @@ static void test_probe(void **state)
 	assert_int_equal(got.sample, 16);
 	assert_int_equal(got.hits, 1ULL << 40);
 	assert_int_equal(got.missed, 3);
+	assert_string_equal(got.reason, "");
+	nla_put_string(msg, OBSRING_A_REASON, "went away");
+	parse(msg, &a);
+	obs_probe_decode(&a, &got);
+	assert_string_equal(got.reason, "went away");
 	nlmsg_free(msg);
 }
 

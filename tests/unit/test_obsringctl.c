@@ -360,6 +360,31 @@ static void test_probe_words(void **state)
 	}
 }
 
+/* What a probe is shown as, in a line and as JSON. */
+static void test_probe_shown(void **state)
+{
+	struct obs_probe_info probe = {
+		.name = "sent_total", .type = OBSRING_PROBE_KPROBE, .target = "dummy_xmit",
+		.kind = OBSRING_KIND_COUNTER, .sample = 2, .hits = 5, .missed = 1 };
+	struct json json = { .out = fmemopen(output, sizeof(output), "w") };
+
+	(void)state;
+	assert_non_null(json.out);
+	probe_line(&probe, json.out);
+	strcpy(probe.reason, "went away");
+	probe_line(&probe, json.out);
+	probe_json(&probe, &json);
+	fclose(json.out);
+	assert_string_equal(output,
+		"sent_total  kprobe dummy_xmit  counter  1:2  5 hits, 1 missed\n"
+		"sent_total  kprobe dummy_xmit  counter  1:2  5 hits, 1 missed  "
+		"gone (went away)\n"
+		"{\"name\": \"sent_total\", \"type\": \"kprobe\", "
+		"\"target\": \"dummy_xmit\", \"kind\": \"counter\", \"sample\": 2, "
+		"\"hits\": 5, \"missed\": 1, \"gone\": true, "
+		"\"reason\": \"went away\"}\n");
+}
+
 static void test_family_options(void **state)
 {
 	struct family_options options = {
@@ -404,6 +429,7 @@ int main(void)
 		cmocka_unit_test(test_no_device),
 		cmocka_unit_test(test_table),
 		cmocka_unit_test(test_probe_words),
+		cmocka_unit_test(test_probe_shown),
 		cmocka_unit_test(test_family_options),
 	};
 

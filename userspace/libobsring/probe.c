@@ -18,6 +18,8 @@ void obs_probe_decode(const struct obs_answer *answer, struct obs_probe_info *pr
 	obs_answer_string(answer, OBSRING_A_NAME, probe->name, sizeof(probe->name));
 	obs_answer_string(answer, OBSRING_A_PROBE_TARGET, probe->target,
 			  sizeof(probe->target));
+	obs_answer_string(answer, OBSRING_A_REASON, probe->reason,
+			  sizeof(probe->reason));
 }
 
 static int probe_answer(const struct obs_answer *answer, void *arg)

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
-#include <stdio.h>
 #include <string.h>
 
-#include "json.h"
 #include "options.h"
 #include "probe.h"
 
@@ -28,7 +26,7 @@ static enum obsring_probe_type type_parse(const char *name)
 	return OBSRING_PROBE_UNSPEC;
 }
 
-static void probe_json(const struct obs_probe_info *probe, struct json *json)
+void probe_json(const struct obs_probe_info *probe, struct json *json)
 {
 	json_open(json, NULL, '{');
 	json_string(json, "name", probe->name);
@@ -38,19 +36,29 @@ static void probe_json(const struct obs_probe_info *probe, struct json *json)
 	json_u64(json, "sample", probe->sample);
 	json_u64(json, "hits", probe->hits);
 	json_u64(json, "missed", probe->missed);
+	json_bool(json, "gone", *probe->reason);
+	if (*probe->reason)
+		json_string(json, "reason", probe->reason);
 	json_close(json, '}');
 }
 
-static int probe_print(const struct obs_probe_info *probe, void *arg)
+void probe_line(const struct obs_probe_info *probe, FILE *out)
 {
-	if (arg)
-		probe_json(probe, arg);
+	fprintf(out, "%s  %s %s  %s  1:%u  %llu hits, %llu missed", probe->name,
+		probe_type_name(probe->type), probe->target, ctl_kind_name(probe->kind),
+		probe->sample, (unsigned long long)probe->hits,
+		(unsigned long long)probe->missed);
+	if (*probe->reason)
+		fprintf(out, "  gone (%s)", probe->reason);
+	fputc('\n', out);
+}
+
+static int probe_print(const struct obs_probe_info *probe, void *json)
+{
+	if (json)
+		probe_json(probe, json);
 	else
-		printf("%s  %s %s  %s  1:%u  %llu hits, %llu missed\n", probe->name,
-		       probe_type_name(probe->type), probe->target,
-		       ctl_kind_name(probe->kind), probe->sample,
-		       (unsigned long long)probe->hits,
-		       (unsigned long long)probe->missed);
+		probe_line(probe, stdout);
 	return 0;
 }
 

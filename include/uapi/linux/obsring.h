@@ -456,7 +456,7 @@ enum obsring_attr {
 	OBSRING_A_ROW,		/* nest, repeated: CPU and VALUE | SUM BUCKET... */
 	OBSRING_A_CPU,		/* u32 */
 	OBSRING_A_ENABLED,	/* u8: 0 or 1 */
-	OBSRING_A_REASON,	/* string: why a source is unavailable */
+	OBSRING_A_REASON,	/* string: why a source is unavailable, a probe gone */
 	OBSRING_A_OPTION,	/* nest, repeated: OPTION_KEY, OPTION_VALUE, HELP */
 	OBSRING_A_OPTION_KEY,	/* string */
 	OBSRING_A_OPTION_VALUE,	/* string */

@@ -5,7 +5,6 @@
 #include <sys/syscall.h>
 
 #include "test.h"
-#include "wire.h"
 
 #ifdef __x86_64__
 #define FUNCTION(name)	"__x64_sys_" name
@@ -439,29 +438,9 @@ TEST_F(probe, missed)
 
 /* ---- Modules ------------------------------------------------------------- */
 
-static void keep_reason(const struct answer *answer, void *arg)
-{
-	snprintf(arg, 128, "%s", attr_string(answer->attr[OBSRING_A_REASON]));
-}
-
-static int reason_of(char *reason)
-{
-	struct request request;
-	struct wire wire;
-	int r = wire_open(&wire);
-
-	reason[0] = '\0';
-	if (r)
-		return r;
-	request_begin(&request, OBSRING_CMD_PROBE_GET, NLM_F_DUMP);
-	r = wire_ask(&wire, &request, keep_reason, reason);
-	wire_close(&wire);
-	return r;
-}
-
 TEST_F(probe, function_of_a_module_that_goes)
 {
-	char reason[128];
+	const struct obs_probe_info *probe;
 	int i;
 
 	ASSERT_EQ(0, module_load("obsring_example", ""));
@@ -470,12 +449,14 @@ TEST_F(probe, function_of_a_module_that_goes)
 	for (i = 0; i < 5; i++)
 		ASSERT_EQ(0, module_parameter_write("obsring_example", "requests", "1"));
 	EXPECT_EQ(5, metric(self->view, "t_total"));
-	ASSERT_EQ(0, reason_of(reason));
-	EXPECT_STREQ("", reason);
+	probe = listed(self->control, "t_total");
+	ASSERT_NE(NULL, probe);
+	EXPECT_STREQ("", probe->reason);
 	ASSERT_EQ(0, module_unload("obsring_example"));
 	EXPECT_EQ(5, metric(self->view, "t_total"));
-	ASSERT_EQ(0, reason_of(reason));
-	EXPECT_STREQ("its target went away with its module", reason);
+	probe = listed(self->control, "t_total");
+	ASSERT_NE(NULL, probe);
+	EXPECT_STREQ("its target went away with its module", probe->reason);
 	/* It does not come back by itself. */
 	ASSERT_EQ(0, module_load("obsring_example", ""));
 	ASSERT_EQ(0, module_parameter_write("obsring_example", "requests", "1"));
