@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 #include <linux/genetlink.h>
+#include <netlink/errno.h>
 #include <netlink/genl/genl.h>
 
 #include "libobsring/control.h"
@@ -338,6 +339,101 @@ static void test_attr_name(void **state)
 	nlmsg_free(msg);
 }
 
+/* ---- A kernel that answers by a script ------------------------------------ */
+
+/* @ahead: of the request's sequence number. LOST: the socket has no room (ENOBUFS). */
+struct reply {
+	int ahead;
+	enum { ANSWER, ACK, LOST } what;
+	uint32_t value;
+};
+
+static const struct reply *script;
+static uint32_t sent_seq;
+
+static int script_send(struct nl_sock *socket, struct nl_msg *msg)
+{
+	(void)socket;
+	sent_seq = nlmsg_hdr(msg)->nlmsg_seq;
+	return 1;
+}
+
+static int script_recv(struct nl_sock *socket, struct sockaddr_nl *from,
+		       unsigned char **ret_buf, struct ucred **creds)
+{
+	const struct nlmsgerr ack = { .error = 0 };
+	const struct reply *reply = script++;
+	uint32_t seq = sent_seq + (uint32_t)reply->ahead;
+	struct nl_msg *msg;
+	size_t len;
+
+	(void)socket;
+	(void)from;
+	(void)creds;
+	if (reply->what == LOST)
+		return -NLE_NOMEM;
+	msg = nlmsg_alloc();
+	assert_non_null(msg);
+	if (reply->what == ANSWER) {
+		genlmsg_put(msg, 0, seq, 0x20, 0, 0, 1, 1);
+		nla_put_u32(msg, OBSRING_A_SERIES, reply->value);
+	} else {
+		nlmsg_put(msg, 0, seq, NLMSG_ERROR, 0, 0);
+		nlmsg_append(msg, (void *)&ack, sizeof(ack), 0);
+	}
+	len = nlmsg_hdr(msg)->nlmsg_len;
+	*ret_buf = malloc(len);
+	assert_non_null(*ret_buf);
+	memcpy(*ret_buf, nlmsg_hdr(msg), len);
+	nlmsg_free(msg);
+	return (int)len;
+}
+
+static int value_add(const struct obs_answer *answer, void *sum)
+{
+	*(uint32_t *)sum += obs_answer_u32(answer, OBSRING_A_SERIES);
+	return 0;
+}
+
+/* The sum of the values that were taken for answers to one request, or an error. */
+static int ask(struct obs_control *control, const struct reply *replies)
+{
+	uint32_t sum = 0;
+	int r;
+
+	script = replies;
+	r = obs_request_send(control, obs_request_new(control, 1, 0), 0, value_add, &sum);
+	return r ? r : (int)sum;
+}
+
+static void test_lost_reply(void **state)
+{
+	struct nl_cb *cb = nl_cb_alloc(NL_CB_DEFAULT);
+	struct obs_control control = { .family = 0x20 };
+
+	(void)state;
+	assert_non_null(cb);
+	nl_cb_overwrite_send(cb, script_send);
+	nl_cb_overwrite_recv(cb, script_recv);
+	control.socket = nl_socket_alloc_cb(cb);
+	assert_non_null(control.socket);
+	nl_cb_put(cb);
+
+	assert_int_equal(ask(&control, (const struct reply[]){
+		{ 0, ANSWER, 1 }, { 0, ANSWER, 2 }, { 0, ACK, 0 } }), 3);
+	/* The rest of an answer that was lost in part is nobody's. */
+	assert_int_equal(ask(&control, (const struct reply[]){ { 0, LOST, 0 } }), -ENOMEM);
+	assert_int_equal(ask(&control, (const struct reply[]){
+		{ -1, ANSWER, 4 }, { -1, ACK, 0 }, { 0, ANSWER, 8 }, { 0, ACK, 0 } }), 8);
+	/* Of one that was lost as a whole nothing comes. */
+	assert_int_equal(ask(&control, (const struct reply[]){ { 0, LOST, 0 } }), -ENOMEM);
+	assert_int_equal(ask(&control, (const struct reply[]){
+		{ 0, ANSWER, 16 }, { 0, ACK, 0 } }), 16);
+	/* Answers to what was never asked. */
+	assert_int_equal(ask(&control, (const struct reply[]){ { 1, ANSWER, 32 } }), -EIO);
+	nl_socket_free(control.socket);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -349,6 +445,7 @@ int main(void)
 		cmocka_unit_test(test_malformed),
 		cmocka_unit_test(test_too_long),
 		cmocka_unit_test(test_attr_name),
+		cmocka_unit_test(test_lost_reply),
 	};
 
 	return cmocka_run_group_tests_name("control", tests, NULL, NULL);

@@ -336,8 +336,25 @@ static int on_ack(struct nl_msg *msg, void *arg)
 	return NL_STOP;
 }
 
+/*
+ * What is left of an earlier request, whose answer was lost in part (ENOBUFS) so
+ * that it was given up, is not this one's. In place of libnl's own check, which
+ * expects numbers in a row and never finds back into step.
+ */
+static int on_sequence(struct nl_msg *msg, void *arg)
+{
+	const struct exchange *exchange = arg;
+	int32_t ahead = (int32_t)(nlmsg_hdr(msg)->nlmsg_seq -
+				  nlmsg_hdr(exchange->request)->nlmsg_seq);
+
+	if (ahead < 0)
+		return NL_SKIP;
+	return ahead ? -NLE_SEQ_MISMATCH : NL_OK;
+}
+
 static void exchange_callbacks(struct exchange *exchange, struct nl_cb *cb)
 {
+	nl_cb_set(cb, NL_CB_SEQ_CHECK, NL_CB_CUSTOM, on_sequence, exchange);
 	nl_cb_err(cb, NL_CB_CUSTOM, on_error, exchange);
 	nl_cb_set(cb, NL_CB_VALID, NL_CB_CUSTOM, on_answer, exchange);
 	nl_cb_set(cb, NL_CB_ACK, NL_CB_CUSTOM, on_ack, exchange);
@@ -349,9 +366,11 @@ static void exchange_callbacks(struct exchange *exchange, struct nl_cb *cb)
 static int exchange_run(struct exchange *exchange, struct nl_msg *request)
 {
 	struct nl_sock *socket = exchange->control->socket;
-	struct nl_cb *cb = nl_cb_alloc(NL_CB_DEFAULT);
+	struct nl_cb *own = nl_socket_get_cb(socket);
+	struct nl_cb *cb = nl_cb_clone(own);
 	int r;
 
+	nl_cb_put(own);
 	if (!cb)
 		return -ENOMEM;
 	exchange_callbacks(exchange, cb);
