@@ -84,6 +84,15 @@ test_version() {
 	run 0 --version && grep -q '^obsringd, version [0-9.]* (revision: .*)$' "$WORK/out"
 }
 
+test_full_output() {
+	local flag
+	for flag in --help --version; do
+		"$OBSRINGD" $flag >/dev/full 2>"$WORK/err"
+		[ $? = 1 ] &&
+			says err "obsringd: write the output: No space left on device" || return 1
+	done
+}
+
 test_unknown_flag() {
 	run 2 --no-such-flag &&
 		says err "obsringd: --no-such-flag: no such flag; see --help"
@@ -168,7 +177,7 @@ skip() {
 }
 
 echo TAP version 13
-for name in help version unknown_flag bad_value busy_port foreign_address \
+for name in help version full_output unknown_flag bad_value busy_port foreign_address \
 	missing_device no_permission interrupt_and_json notify; do
 	if [ $name = no_permission ] && [ "$(id -u)" != 0 ]; then
 		skip $name "not root: can't become another user"

@@ -18,15 +18,15 @@
 
 static char output[1 << 16];
 
-/* Run obsringctl with @args; both its outputs go to output. */
-static int ctl(const char *args)
+/* Run obsringctl with @args; what @redirect leaves in the pipe goes to output. */
+static int ctl_redirected(const char *args, const char *redirect)
 {
 	char command[1024];
 	size_t n;
 	FILE *p;
 	int r;
 
-	snprintf(command, sizeof(command), OBJECTS "/bin/obsringctl %s 2>&1", args);
+	snprintf(command, sizeof(command), OBJECTS "/bin/obsringctl %s %s", args, redirect);
 	p = popen(command, "r");
 	assert_non_null(p);
 	n = fread(output, 1, sizeof(output) - 1, p);
@@ -34,6 +34,11 @@ static int ctl(const char *args)
 	r = pclose(p);
 	assert_true(WIFEXITED(r));
 	return WEXITSTATUS(r);
+}
+
+static int ctl(const char *args)
+{
+	return ctl_redirected(args, "2>&1");
 }
 
 static int ctl_on(struct segment *s, const char *args)
@@ -188,6 +193,32 @@ static void test_runs(void **state)
 		if (r != runs[i].status || strcmp(output, runs[i].output))
 			fail_msg("%s: status %d\n%s", runs[i].args, r, output);
 	}
+}
+
+static void refused_by_full(const char *args)
+{
+	char all[512];
+	int r;
+
+	snprintf(all, sizeof(all), "--device %s %s", segment_path(segment), args);
+	r = ctl_redirected(all, "2>&1 >/dev/full");
+	if (r != 1 || strcmp(output, "obsringctl: cannot write the output: "
+				     "No space left on device\n"))
+		fail_msg("%s: status %d\n%s", args, r, output);
+}
+
+/* What can't be written is a failure, whatever is printed. */
+static void test_full_output(void **state)
+{
+	static const char *const also[] = { "--help", "--version", "get --help", "complete ''" };
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(also) / sizeof(also[0]); i++)
+		refused_by_full(also[i]);
+	for (i = 0; i < sizeof(runs) / sizeof(runs[0]); i++)
+		if (!runs[i].status)
+			refused_by_full(runs[i].args);
 }
 
 /* Called wrongly: status 2, and the word that is wrong is named. */
@@ -425,6 +456,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_device_refused),
 		cmocka_unit_test(test_runs),
+		cmocka_unit_test(test_full_output),
 		cmocka_unit_test(test_misuses),
 		cmocka_unit_test(test_no_device),
 		cmocka_unit_test(test_table),

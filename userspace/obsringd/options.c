@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <obsring.h>
@@ -110,6 +112,14 @@ static void print_version(void)
 	       obsringd_revision);
 }
 
+static int print_end(void)
+{
+	if (!fflush(stdout) && !ferror(stdout))
+		return EXIT_SUCCESS;
+	fprintf(stderr, "obsringd: write the output: %s\n", strerror(errno));
+	return EXIT_FAILURE;
+}
+
 static int usage_error(const char *what, const char *reason)
 {
 	fprintf(stderr, "obsringd: %s: %s\n", what, reason);
@@ -168,6 +178,7 @@ static bool take_flag(struct options *options, int c, char **argv, int *ret_stat
 		print_help();
 	else
 		print_version();
+	*ret_status = print_end();
 	return false;
 }
 
