@@ -162,6 +162,12 @@ event_group() {
 	done
 }
 
+# The one that scripts/vm runs.
+emulator() {
+	qemu_get amd64
+	"${QEMU:+$QEMU/usr/bin/}qemu-system-x86_64" "$@"
+}
+
 notes() {
 	local kernel module bpftrace off after_obsring after_bpftrace
 	kernel=$(figure note kernel)
@@ -172,7 +178,7 @@ notes() {
 	after_bpftrace=$(figure event off_after_bpftrace)
 	cat <<-END
 		Linux $kernel, obsring $module, bpftrace $bpftrace,
-		$(qemu-system-x86_64 --version | head -n 1), $(gcc-12 --version | head -n 1).
+		$(emulator --version | head -n 1), $(gcc-12 --version | head -n 1).
 		A call of getppid() with nothing on: $off instructions; after obsring
 		was switched off $after_obsring, after bpftrace ended $after_bpftrace.
 	END
