@@ -54,13 +54,13 @@ module: headers-needed
 	$(MAKE) -C $(KDIR) M=$(MODULE) modules $(if $(CROSS_COMPILE),ARCH=$(ARCH) CROSS_COMPILE=$(CROSS_COMPILE))
 	$(if $(KERNEL),,@cp -f $(MODULE)/obsring.ko $(TOP)/obsring.ko)
 
-# What a guest gets, verbatim: GUEST_DIR/root (scripts/vm asks for it).
+# What a guest gets, verbatim: GUEST_DIR/root (scripts/vm asks for it); with
+# TESTS=yes the kernel's self-tests too, which need its source.
 guest: module
 	$(MAKE) -C userspace $(guest_vars)
-	$(MAKE) -C tests/selftests/obsring $(guest_vars)
 	@rm -rf $(GUEST_DIR)/fresh
 	$(MAKE) -C userspace install DESTDIR=$(abspath $(GUEST_DIR))/fresh PREFIX=/usr $(guest_vars)
-	$(MAKE) -C tests/selftests/obsring install DESTDIR=$(abspath $(GUEST_DIR))/fresh $(guest_vars)
+	$(if $(filter yes,$(TESTS)),$(MAKE) -C tests/selftests/obsring install DESTDIR=$(abspath $(GUEST_DIR))/fresh $(guest_vars))
 	@mkdir -p $(GUEST_DIR)/fresh/lib/modules/obsring
 	@cp -p $(MODULE)/obsring.ko $(MODULE)/tests/kmod/*.ko $(GUEST_DIR)/fresh/lib/modules/obsring/
 	@rm -rf $(GUEST_DIR)/fresh/usr/include $(GUEST_DIR)/fresh/usr/share

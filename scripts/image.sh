@@ -1,17 +1,21 @@
 # SPDX-License-Identifier: MIT
 #
 # The guest's root file system, as pieces of an initramfs: `base`, which
-# depends on the kernel only, and `project`, what this project built for it.
+# depends on the kernel only, and `project`, what this project built for it;
+# `plain` is that without the self-tests.
 # Sourced by scripts/vm.
 
 # Programs for the guest from this machine's packages, with their libraries.
 # busybox's shell takes its own tc before one in PATH: call /sbin/tc.
 GUEST_PROGRAMS=(/sbin/tc)
 
-# guest_image ARCH: sets GUEST_IMAGE to the pieces for the current kernel.
+# guest_image ARCH TESTS: sets GUEST_IMAGE to the pieces for the current kernel,
+# with the self-tests if TESTS is yes.
 guest_image() {
-	local arch=$1 out=$BUILD/guest/$KERNEL_NAME key
-	mkdir -p "$out"
+	local arch=$1 tests=$2 out=$BUILD/guest/$KERNEL_NAME key project
+	project=$out
+	if [ "$tests" = no ]; then project=$out/plain; fi
+	mkdir -p "$project"
 	key=$(hash_text "$(stat -c '%n %Y %s' "$KERNEL_DIR/.key" "$TOP/tests/vm/init" \
 		"$TOP/scripts/image.sh" /var/lib/dpkg/status)")
 	cached "$out/base" "$key" base_image "$arch"
@@ -19,22 +23,22 @@ guest_image() {
 	# One at a time: the builds for all kernels share user space's folder.
 	exec 8>"$BUILD/guest/make.lock"
 	flock 8
-	guest_make "$arch" "$out"
-	[ -d "$out/root" ] || die "make guest left no $out/root"
-	key=$(hash_text "$(find "$out/root" -printf '%P %y %m %s %T@ %l\n' | LC_ALL=C sort)" \
+	guest_make "$arch" "$tests" "$project"
+	[ -d "$project/root" ] || die "make guest left no $project/root"
+	key=$(hash_text "$(find "$project/root" -printf '%P %y %m %s %T@ %l\n' | LC_ALL=C sort)" \
 		"$(stat -c '%n %Y %s' "$TOP/scripts/image.sh" /var/lib/dpkg/status)")
-	cached "$out/project" "$key" project_image "$arch" "$out/root"
+	cached "$project/project" "$key" project_image "$arch" "$project/root"
 	exec 8>&-
-	GUEST_IMAGE=("$out/base/cpio" "$out/project/cpio")
+	GUEST_IMAGE=("$out/base/cpio" "$project/project/cpio")
 }
 
 guest_make() {
-	local arch=$1 out=$2 cross=()
+	local arch=$1 tests=$2 out=$3 cross=()
 	if [ "$arch" = arm64 ]; then
 		cross=(ARCH=arm64 CROSS_COMPILE=aarch64-linux-gnu- "SYSROOT=$BUILD/arm64/sysroot")
 	fi
 	make -s -j"$(nproc)" -C "$TOP" guest "KERNEL=$KERNEL_NAME" \
-		"KDIR=$KERNEL_DIR/headers" "GUEST_DIR=$out" "${cross[@]}" >&2 8>&-
+		"KDIR=$KERNEL_DIR/headers" "GUEST_DIR=$out" "TESTS=$tests" "${cross[@]}" >&2 8>&-
 }
 
 base_image() {

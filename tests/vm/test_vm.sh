@@ -108,6 +108,8 @@ check "... and said to be one" err_has "the guest ended without a status"
 vm --timeout 10 -- sh -c 'echo begun; exec sleep 1000'
 check "time-out" status_is 124
 check "... keeps what was written" grep -q begun "$WORK/out"
+vm --no-tests -- sh -c 'obsringctl --version && ! test -e /usr/libexec/obsring'
+check "--no-tests leaves the self-tests out" status_is 0
 vm --smp 2 --append obsring.test=1 -- sh -c 'nproc; grep -o obsring.test=1 /proc/cmdline'
 check "--smp and --append" [ "$(tr '\n' ' ' <"$WORK/out")" = "2 obsring.test=1 " ]
 vm --icount -- nproc
