@@ -368,6 +368,131 @@ struct obsring_series {
 	__u64 reserved[2];
 };
 
+/* The log: specified in include/obsring/ring.h and record.h. */
+
+#define OBSRING_LINE_WORDS	7	/* payload words of a line */
+#define OBSRING_RECORD_LINES_MAX 32	/* lines of a record */
+#define OBSRING_RING_LINES_MIN	64	/* lines of a ring, a power of two */
+#define OBSRING_RING_LINES_MAX	1048576	/* 64 MiB */
+
+/* Low half of a line's stamp; the high half is the line's position. */
+#define OBSRING_LINE_BUSY	(1ULL << 0) /* being written */
+#define OBSRING_LINE_FIRST	(1ULL << 1) /* a record begins here */
+#define OBSRING_LINE_NR_SHIFT	8	/* of FIRST: lines of the record */
+#define OBSRING_LINE_NR_MASK	0xffULL
+
+/**
+ * struct obsring_line - a line of a ring, 64 bytes
+ * @stamp: position << 32 | OBSRING_LINE_*
+ * @word: payload
+ */
+struct obsring_line {
+	__u64 stamp;
+	__u64 word[OBSRING_LINE_WORDS];
+};
+
+/**
+ * struct obsring_ring - control block of a ring, 128 bytes
+ * @head: next line << 32 | next record, both counted modulo 2^32
+ * @line_epoch: how often the top bit of the line count changed
+ * @record_epoch: the same of the record count
+ * @first_line: line count, 64 bits, when the ring was empty
+ * @first_record: likewise
+ * @offset: where its lines are, bytes from the start of the mapping space
+ * @nr_lines: a power of two; 0: no such ring
+ * @gen: goes up when the ring is replaced
+ * @cpu: whose
+ * @origin: enum obsring_origin
+ *
+ * Constant for a gen: all but @head and the epochs. @head, which changes with
+ * each record, has 64 bytes of its own.
+ */
+struct obsring_ring {
+	__u64 head;
+	__u64 reserved0[7];
+	__u64 line_epoch;
+	__u64 record_epoch;
+	__u64 first_line;
+	__u64 first_record;
+	__u64 offset;
+	__u32 nr_lines;
+	__u32 gen;
+	__u32 cpu;
+	__u32 origin;
+	__u64 reserved1;
+};
+
+/* Bytes of a record's parts. */
+#define OBSRING_SOURCE_MAX	63
+#define OBSRING_MESSAGE_MAX	1024
+#define OBSRING_FIELDS_MAX	512
+#define OBSRING_COMM_MAX	16
+
+/* struct obsring_record.flags */
+#define OBSRING_RECORD_TRACE	(1U << 0) /* a struct obsring_trace follows */
+#define OBSRING_RECORD_CUT	(1U << 1) /* message or fields were too long */
+#define OBSRING_RECORD_USER	(1U << 2) /* written through the device */
+
+/**
+ * struct obsring_record - a log record's head, 56 bytes: its first line
+ * @number: of the record in its ring, modulo 2^32; set by the ring
+ * @size: bytes of the record, this head included
+ * @level: syslog severity, 0 (emerg) to 7 (debug)
+ * @flags: OBSRING_RECORD_*
+ * @time_ns: CLOCK_MONOTONIC when it was written
+ * @pid: of the writer in the initial PID namespace; 0 outside task context
+ * @uid: in the initial user namespace: of the writer, or of who opened the
+ *	device for it; 0 outside task context
+ * @threshold: 56-bit rejection threshold with which it was sampled; 0: kept as
+ *	all are. It stands for 2^56 / (2^56 - threshold) records
+ * @cpu: where it was written
+ * @source_len: bytes of the source's name, 1 to OBSRING_SOURCE_MAX
+ * @message_len: bytes of the message, up to OBSRING_MESSAGE_MAX
+ * @fields_len: bytes of the fields, up to OBSRING_FIELDS_MAX
+ * @comm: name of the task, padded by NUL; empty outside task context
+ *
+ * Behind it, without padding: the trace, if flagged, then source, message and
+ * fields. None of them ends with a NUL. Message and source are any bytes; fields
+ * are key NUL value NUL, repeated.
+ */
+struct obsring_record {
+	__u32 number;
+	__u16 size;
+	__u8 level;
+	__u8 flags;
+	__u64 time_ns;
+	__u32 pid;
+	__u32 uid;
+	__u64 threshold;
+	__u16 cpu;
+	__u16 source_len;
+	__u16 message_len;
+	__u16 fields_len;
+	char comm[OBSRING_COMM_MAX];
+};
+
+/**
+ * struct obsring_trace - W3C trace context of a record, 32 bytes
+ * @trace_id: not all 0
+ * @span_id: not all 0
+ * @flags: trace flags
+ */
+struct obsring_trace {
+	__u8 trace_id[16];
+	__u8 span_id[8];
+	__u8 flags;
+	__u8 reserved[7];
+};
+
+enum obsring_origin {
+	OBSRING_ORIGIN_KERNEL,
+	OBSRING_ORIGIN_USER,
+
+	__OBSRING_ORIGIN_LAST
+};
+
+#define OBSRING_ORIGIN_MAX (__OBSRING_ORIGIN_LAST - 1)
+
 /*
  * Declare the journal position up to which this open file has looked (see
  * poll above). EINVAL for a position that has not been reached.
