@@ -429,8 +429,11 @@ obs_ring_peek(const struct obs_ring_view *v, struct obs_ring_cursor *c,
 	/* ring_read:A, pairs with ring_write:D */
 	stamp = obs_load_acquire(&l->stamp);
 	ahead = (__s32)((__u32)(stamp >> 32) - (__u32)c->line);
-	/* Asleep for half the range of positions? Then stamps tell nothing. */
-	if (obs_read_once(&v->ring->line_epoch) - (c->line >> 31) > 1 &&
+	/*
+	 * Asleep for half the range of positions? Then stamps tell nothing. That
+	 * can be so from the next epoch on.
+	 */
+	if (obs_read_once(&v->ring->line_epoch) != c->line >> 31 &&
 	    obs_ring_lapped(v, c))
 		return obs_ring_lost(v, c, lost);
 	if (ahead < 0 || (!ahead && stamp & OBSRING_LINE_BUSY))
