@@ -38,7 +38,11 @@
  * EMPTY (not there yet), a newer one LOST. Else it copies and then looks at all
  * stamps again; if one has changed the copy is thrown away: LOST. A cursor that
  * lost goes to the oldest record that is whole, or to the head; the difference of
- * their numbers is the loss. Each call ends after at most nr_lines steps.
+ * their numbers is the loss.
+ *
+ * A process may have written anything into a ring that it hosts, and go on. Each
+ * call ends all the same, after at most nr_lines steps; and while the ring stands
+ * still, each that is not EMPTY leads the cursor on, so that EMPTY is reached.
  *
  * 64 bits. The writer counts in line_epoch how often the top bit of the line
  * count has changed (record_epoch: of the record count), after the change. A
@@ -72,6 +76,9 @@
 /* Positions at birth, so that every ring wraps early in its life. */
 #define OBS_RING_LINE_START	0xfffffc00u
 #define OBS_RING_RECORD_START	0xffffff80u
+
+/* An epoch lasts 2^31 lines: who changes it more often than this lies. */
+#define OBS_RING_HEAD_TRIES	64
 
 #define OBS_RING_RECORD_WORDS	(OBSRING_RECORD_LINES_MAX * OBSRING_LINE_WORDS)
 
@@ -287,6 +294,7 @@ static inline void obs_ring_head(const struct obsring_ring *ring,
 				 __u64 *ret_line, __u64 *ret_record)
 {
 	__u64 lines, records, head;
+	__u32 tries = 0;
 
 	do {
 		/* ring_head:F, pairs with ring_write:E */
@@ -295,8 +303,9 @@ static inline void obs_ring_head(const struct obsring_ring *ring,
 		records = obs_load_acquire(&ring->record_epoch);
 		/* ring_head:G: before the second look at the epochs */
 		head = obs_load_acquire(&ring->head);
-	} while (lines != obs_read_once(&ring->line_epoch) ||
-		 records != obs_read_once(&ring->record_epoch));
+	} while ((lines != obs_read_once(&ring->line_epoch) ||
+		  records != obs_read_once(&ring->record_epoch)) &&
+		 ++tries < OBS_RING_HEAD_TRIES);
 
 	lines += (lines ^ head >> 63) & 1;
 	records += (records ^ head >> 31) & 1;
@@ -318,13 +327,11 @@ static inline bool obs_ring_is_first(__u64 stamp, __u64 pos)
 static inline void obs_ring_seek(const struct obs_ring_view *v,
 				 struct obs_ring_cursor *c, __u64 from)
 {
+	__u64 first = obs_read_once(&v->ring->first_line);
 	__u64 line, record, pos;
 
 	obs_ring_head(v->ring, &line, &record);
-	if (line - v->ring->first_line < v->nr_lines)
-		pos = v->ring->first_line;
-	else
-		pos = line - v->nr_lines;
+	pos = line - first < v->nr_lines ? first : line - v->nr_lines;
 	if ((__s64)(from - pos) > 0)
 		pos = from;
 	for (; (__s64)(line - pos) > 0; pos++) {
@@ -372,6 +379,9 @@ obs_ring_lost(const struct obs_ring_view *v, struct obs_ring_cursor *c, __u64 *l
 	__u64 line, record, from, before = c->record;
 
 	obs_ring_head(v->ring, &line, &record);
+	/* Nothing is written there that overtook who is at the head. */
+	if ((__s64)(line - c->line) <= 0)
+		return OBS_RING_EMPTY;
 	from = line - v->nr_lines + (__u64)c->laps * (v->nr_lines / 8);
 	if ((__s64)(from - c->line) <= 0)
 		from = c->line + 1;
