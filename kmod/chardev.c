@@ -18,16 +18,22 @@
 
 #include "chardev.h"
 #include "compat.h"
+#include "logread.h"
+#include "logwrite.h"
 #include "store.h"
 
 static DECLARE_WAIT_QUEUE_HEAD(readers);
 
 /**
- * struct reader - an open file
+ * struct open - an open file
  * @seen: journal position that it declared; poll compares it
+ * @log: reads the log; made when that is first asked for, and stays
+ * @writer: writes it; NULL if the file is not open for writing
  */
-struct reader {
+struct open {
 	u64 seen;
+	struct obs_logreader *log;
+	struct obs_logwriter *writer;
 };
 
 void obs_chardev_changed(void)
@@ -39,26 +45,87 @@ void obs_chardev_set_state(enum obsring_state state)
 {
 	WRITE_ONCE(obs_header->state, state);
 	wake_up_interruptible_poll(&readers, EPOLLHUP);
+	obs_logread_wake_all();
 }
 
 static int device_open(struct inode *inode, struct file *file)
 {
-	struct reader *reader;
+	struct open *open;
 
 	if (READ_ONCE(obs_header->state) == OBSRING_STATE_DRAINING)
 		return -ESHUTDOWN;
-	reader = kzalloc(sizeof(*reader), GFP_KERNEL_ACCOUNT);
-	if (!reader)
+	open = kzalloc(sizeof(*open), GFP_KERNEL_ACCOUNT);
+	if (!open)
 		return -ENOMEM;
-	reader->seen = READ_ONCE(obs_header->journal_pos);
-	file->private_data = reader;
+	open->seen = READ_ONCE(obs_header->journal_pos);
+	if (file->f_mode & FMODE_WRITE) {
+		open->writer = obs_logwriter_new(file->f_cred->uid);
+		if (!open->writer) {
+			kfree(open);
+			return -ENOMEM;
+		}
+	}
+	file->private_data = open;
 	return 0;
 }
 
 static int device_release(struct inode *inode, struct file *file)
 {
-	kfree(file->private_data);
+	struct open *open = file->private_data;
+
+	obs_logreader_free(open->log);
+	obs_logwriter_free(open->writer);
+	kfree(open);
 	return 0;
+}
+
+/* The file's log reader. Of two that make it at once, one prevails. */
+static struct obs_logreader *log_of(struct open *open)
+{
+	struct obs_logreader *log = smp_load_acquire(&open->log), *other;
+
+	if (log)
+		return log;
+	log = obs_logreader_new();
+	if (!log)
+		return NULL;
+	/* Release: the other finds it complete. Pairs with the load above. */
+	other = cmpxchg(&open->log, NULL, log);
+	if (!other)
+		return log;
+	obs_logreader_free(log);
+	return other;
+}
+
+static ssize_t device_read(struct file *file, char __user *buf, size_t count,
+			   loff_t *pos)
+{
+	struct obs_logreader *log = log_of(file->private_data);
+
+	if (!log)
+		return -ENOMEM;
+	return obs_logreader_read(log, buf, count, !(file->f_flags & O_NONBLOCK));
+}
+
+static ssize_t device_write(struct file *file, const char __user *buf,
+			    size_t count, loff_t *pos)
+{
+	struct open *open = file->private_data;
+
+	return obs_logwriter_write(open->writer, buf, count);
+}
+
+/* A log has two places to go to: its oldest record and its end. */
+static loff_t device_llseek(struct file *file, loff_t offset, int whence)
+{
+	struct obs_logreader *log;
+
+	if (offset || (whence != SEEK_SET && whence != SEEK_END))
+		return -EINVAL;
+	log = log_of(file->private_data);
+	if (!log)
+		return -ENOMEM;
+	return obs_logreader_seek(log, whence == SEEK_SET);
 }
 
 static vm_fault_t device_fault(struct vm_fault *vmf)
@@ -97,11 +164,19 @@ static int device_mmap(struct file *file, struct vm_area_struct *vma)
 
 static __poll_t device_poll(struct file *file, poll_table *wait)
 {
-	struct reader *reader = file->private_data;
-	__poll_t events = 0;
+	struct open *open = file->private_data;
+	__poll_t events = file->f_mode & FMODE_WRITE ? EPOLLOUT | EPOLLWRNORM : 0;
+	struct obs_logreader *log;
 
 	poll_wait(file, &readers, wait);
-	if (READ_ONCE(reader->seen) != READ_ONCE(obs_header->journal_pos))
+	if (file->f_mode & FMODE_READ &&
+	    poll_requested_events(wait) & (EPOLLIN | EPOLLRDNORM)) {
+		log = log_of(open);
+		if (!log)
+			return EPOLLERR;
+		events |= obs_logreader_poll(log, file, wait);
+	}
+	if (READ_ONCE(open->seen) != READ_ONCE(obs_header->journal_pos))
 		events |= EPOLLPRI;
 	if (READ_ONCE(obs_header->state) == OBSRING_STATE_DRAINING)
 		events |= EPOLLHUP;
@@ -110,7 +185,7 @@ static __poll_t device_poll(struct file *file, poll_table *wait)
 
 static long device_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
-	struct reader *reader = file->private_data;
+	struct open *open = file->private_data;
 	u64 seen;
 
 	if (cmd != OBSRING_IOC_SEEN)
@@ -120,7 +195,7 @@ static long device_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	/* Positions run free: what lies ahead has not been reached. */
 	if ((s64)(READ_ONCE(obs_header->journal_pos) - seen) < 0)
 		return -EINVAL;
-	WRITE_ONCE(reader->seen, seen);
+	WRITE_ONCE(open->seen, seen);
 	return 0;
 }
 
@@ -128,11 +203,13 @@ static const struct file_operations device_fops = {
 	.owner = THIS_MODULE,
 	.open = device_open,
 	.release = device_release,
+	.read = device_read,
+	.write = device_write,
 	.mmap = device_mmap,
 	.poll = device_poll,
 	.unlocked_ioctl = device_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
-	.llseek = noop_llseek,
+	.llseek = device_llseek,
 };
 
 static struct miscdevice device = {

@@ -10,6 +10,7 @@
 
 #include <linux/blkdev.h>
 #include <linux/blk-mq.h>
+#include <linux/hrtimer.h>
 #include <linux/mm.h>
 #include <net/genetlink.h>
 
@@ -34,6 +35,19 @@ static inline struct gendisk *obs_request_disk(struct request *rq)
 	return rq->q->disk;
 #else
 	return rq->rq_disk;
+#endif
+}
+
+static inline void
+obs_hrtimer_setup(struct hrtimer *timer,
+		  enum hrtimer_restart (*function)(struct hrtimer *),
+		  clockid_t clock, enum hrtimer_mode mode)
+{
+#ifdef OBS_HAVE_hrtimer_setup
+	hrtimer_setup(timer, function, clock, mode);
+#else
+	hrtimer_init(timer, clock, mode);
+	timer->function = function;
 #endif
 }
 

@@ -3,10 +3,15 @@
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/init.h>
+#include <linux/log2.h>
 #include <linux/minmax.h>
 #include <linux/module.h>
+#include <linux/sizes.h>
 
 #include "chardev.h"
+#include "log.h"
+#include "logread.h"
+#include "logwrite.h"
 #include "main.h"
 #include "metric.h"
 #include "netlink.h"
@@ -29,6 +34,23 @@ static unsigned long max_bytes;
 module_param(max_bytes, ulong, 0444);
 MODULE_PARM_DESC(max_bytes, "Bytes of values that kernel code may make, over all CPUs (default 131072 for each possible CPU)");
 
+static unsigned long log_kernel_bytes = SZ_64K;
+module_param(log_kernel_bytes, ulong, 0444);
+MODULE_PARM_DESC(log_kernel_bytes, "Bytes of each CPU's log ring for kernel code, a power of two, 4096 to 67108864 (default 65536)");
+
+static unsigned long log_user_bytes = SZ_32K;
+module_param(log_user_bytes, ulong, 0444);
+MODULE_PARM_DESC(log_user_bytes, "The same for processes (default 32768)");
+
+static int log_check(const char *name, unsigned long bytes)
+{
+	if (is_power_of_2(bytes) && bytes >= SZ_4K && bytes <= SZ_64M)
+		return 0;
+	pr_err("parameter %s: %lu is no power of two of 4096 to 67108864\n",
+	       name, bytes);
+	return -EINVAL;
+}
+
 static int limits_check(struct obs_limits *limits)
 {
 	limits->series = max_series;
@@ -49,11 +71,13 @@ static int limits_check(struct obs_limits *limits)
 		       max_bytes);
 		return -EINVAL;
 	}
-	return 0;
+	return log_check("log_kernel_bytes", log_kernel_bytes) ?:
+	       log_check("log_user_bytes", log_user_bytes);
 }
 
 static int __init obsring_init(void)
 {
+	const unsigned long log_bytes[] = { log_kernel_bytes, log_user_bytes };
 	struct obs_limits limits;
 	int ret;
 
@@ -66,6 +90,12 @@ static int __init obsring_init(void)
 	ret = obs_self_init();
 	if (ret)
 		goto err_self;
+	ret = obs_log_init(log_bytes);
+	if (ret)
+		goto err_log;
+	ret = obs_logread_init();
+	if (ret)
+		goto err_logread;
 	ret = obs_probes_init();
 	if (ret)
 		goto err_probes;
@@ -87,6 +117,10 @@ err_chardev:
 err_sources:
 	obs_probes_exit();
 err_probes:
+	obs_logread_exit();
+err_logread:
+	obs_log_exit();
+err_log:
 	obs_self_exit();
 err_self:
 	obs_registry_exit();
@@ -100,6 +134,9 @@ static void __exit obsring_exit(void)
 	obs_chardev_exit();
 	obs_sources_exit();
 	obs_probes_exit();
+	obs_logread_exit();
+	obs_logwrite_exit();
+	obs_log_exit();
 	obs_self_exit();
 	obs_registry_exit();
 }

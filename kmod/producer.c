@@ -4,17 +4,11 @@
  * when a metric is bumped is inline there.
  */
 #include <linux/rcupdate.h>
-#include <linux/version.h>
 
 #include <obsring/name.h>
 
+#include "export.h"
 #include "metric.h"
-
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 13, 0)
-#define EXPORT_SYMBOL_OBSRING(_symbol) EXPORT_SYMBOL_NS_GPL(_symbol, "OBSRING")
-#else
-#define EXPORT_SYMBOL_OBSRING(_symbol) EXPORT_SYMBOL_NS_GPL(_symbol, OBSRING)
-#endif
 
 /* Where detached handles point. */
 DEFINE_PER_CPU(struct obs_dummy, obs_dummy);

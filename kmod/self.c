@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Metrics of obsring itself: memory, and what the limits refused. */
+#include "logring.h"
 #include "self.h"
 
 enum {
@@ -13,6 +14,7 @@ struct obs_counter obs_self_refused[OBS_REFUSED_NR] = {
 
 static struct obs_gauge_set memory_values = OBS_GAUGE_SET_INIT;
 static struct obs_gauge_set memory_directory = OBS_GAUGE_SET_INIT;
+static struct obs_gauge_set memory_log = OBS_GAUGE_SET_INIT;
 
 static struct obs_metric metrics[] = {
 	[SELF_REFUSED] = {
@@ -26,7 +28,7 @@ static struct obs_metric metrics[] = {
 	[SELF_MEMORY] = {
 		.desc = {
 			.name = "obsring_memory_bytes",
-			.help = "Memory that the module holds for values (all CPUs) and for the directory.",
+			.help = "Memory that the module holds for values and the log, all CPUs, and for the directory.",
 			.unit = "bytes",
 			.label = { "kind" },
 			.kind = OBSRING_KIND_GAUGE,
@@ -46,10 +48,10 @@ void obs_self_memory(void)
 {
 	obs_gauge_set(&memory_values, obs_store_value_bytes());
 	obs_gauge_set(&memory_directory, obs_store_directory_bytes());
+	obs_gauge_set(&memory_log, obs_logring_bytes());
 }
 
-/* A limit below our own series is no reason not to load: they overflow. */
-static int attached(int ret)
+int obs_self_attached(int ret)
 {
 	return ret == -ENOSPC ? 0 : ret;
 }
@@ -58,6 +60,7 @@ int obs_self_init(void)
 {
 	static const char *const values[] = { "values" };
 	static const char *const directory[] = { "directory" };
+	static const char *const log[] = { "log" };
 	struct obs_family *memory;
 	int ret, i;
 
@@ -65,16 +68,19 @@ int obs_self_init(void)
 	if (ret)
 		return ret;
 	for (i = 0; i < OBS_REFUSED_NR && !ret; i++)
-		ret = attached(obs_counter_attach(metrics[SELF_REFUSED].family,
+		ret = obs_self_attached(obs_counter_attach(metrics[SELF_REFUSED].family,
 						  &refusal_name[i],
 						  &obs_self_refused[i]));
 	memory = metrics[SELF_MEMORY].family;
 	if (!ret)
-		ret = attached(obs_gauge_set_attach(memory, values,
+		ret = obs_self_attached(obs_gauge_set_attach(memory, values,
 						    &memory_values));
 	if (!ret)
-		ret = attached(obs_gauge_set_attach(memory, directory,
+		ret = obs_self_attached(obs_gauge_set_attach(memory, directory,
 						    &memory_directory));
+	if (!ret)
+		ret = obs_self_attached(obs_gauge_set_attach(memory, log,
+							     &memory_log));
 	if (ret)
 		obs_self_exit();
 	return ret;

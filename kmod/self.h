@@ -10,6 +10,9 @@ extern struct obs_counter obs_self_refused[OBS_REFUSED_NR];
 int obs_self_init(void);
 void obs_self_exit(void);
 
+/* A limit below our own series is no reason not to load: they overflow. */
+int obs_self_attached(int ret);
+
 /* Show the memory in use, after it changed. Under the registry's mutex. */
 void obs_self_memory(void);
 

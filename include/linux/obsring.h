@@ -387,4 +387,59 @@ int __obs_metrics_register(struct obs_metric *metrics, unsigned int nr,
  */
 void obs_metrics_unregister(struct obs_metric *metrics, unsigned int nr);
 
+/* The log. */
+
+/**
+ * struct obs_log_source - who speaks
+ * @name: printable, 1 to 63 bytes; longer is cut. "user" and what begins with
+ *	"user." are not for kernel code
+ *
+ * In static or allocated memory; it is used while obs_log() runs only.
+ */
+struct obs_log_source {
+	const char *name;
+};
+
+/**
+ * struct obs_log_field - a key and its value
+ * @key: [A-Za-z0-9_.-]; other bytes are shown as _
+ * @value: any bytes, ended by a NUL
+ */
+struct obs_log_field {
+	const char *key;
+	const char *value;
+};
+
+/**
+ * obs_log() - write a record to the log, /dev/obsring
+ * @source: who speaks
+ * @level: LOGLEVEL_EMERG (0) to LOGLEVEL_DEBUG (7)
+ * @fmt: as for printk(); no newline at the end is needed. A message of more than
+ *	1024 bytes is cut, and marked
+ *
+ * Never waits: the oldest records of this CPU go. What the ring has no room for
+ * because this context interrupted too many writers is lost, and counted in
+ * obsring_log_lost_total{cause="nested"}.
+ *
+ * Context: any, NMI included.
+ */
+__printf(3, 4)
+void obs_log(const struct obs_log_source *source, int level, const char *fmt, ...);
+
+/**
+ * obs_log_fields() - the same with key=value fields
+ * @source: who speaks
+ * @level: as for obs_log()
+ * @field: @nr fields, in all up to 512 bytes with a NUL behind each key and
+ *	value; those that do not fit are left out, and the record is marked as cut
+ * @nr: their number
+ * @fmt: as for obs_log()
+ *
+ * Context: any, NMI included.
+ */
+__printf(5, 6)
+void obs_log_fields(const struct obs_log_source *source, int level,
+		    const struct obs_log_field *field, unsigned int nr,
+		    const char *fmt, ...);
+
 #endif /* _LINUX_OBSRING_H */

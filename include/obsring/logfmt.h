@@ -324,16 +324,13 @@ static inline void obs_logfmt_trace(struct obs_logfmt_line *l,
 static inline void obs_logfmt_origin(struct obs_logfmt_line *l,
 				     const struct obs_record *record)
 {
-	static const char level[][8] = {
-		"emerg", "alert", "crit", "err", "warning", "notice", "info", "debug",
-	};
 	const struct obsring_record *head = record->head;
 	__u32 comm_len = 0;
 
 	while (comm_len < sizeof(head->comm) && head->comm[comm_len])
 		comm_len++;
 	obs_logfmt_text(l, " level=");
-	obs_logfmt_text(l, level[head->level & 7]);
+	obs_logfmt_text(l, obs_level_name(head->level));
 	obs_logfmt_keep(l);
 	obs_logfmt_text(l, " source=");
 	obs_logfmt_value(l, head->flags & OBSRING_RECORD_USER ? "user." : "",

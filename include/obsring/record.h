@@ -41,6 +41,17 @@ struct obs_record {
 	const char *fields;
 };
 
+/* As syslog has them. */
+static inline const char *obs_level_name(__u8 level)
+{
+	static const char * const name[] = {
+		"emerg", "alert", "crit", "err",
+		"warning", "notice", "info", "debug",
+	};
+
+	return name[level & 7];
+}
+
 /* Words of a record of @size bytes. */
 static inline __u32 obs_record_words(__u32 size)
 {

@@ -8,7 +8,8 @@
  *	KBUILD_EXTRA_SYMBOLS := /usr/src/obsring/Module.symvers
  *
  * Write a number n to /sys/module/obsring_example/parameters/requests to have
- * n requests served; request k takes k % 8 milliseconds of pretended time.
+ * n requests served; request k takes k % 8 milliseconds of pretended time, and the
+ * slow ones are told in the log.
  */
 #include <linux/errno.h>
 #include <linux/kernel.h>
@@ -31,6 +32,9 @@ static const char *const op_name[NR_OPS] = { "read", "write" };
 static struct obs_counter requests_by_op[NR_OPS] = {
 	[0 ... NR_OPS - 1] = OBS_COUNTER_INIT,
 };
+
+/* Who speaks in the log. */
+static const struct obs_log_source log_source = { .name = "example" };
 
 /* 2. The table: a line is a family, and its series if it has no labels. */
 enum { REQUESTS, BYTES, QUEUED, TEMPERATURE, LATENCY, INFO };
@@ -95,13 +99,30 @@ static struct obs_metric metrics[] = {
 	},
 };
 
-/* 3. Bump: in any context, without a lock. */
+#define SLOW_MS	7
+
+static void tell_slow(unsigned int k, unsigned int ms)
+{
+	const struct obs_log_field fields[] = {
+		{ "op", op_name[k % NR_OPS] },
+		{ "device", "example 0" },
+	};
+
+	obs_log_fields(&log_source, LOGLEVEL_WARNING, fields, ARRAY_SIZE(fields),
+		       "request %u took %u ms", k, ms);
+}
+
+/* 3. Bump and tell: in any context, without a lock. */
 static void serve(unsigned int k)
 {
+	unsigned int ms = k % 8;
+
 	obs_gauge_inc(&queued);
 	obs_counter_inc(&requests_by_op[k % NR_OPS]);
 	obs_counter_add(&bytes, 512);
-	obs_histogram_observe(&latency, (k % 8) * 1000000ULL);
+	obs_histogram_observe(&latency, ms * 1000000ULL);
+	if (ms >= SLOW_MS)
+		tell_slow(k, ms);
 	obs_gauge_set(&temperature, 40000 + k % 1000);
 	obs_gauge_dec(&queued);
 }

@@ -14,6 +14,9 @@
  * which are likely to get its slots: one that is not 0 was written through a
  * stale pointer.
  *
+ * With parameters/logging on, each of them writes to the log as well: a record
+ * that tells its own length.
+ *
  * The write returns when all is done. parameters/done then tells what was done:
  * it must equal the metrics.
  */
@@ -26,9 +29,11 @@
 #include <linux/module.h>
 #include <linux/moduleparam.h>
 #include <linux/mutex.h>
+#include <linux/printk.h>
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
+#include <linux/string.h>
 #ifdef CONFIG_X86
 #include <asm/nmi.h>
 #endif
@@ -109,6 +114,7 @@ static struct obs_metric metrics[] = {
 
 static DEFINE_MUTEX(run_mutex);	/* one run at a time */
 static atomic64_t done[NR_CONTEXTS];
+static atomic64_t logged;
 static atomic64_t migrations;
 static atomic64_t churns;
 static atomic_t running;
@@ -125,6 +131,28 @@ static __always_inline void update(int context, u64 v)
 	obs_histogram_observe(&value, v);
 	obs_counter_inc(&churned);
 	obs_gauge_dec(&level);
+}
+
+static bool logging;
+module_param(logging, bool, 0600);
+MODULE_PARM_DESC(logging, "Write to the log as well");
+
+#define FILLER_MAX	900	/* bytes at the end of a record, number % this */
+#define LOG_EVERY	8	/* updates for a record */
+
+static const struct obs_log_source log_source = { .name = "stress" };
+static char filler[FILLER_MAX];
+
+static void log_batch(int context, unsigned int nr)
+{
+	unsigned int i;
+	u64 n;
+
+	for (i = 0; i < nr; i++) {
+		n = atomic64_inc_return(&logged);
+		obs_log(&log_source, LOGLEVEL_INFO, "%s %llu %.*s",
+			context_name[context], n, (int)(n % FILLER_MAX), filler);
+	}
 }
 
 /*
@@ -151,6 +179,8 @@ static void update_batch(int context, unsigned int nr)
 
 	for (i = 0; i < nr; i++)
 		update(context, (i + 1) * 1000);
+	if (READ_ONCE(logging))
+		log_batch(context, DIV_ROUND_UP(nr, LOG_EVERY));
 	atomic64_add(nr, &done[context]);
 }
 
@@ -316,11 +346,12 @@ MODULE_PARM_DESC(run, "Write a number to have so many task updates done");
 static int done_get(char *buffer, const struct kernel_param *kp)
 {
 	return scnprintf(buffer, PAGE_SIZE,
-			 "task=%llu softirq=%llu irq=%llu nmi=%llu migrations=%llu churns=%llu\n",
+			 "task=%llu softirq=%llu irq=%llu nmi=%llu logged=%llu migrations=%llu churns=%llu\n",
 			 (u64)atomic64_read(&done[TASK]),
 			 (u64)atomic64_read(&done[SOFTIRQ]),
 			 (u64)atomic64_read(&done[IRQ]),
 			 (u64)atomic64_read(&done[NMI]),
+			 (u64)atomic64_read(&logged),
 			 (u64)atomic64_read(&migrations),
 			 (u64)atomic64_read(&churns));
 }
@@ -344,6 +375,7 @@ static int __init stress_init(void)
 	int ret, i;
 
 	sources_prepare();
+	memset(filler, 'x', sizeof(filler));
 	ret = obs_metrics_register(metrics, ARRAY_SIZE(metrics));
 	if (ret)
 		return ret;

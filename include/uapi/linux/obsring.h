@@ -115,9 +115,43 @@
  * poll gives POLLPRI while journal_pos is not what this open file declared
  * with OBSRING_IOC_SEEN (at open: the position of that time), and POLLHUP while
  * the module is draining (header->state), which asks readers to unmap and to
- * close so that it can be unloaded; open fails with ESHUTDOWN then.
+ * close so that it can be unloaded; open fails with ESHUTDOWN then. POLLIN: see
+ * the log.
  *
- * 5. Growth
+ * 5. The log
+ * ==========
+ *
+ * read gives the log as text: a record is a line of logfmt,
+ *
+ *      ts=2026-11-22T16:14:17.123456789Z level=info source=NAME cpu=0 pid=1
+ *      uid=0 comm=NAME [trace_id=... span_id=...] msg="..." [cut=true] [key=value ...]
+ *
+ * without the break; include/obsring/logfmt.h is its whole syntax. Each open file
+ * has a place of its own, at first the oldest record; lseek knows offset 0 of
+ * SEEK_SET (the oldest) and of SEEK_END (behind the newest). Records of all CPUs
+ * are merged by time: of those that are there, the oldest comes first. What was
+ * overwritten before this file had read it is told in its place by a line
+ * "lost=N", N records. A read takes whole lines as far as they go, and the rest
+ * of a line next time. It waits for a record, or fails with EAGAIN if the file is
+ * non-blocking; while the module is draining it ends (0) behind the last record.
+ * POLLIN, POLLRDNORM: a read would not wait. A waiter is woken at once if none
+ * was within the last 10 ms, else when those are over or a CPU has written 64
+ * records.
+ *
+ * write takes lines, each of which becomes a record (empty ones do not):
+ *
+ *      [<N>][service=NAME ][traceparent=00-TRACEID-SPANID-FLAGS ]MESSAGE
+ *
+ * see include/obsring/logline.h. Their source is user.NAME, without a name that of
+ * the writing task; the uid is that of who opened the file, the pid that of the
+ * writer. A message of more than OBSRING_MESSAGE_MAX bytes is cut. Each uid has
+ * 1000 records a second, and a burst of 10000; what is beyond is lost and
+ * counted, and the write succeeds.
+ *
+ * The log is kept in rings, one for each CPU and origin (kernel, process), which
+ * overwrite the oldest: include/obsring/ring.h.
+ *
+ * 6. Growth
  * =========
  *
  * abi_major changes when an old reader would misread: refuse another one.
@@ -126,7 +160,7 @@
  * reserved ones, and 0 in them means what their absence meant. Regions may be
  * added: nr_regions says how many the header lists.
  *
- * 6. Generic netlink family "obsring", version 1
+ * 7. Generic netlink family "obsring", version 1
  * ==============================================
  *
  * include/netlink/obsring.yaml describes it in the kernel's own format. It

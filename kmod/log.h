@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The log's writing side: a record is built in a buffer of this CPU and nesting
+ * level, then goes to a ring, is counted, and who waits for it is told.
+ */
+#ifndef OBSRING_LOG_H
+#define OBSRING_LOG_H
+
+#include <linux/types.h>
+#include <linux/uidgid.h>
+
+#include <obsring/record.h>
+
+/* Why a record was lost, for obsring_log_lost_total{cause}. */
+#define OBS_LOG_LOSSES(X)		\
+	X(NESTED, "nested")		\
+	X(RATE_LIMITED, "rate_limited")
+
+enum obs_log_loss {
+#define OBS_LOG_LOSS_ENUM(_id, _name) OBS_LOG_##_id,
+	OBS_LOG_LOSSES(OBS_LOG_LOSS_ENUM)
+#undef OBS_LOG_LOSS_ENUM
+	OBS_LOG_LOSSES_NR
+};
+
+/**
+ * struct obs_log_line - a record that a process writes
+ * @level: 0 to 7
+ * @service: @service_len bytes, 1 to OBSRING_SOURCE_MAX
+ * @trace: NULL if it has none
+ * @message: @message_len bytes; what is beyond OBSRING_MESSAGE_MAX is cut
+ * @uid: whose it is
+ * @cut: it was cut already
+ */
+struct obs_log_line {
+	u8 level;
+	const char *service;
+	u32 service_len;
+	const struct obsring_trace *trace;
+	const char *message;
+	u32 message_len;
+	kuid_t uid;
+	bool cut;
+};
+
+/* Write a record of user origin for the current task. Process context. */
+void obs_log_user(const struct obs_log_line *line);
+
+/* Count records that were not written. Any context. */
+void obs_log_lost(enum obs_log_loss cause, u64 n);
+
+/* @bytes: of a CPU's ring, by origin. */
+int obs_log_init(const unsigned long *bytes);
+void obs_log_exit(void);
+
+#endif /* OBSRING_LOG_H */

@@ -1,0 +1,380 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The log as text: all rings, merged by the time of their records, a line each.
+ * Each open file has a cursor a ring, so that readers do not know of each other.
+ *
+ * Order: of the records that are committed when a line is chosen, the oldest
+ * comes first. One that is committed later with an earlier time (its writer was
+ * interrupted, or its CPU is slower) is printed when it comes.
+ *
+ * Waking: a writer tells only that there is something, by irq_work, as it may be
+ * in an NMI or hold any lock. A full barrier stands between publishing the record
+ * and looking for waiters:
+ *
+ *      writer                          reader
+ *      commit the record               enter the wait queue
+ *      logread_wake:A  smp_mb()        logread_wait:B  smp_mb()
+ *      is anybody in the queue?        is there a record?
+ *
+ * One of the two sees the other. To spare a busy log a wake-up a record, readers
+ * are woken at once if the last wake-up is INTERVAL ns ago, else when that is
+ * over, or when a CPU has written WATERMARK records.
+ */
+#include <linux/hrtimer.h>
+#include <linux/irq_work.h>
+#include <linux/mm.h>
+#include <linux/mutex.h>
+#include <linux/percpu.h>
+#include <linux/slab.h>
+#include <linux/timekeeping.h>
+#include <linux/uaccess.h>
+#include <linux/wait.h>
+
+#include <obsring/logfmt.h>
+
+#include "compat.h"
+#include "logread.h"
+#include "logring.h"
+#include "store.h"
+
+#define INTERVAL	(10 * NSEC_PER_MSEC)
+#define WATERMARK	64
+
+/**
+ * struct merged - a ring as the merge sees it
+ * @cursor: what comes next
+ * @time_ns: of the record there, if @valid
+ * @valid: there is one
+ */
+struct merged {
+	struct obs_ring_cursor cursor;
+	u64 time_ns;
+	bool valid;
+};
+
+/**
+ * struct obs_logreader - an open file that reads
+ * @mutex: all below
+ * @lost: records lost that were not told yet
+ * @text_at: in @text, what was not read yet
+ * @text_len: bytes of @text
+ * @buffer: copy of a record
+ * @text: a line
+ * @ring: a merged ring each
+ */
+struct obs_logreader {
+	struct mutex mutex;
+	u64 lost;
+	u32 text_at;
+	u32 text_len;
+	union obs_record_buffer buffer;
+	char text[OBS_LOGFMT_MAX];
+	struct merged ring[];
+};
+
+/* ---- Waking -------------------------------------------------------------- */
+
+static DECLARE_WAIT_QUEUE_HEAD(waiters);
+static struct hrtimer deadline;
+static u64 woken_ns;
+
+/**
+ * struct waker - a CPU's
+ * @work: wakes the waiters, or sets the deadline
+ * @records: since @told
+ * @told: @work or the deadline will wake them
+ */
+struct waker {
+	struct irq_work work;
+	u32 records;
+	bool told;
+};
+
+static struct waker __percpu *wakers;
+
+static void wake(void)
+{
+	unsigned int cpu;
+
+	WRITE_ONCE(woken_ns, ktime_get_mono_fast_ns());
+	for_each_possible_cpu(cpu)
+		WRITE_ONCE(per_cpu_ptr(wakers, cpu)->told, false);
+	/*
+	 * logread_told:C, pairs with logread_wake:A. A writer that still saw told
+	 * has published its record for those who are woken now.
+	 */
+	smp_mb();
+	wake_up_interruptible_poll(&waiters, EPOLLIN | EPOLLRDNORM);
+}
+
+static enum hrtimer_restart deadline_over(struct hrtimer *timer)
+{
+	wake();
+	return HRTIMER_NORESTART;
+}
+
+static void waker_run(struct irq_work *work)
+{
+	struct waker *waker = container_of(work, struct waker, work);
+	u64 since = ktime_get_mono_fast_ns() - READ_ONCE(woken_ns);
+
+	if (since >= INTERVAL || READ_ONCE(waker->records) >= WATERMARK)
+		wake();
+	else
+		hrtimer_start(&deadline,
+			      ns_to_ktime(READ_ONCE(woken_ns) + INTERVAL),
+			      HRTIMER_MODE_ABS_SOFT);
+}
+
+void obs_logread_wake(void)
+{
+	struct waker *waker = this_cpu_ptr(wakers);
+
+	/* logread_wake:A, pairs with logread_wait:B and logread_told:C */
+	if (!wq_has_sleeper(&waiters))
+		return;
+	if (!READ_ONCE(waker->told)) {
+		WRITE_ONCE(waker->records, 0);
+		WRITE_ONCE(waker->told, true);
+	} else {
+		WRITE_ONCE(waker->records, READ_ONCE(waker->records) + 1);
+		if (READ_ONCE(waker->records) != WATERMARK)
+			return;
+	}
+	irq_work_queue(&waker->work);
+}
+
+void obs_logread_wake_all(void)
+{
+	wake_up_interruptible_poll(&waiters, EPOLLIN | EPOLLRDNORM | EPOLLHUP);
+}
+
+/* ---- Merging ------------------------------------------------------------- */
+
+/* Look at the ring's next record, if that was not done yet. */
+static void look(struct obs_logreader *reader, unsigned int index)
+{
+	struct merged *ring = &reader->ring[index];
+	struct obs_ring_peeked peeked;
+	enum obs_ring_result result;
+	struct obs_ring_view view;
+	u64 word[2];
+
+	if (ring->valid || !obs_logring_view(index, &view))
+		return;
+	do {
+		result = obs_ring_peek(&view, &ring->cursor, word,
+				       ARRAY_SIZE(word), &peeked, &reader->lost);
+	} while (result == OBS_RING_LOST && ring->cursor.laps < 8);
+	if (result == OBS_RING_RECORD) {
+		ring->time_ns = word[1];
+		ring->valid = true;
+	}
+}
+
+/* The ring whose next record is the oldest of all; NULL: there is none. */
+static struct merged *oldest(struct obs_logreader *reader,
+			     struct obs_ring_view *ret_view)
+{
+	struct merged *best = NULL;
+	unsigned int i;
+
+	for (i = 0; i < obs_logring_nr(); i++) {
+		look(reader, i);
+		if (reader->ring[i].valid &&
+		    (!best || reader->ring[i].time_ns < best->time_ns))
+			best = &reader->ring[i];
+	}
+	if (best)
+		obs_logring_view(best - reader->ring, ret_view);
+	return best;
+}
+
+/* Copy and format the record at @ring. False: it has been overwritten. */
+static bool record_format(struct obs_logreader *reader, struct merged *ring,
+			  const struct obs_ring_view *view)
+{
+	struct obs_ring_peeked peeked;
+	struct obs_record record;
+
+	ring->valid = false;
+	if (obs_ring_peek(view, &ring->cursor, reader->buffer.word,
+			  OBS_RING_RECORD_WORDS, &peeked,
+			  &reader->lost) != OBS_RING_RECORD)
+		return false;
+	obs_ring_next(&ring->cursor, &peeked);
+	if (!obs_record_parse(&reader->buffer, peeked.words, &record))
+		return false;
+	reader->text_len =
+		obs_logfmt(reader->text, sizeof(reader->text), &record,
+			   ktime_to_ns(ktime_mono_to_real(ns_to_ktime(record.head->time_ns))));
+	return true;
+}
+
+/*
+ * Is there text that was not read? What was lost is told before the record
+ * behind the gap. Under the mutex.
+ */
+static bool line_ready(struct obs_logreader *reader)
+{
+	struct obs_ring_view view;
+	struct merged *ring;
+
+	while (reader->text_at == reader->text_len) {
+		reader->text_at = 0;
+		reader->text_len = 0;
+		ring = oldest(reader, &view);
+		if (reader->lost) {
+			reader->text_len = obs_logfmt_lost(reader->text,
+							   sizeof(reader->text),
+							   reader->lost);
+			reader->lost = 0;
+		} else if (!ring) {
+			return false;
+		} else {
+			record_format(reader, ring, &view);
+		}
+	}
+	return true;
+}
+
+/* What is there; 0: nothing. */
+static ssize_t read_ready(struct obs_logreader *reader, char __user *buf,
+			  size_t count)
+{
+	size_t done = 0, n;
+
+	if (mutex_lock_interruptible(&reader->mutex))
+		return -ERESTARTSYS;
+	while (done < count && !(done && signal_pending(current)) &&
+	       line_ready(reader)) {
+		n = min_t(size_t, count - done, reader->text_len - reader->text_at);
+		if (copy_to_user(buf + done, reader->text + reader->text_at, n)) {
+			mutex_unlock(&reader->mutex);
+			return done ?: -EFAULT;
+		}
+		reader->text_at += n;
+		done += n;
+	}
+	mutex_unlock(&reader->mutex);
+	return done;
+}
+
+static bool draining(void)
+{
+	return READ_ONCE(obs_header->state) == OBSRING_STATE_DRAINING;
+}
+
+ssize_t obs_logreader_read(struct obs_logreader *reader, char __user *buf,
+			   size_t count, bool wait)
+{
+	DEFINE_WAIT_FUNC(entry, woken_wake_function);
+	ssize_t ret;
+
+	if (!count)
+		return 0;
+	add_wait_queue(&waiters, &entry);
+	do {
+		/* logread_wait:B, pairs with logread_wake:A */
+		smp_mb();
+		ret = read_ready(reader, buf, count);
+		if (ret || draining())
+			break;
+		if (!wait)
+			ret = -EAGAIN;
+		else if (signal_pending(current))
+			ret = -ERESTARTSYS;
+		else
+			wait_woken(&entry, TASK_INTERRUPTIBLE,
+				   MAX_SCHEDULE_TIMEOUT);
+	} while (!ret);
+	remove_wait_queue(&waiters, &entry);
+	return ret;
+}
+
+__poll_t obs_logreader_poll(struct obs_logreader *reader, struct file *file,
+			    poll_table *wait)
+{
+	__poll_t events = 0;
+
+	poll_wait(file, &waiters, wait);
+	/* logread_wait:B, pairs with logread_wake:A */
+	smp_mb();
+	mutex_lock(&reader->mutex);
+	if (line_ready(reader))
+		events = EPOLLIN | EPOLLRDNORM;
+	mutex_unlock(&reader->mutex);
+	return events;
+}
+
+/* ---- Life ---------------------------------------------------------------- */
+
+static void seek(struct obs_logreader *reader, bool oldest_first)
+{
+	struct obs_ring_view view;
+	unsigned int i;
+
+	reader->lost = 0;
+	reader->text_at = 0;
+	reader->text_len = 0;
+	for (i = 0; i < obs_logring_nr(); i++) {
+		reader->ring[i].valid = false;
+		if (!obs_logring_view(i, &view))
+			continue;
+		if (oldest_first)
+			obs_ring_seek_oldest(&view, &reader->ring[i].cursor);
+		else
+			obs_ring_seek_newest(&view, &reader->ring[i].cursor);
+	}
+}
+
+int obs_logreader_seek(struct obs_logreader *reader, bool oldest_first)
+{
+	if (mutex_lock_interruptible(&reader->mutex))
+		return -ERESTARTSYS;
+	seek(reader, oldest_first);
+	mutex_unlock(&reader->mutex);
+	return 0;
+}
+
+struct obs_logreader *obs_logreader_new(void)
+{
+	struct obs_logreader *reader;
+
+	reader = kvzalloc(struct_size(reader, ring, obs_logring_nr()),
+			  GFP_KERNEL_ACCOUNT);
+	if (!reader)
+		return NULL;
+	mutex_init(&reader->mutex);
+	seek(reader, true);
+	return reader;
+}
+
+void obs_logreader_free(struct obs_logreader *reader)
+{
+	kvfree(reader);
+}
+
+int obs_logread_init(void)
+{
+	unsigned int cpu;
+
+	wakers = alloc_percpu(struct waker);
+	if (!wakers)
+		return -ENOMEM;
+	for_each_possible_cpu(cpu)
+		init_irq_work(&per_cpu_ptr(wakers, cpu)->work, waker_run);
+	obs_hrtimer_setup(&deadline, deadline_over, CLOCK_MONOTONIC,
+			  HRTIMER_MODE_ABS_SOFT);
+	return 0;
+}
+
+void obs_logread_exit(void)
+{
+	unsigned int cpu;
+
+	for_each_possible_cpu(cpu)
+		irq_work_sync(&per_cpu_ptr(wakers, cpu)->work);
+	hrtimer_cancel(&deadline);
+	free_percpu(wakers);
+}
