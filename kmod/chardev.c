@@ -82,14 +82,15 @@ static int device_release(struct inode *inode, struct file *file)
 /* The file's log reader. Of two that make it at once, one prevails. */
 static struct obs_logreader *log_of(struct open *open)
 {
-	struct obs_logreader *log = smp_load_acquire(&open->log), *other;
+	struct obs_logreader *log, *other;
 
+	/* Pairs with the exchange below: what is found is complete. */
+	log = smp_load_acquire(&open->log);
 	if (log)
 		return log;
 	log = obs_logreader_new();
 	if (!log)
 		return NULL;
-	/* Release: the other finds it complete. Pairs with the load above. */
 	other = cmpxchg(&open->log, NULL, log);
 	if (!other)
 		return log;

@@ -168,6 +168,7 @@ static void finish(union obs_record_buffer *buffer, enum obsring_origin origin)
 	obs_logread_wake();
 }
 
+__printf(2, 0)
 static void message_format(union obs_record_buffer *buffer, const char *fmt,
 			   va_list args)
 {
@@ -284,13 +285,15 @@ static int counters_attach(void)
 		for (level = 0; level < 8 && !ret; level++) {
 			values[0] = origin_name[origin];
 			values[1] = obs_level_name(level);
-			ret = obs_self_attached(obs_counter_attach
-				(metrics[LOG_RECORDS].family, values,
-				 &records[origin][level]));
+			ret = obs_counter_attach(metrics[LOG_RECORDS].family,
+						 values, &records[origin][level]);
+			ret = obs_self_attached(ret);
 		}
-	for (i = 0; i < OBS_LOG_LOSSES_NR && !ret; i++)
-		ret = obs_self_attached(obs_counter_attach
-			(metrics[LOG_LOST].family, &loss_name[i], &lost[i]));
+	for (i = 0; i < OBS_LOG_LOSSES_NR && !ret; i++) {
+		ret = obs_counter_attach(metrics[LOG_LOST].family,
+					 &loss_name[i], &lost[i]);
+		ret = obs_self_attached(ret);
+	}
 	return ret;
 }
 

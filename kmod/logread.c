@@ -54,7 +54,7 @@ struct merged {
 
 /**
  * struct obs_logreader - an open file that reads
- * @mutex: all below
+ * @mutex: one read, seek or poll at a time
  * @lost: records lost that were not told yet
  * @text_at: in @text, what was not read yet
  * @text_len: bytes of @text
@@ -63,7 +63,7 @@ struct merged {
  * @ring: a merged ring each
  */
 struct obs_logreader {
-	struct mutex mutex;
+	struct mutex mutex;	/* all below */
 	u64 lost;
 	u32 text_at;
 	u32 text_len;
@@ -190,8 +190,8 @@ static struct merged *oldest(struct obs_logreader *reader,
 	return best;
 }
 
-/* Copy and format the record at @ring. False: it has been overwritten. */
-static bool record_format(struct obs_logreader *reader, struct merged *ring,
+/* Copy and format the record at @ring, unless it has been overwritten. */
+static void record_format(struct obs_logreader *reader, struct merged *ring,
 			  const struct obs_ring_view *view)
 {
 	struct obs_ring_peeked peeked;
@@ -201,14 +201,20 @@ static bool record_format(struct obs_logreader *reader, struct merged *ring,
 	if (obs_ring_peek(view, &ring->cursor, reader->buffer.word,
 			  OBS_RING_RECORD_WORDS, &peeked,
 			  &reader->lost) != OBS_RING_RECORD)
-		return false;
+		return;
 	obs_ring_next(&ring->cursor, &peeked);
 	if (!obs_record_parse(&reader->buffer, peeked.words, &record))
-		return false;
+		return;
 	reader->text_len =
 		obs_logfmt(reader->text, sizeof(reader->text), &record,
 			   ktime_to_ns(ktime_mono_to_real(ns_to_ktime(record.head->time_ns))));
-	return true;
+}
+
+static void lost_format(struct obs_logreader *reader)
+{
+	reader->text_len = obs_logfmt_lost(reader->text, sizeof(reader->text),
+					   reader->lost);
+	reader->lost = 0;
 }
 
 /*
@@ -224,16 +230,12 @@ static bool line_ready(struct obs_logreader *reader)
 		reader->text_at = 0;
 		reader->text_len = 0;
 		ring = oldest(reader, &view);
-		if (reader->lost) {
-			reader->text_len = obs_logfmt_lost(reader->text,
-							   sizeof(reader->text),
-							   reader->lost);
-			reader->lost = 0;
-		} else if (!ring) {
+		if (!ring && !reader->lost)
 			return false;
-		} else {
+		if (reader->lost)
+			lost_format(reader);
+		else
 			record_format(reader, ring, &view);
-		}
 	}
 	return true;
 }
@@ -282,9 +284,9 @@ ssize_t obs_logreader_read(struct obs_logreader *reader, char __user *buf,
 			break;
 		if (!wait)
 			ret = -EAGAIN;
-		else if (signal_pending(current))
+		if (wait && signal_pending(current))
 			ret = -ERESTARTSYS;
-		else
+		if (!ret)
 			wait_woken(&entry, TASK_INTERRUPTIBLE,
 				   MAX_SCHEDULE_TIMEOUT);
 	} while (!ret);

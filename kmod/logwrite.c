@@ -36,28 +36,28 @@
  * @node: in buckets; with @files under buckets_mutex
  * @uid: whose
  * @files: open files that use it
- * @lock: the rest
+ * @lock: a token at a time
  * @full_ns: when it will be full: each record puts it off by TOKEN_NS
  */
 struct bucket {
 	struct hlist_node node;
 	kuid_t uid;
 	unsigned int files;
-	spinlock_t lock;
+	spinlock_t lock;	/* full_ns */
 	u64 full_ns;
 };
 
 /**
  * struct obs_logwriter - an open file that writes
  * @bucket: its uid's
- * @mutex: all below
+ * @mutex: one write at a time
  * @len: bytes in @line
  * @cut: the line was longer
  * @line: the line that is being read
  */
 struct obs_logwriter {
 	struct bucket *bucket;
-	struct mutex mutex;
+	struct mutex mutex;	/* all below */
 	u32 len;
 	bool cut;
 	char line[LINE_MAX];

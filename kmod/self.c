@@ -12,9 +12,12 @@ struct obs_counter obs_self_refused[OBS_REFUSED_NR] = {
 	[0 ... OBS_REFUSED_NR - 1] = OBS_COUNTER_INIT,
 };
 
-static struct obs_gauge_set memory_values = OBS_GAUGE_SET_INIT;
-static struct obs_gauge_set memory_directory = OBS_GAUGE_SET_INIT;
-static struct obs_gauge_set memory_log = OBS_GAUGE_SET_INIT;
+enum { MEMORY_VALUES, MEMORY_DIRECTORY, MEMORY_LOG, MEMORY_NR };
+
+static const char *const memory_name[MEMORY_NR] = { "values", "directory", "log" };
+static struct obs_gauge_set memory[MEMORY_NR] = {
+	[0 ... MEMORY_NR - 1] = OBS_GAUGE_SET_INIT,
+};
 
 static struct obs_metric metrics[] = {
 	[SELF_REFUSED] = {
@@ -46,9 +49,9 @@ static const char *const refusal_name[OBS_REFUSED_NR] = {
 
 void obs_self_memory(void)
 {
-	obs_gauge_set(&memory_values, obs_store_value_bytes());
-	obs_gauge_set(&memory_directory, obs_store_directory_bytes());
-	obs_gauge_set(&memory_log, obs_logring_bytes());
+	obs_gauge_set(&memory[MEMORY_VALUES], obs_store_value_bytes());
+	obs_gauge_set(&memory[MEMORY_DIRECTORY], obs_store_directory_bytes());
+	obs_gauge_set(&memory[MEMORY_LOG], obs_logring_bytes());
 }
 
 int obs_self_attached(int ret)
@@ -58,29 +61,23 @@ int obs_self_attached(int ret)
 
 int obs_self_init(void)
 {
-	static const char *const values[] = { "values" };
-	static const char *const directory[] = { "directory" };
-	static const char *const log[] = { "log" };
-	struct obs_family *memory;
+	struct obs_family *family;
 	int ret, i;
 
 	ret = obs_metrics_register(metrics, ARRAY_SIZE(metrics));
 	if (ret)
 		return ret;
-	for (i = 0; i < OBS_REFUSED_NR && !ret; i++)
-		ret = obs_self_attached(obs_counter_attach(metrics[SELF_REFUSED].family,
-						  &refusal_name[i],
-						  &obs_self_refused[i]));
-	memory = metrics[SELF_MEMORY].family;
-	if (!ret)
-		ret = obs_self_attached(obs_gauge_set_attach(memory, values,
-						    &memory_values));
-	if (!ret)
-		ret = obs_self_attached(obs_gauge_set_attach(memory, directory,
-						    &memory_directory));
-	if (!ret)
-		ret = obs_self_attached(obs_gauge_set_attach(memory, log,
-							     &memory_log));
+	family = metrics[SELF_REFUSED].family;
+	for (i = 0; i < OBS_REFUSED_NR && !ret; i++) {
+		ret = obs_counter_attach(family, &refusal_name[i],
+					 &obs_self_refused[i]);
+		ret = obs_self_attached(ret);
+	}
+	family = metrics[SELF_MEMORY].family;
+	for (i = 0; i < MEMORY_NR && !ret; i++) {
+		ret = obs_gauge_set_attach(family, &memory_name[i], &memory[i]);
+		ret = obs_self_attached(ret);
+	}
 	if (ret)
 		obs_self_exit();
 	return ret;

@@ -407,9 +407,9 @@ def run(args):
         if status is None:
             # All of the log, should it tell why.
             log.thread.join(5)
-            ended = machine.process.poll()
-            if ended:
-                say(f"QEMU ended with status {ended}")  # -N: by signal N
+            # Its end of the sockets goes shortly before it does.
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                say(f"QEMU ended with status {machine.process.wait(5)}")  # -N: by signal N
     except TimedOut:
         status = TIMEOUT
     finally:
