@@ -32,7 +32,7 @@ MODULE	?= $(BUILD)/module/$(or $(KERNEL),$(RELEASE))
 export VERSION PREFIX DESTDIR
 
 .PHONY: all module userspace install uninstall clean help guest check test bench \
-	headers-needed module-install debug-kernel bench-kernel
+	headers-needed module-install debug-kernel bench-kernel bench-ring
 
 all: userspace module
 
@@ -117,6 +117,9 @@ test:
 
 bench-kernel:
 	tests/bench/bench_kernel.sh
+
+bench-ring:
+	tests/bench/bench_ring.sh
 
 debug-kernel:
 	scripts/debug-kernel
