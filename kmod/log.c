@@ -141,8 +141,13 @@ static void task_set(struct obsring_record *head)
 	data_race(memcpy(head->comm, current->comm, sizeof(head->comm)));
 }
 
+/* A record has a source: a task's name may be empty. */
 static void source_set(union obs_record_buffer *buffer, const char *name, u32 len)
 {
+	if (!len) {
+		name = "?";
+		len = 1;
+	}
 	buffer->head.source_len = min_t(u32, len, OBSRING_SOURCE_MAX);
 	append(buffer, name, buffer->head.source_len);
 }

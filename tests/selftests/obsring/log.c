@@ -512,8 +512,17 @@ TEST_F(log, bursts)
 
 #define READERS	3
 
+/**
+ * struct tally - what a reader saw, in shared memory
+ * @read: lines
+ * @lost: as it was told
+ * @torn: lines that are not what was written
+ * @began: it has a place in the log
+ * @error: what made it give up
+ */
 struct tally {
 	unsigned long long read, lost, torn;
+	int began;
 	int error;
 };
 
@@ -554,6 +563,8 @@ static void read_lines(struct tally *tally, const int *stop)
 	}
 	fd = fileno(file);
 	fcntl(fd, F_SETFL, O_NONBLOCK);
+	lseek(fd, 0, SEEK_SET);
+	__atomic_store_n(&tally->began, 1, __ATOMIC_RELEASE);
 	do {
 		last = __atomic_load_n(stop, __ATOMIC_ACQUIRE);
 		while (fgets(line, sizeof(line), file)) {
@@ -614,6 +625,9 @@ TEST_F_TIMEOUT(log, all_contexts, 6000)
 		hotplug(&shared->hotplugs, &shared->stop);
 		_exit(0);
 	}
+	for (i = 0; i < READERS; i++)
+		EXPECT_TRUE(await(__atomic_load_n(&shared->tally[i].began,
+						  __ATOMIC_ACQUIRE)));
 	/* Until what it is about has happened. */
 	for (i = 0; i < 100; i++) {
 		ASSERT_EQ(0, module_parameter_write("obsring_stress", "run", updates));

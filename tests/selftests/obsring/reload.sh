@@ -5,7 +5,7 @@
 # set, readers that come and go. rmmod says "in use" while one reads, and works
 # the moment none does.
 
-CYCLES=${OBSRING_RELOAD_CYCLES:-8}
+CYCLES=${OBSRING_RELOAD_CYCLES:-4}
 DEADLINE=120
 
 number=0
