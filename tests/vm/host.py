@@ -203,7 +203,11 @@ class Machine:
             timing = ["-accel", "tcg,thread=single", "-icount", "shift=0,sleep=off"]
         else:
             timing = ["-accel", "tcg,thread=" + args.threads]
-        append = (f"{console} ignore_loglevel printk.devkmsg=on panic=-1 oops=panic "
+        # One processor until the devices are set up: while their registers move
+        # about, QEMU (7.2 as well as 10.0) may carry out another processor's
+        # access to the old map in the new one, and die of it. init brings up the
+        # others.
+        append = (f"{console} maxcpus=1 ignore_loglevel printk.devkmsg=on panic=-1 oops=panic "
                   f"rdinit=/vm/init {args.append}")
         return emulator + machine + timing + ["-smp", args.smp, "-append", append]
 
