@@ -100,19 +100,6 @@ TEST_F(device, mode_of_a_new_node)
 	self->fd = -1;
 }
 
-TEST_F(device, is_no_stream)
-{
-	char byte = 0;
-	int fd = open(OBSRING_DEVICE, O_RDWR | O_CLOEXEC);
-
-	ASSERT_LE(0, fd);
-	EXPECT_EQ(-1, read(fd, &byte, 1));
-	EXPECT_EQ(EINVAL, errno);
-	EXPECT_EQ(-1, write(fd, &byte, 1));
-	EXPECT_EQ(EINVAL, errno);
-	close(fd);
-}
-
 /* ---- The header ---------------------------------------------------------- */
 
 TEST_F(device, header)
