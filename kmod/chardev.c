@@ -170,12 +170,15 @@ static __poll_t device_poll(struct file *file, poll_table *wait)
 	struct obs_logreader *log;
 
 	poll_wait(file, &readers, wait);
+	/* EPOLL_CTL_MOD may ask for EPOLLIN later, and registers nothing then. */
+	if (file->f_mode & FMODE_READ)
+		obs_logread_poll_wait(file, wait);
 	if (file->f_mode & FMODE_READ &&
 	    poll_requested_events(wait) & (EPOLLIN | EPOLLRDNORM)) {
 		log = log_of(open);
 		if (!log)
 			return EPOLLERR;
-		events |= obs_logreader_poll(log, file, wait);
+		events |= obs_logreader_poll(log);
 	}
 	if (READ_ONCE(open->seen) != READ_ONCE(obs_header->journal_pos))
 		events |= EPOLLPRI;

@@ -294,12 +294,15 @@ ssize_t obs_logreader_read(struct obs_logreader *reader, char __user *buf,
 	return ret;
 }
 
-__poll_t obs_logreader_poll(struct obs_logreader *reader, struct file *file,
-			    poll_table *wait)
+void obs_logread_poll_wait(struct file *file, poll_table *wait)
+{
+	poll_wait(file, &waiters, wait);
+}
+
+__poll_t obs_logreader_poll(struct obs_logreader *reader)
 {
 	__poll_t events = 0;
 
-	poll_wait(file, &waiters, wait);
 	/* logread_wait:B, pairs with logread_wake:A */
 	smp_mb();
 	mutex_lock(&reader->mutex);

@@ -19,9 +19,11 @@ void obs_logreader_free(struct obs_logreader *reader);
 ssize_t obs_logreader_read(struct obs_logreader *reader, char __user *buf,
 			   size_t count, bool wait);
 
-/* EPOLLIN if a read would not wait; registers the waiter. */
-__poll_t obs_logreader_poll(struct obs_logreader *reader, struct file *file,
-			    poll_table *wait);
+/* Register who polls, before it looks: whatever it asks for now. */
+void obs_logread_poll_wait(struct file *file, poll_table *wait);
+
+/* EPOLLIN if a read would not wait. */
+__poll_t obs_logreader_poll(struct obs_logreader *reader);
 
 /* To the oldest record, or behind the newest. -ERESTARTSYS. */
 int obs_logreader_seek(struct obs_logreader *reader, bool oldest);

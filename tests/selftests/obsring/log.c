@@ -485,6 +485,21 @@ TEST_F(log, edges)
 	close(epoll);
 }
 
+/* Whoever asks for input only later is told of it as well. */
+TEST_F(log, epoll_modified)
+{
+	struct epoll_event event = { .events = EPOLLPRI }, got;
+	int epoll = epoll_create1(EPOLL_CLOEXEC);
+
+	ASSERT_EQ(0, epoll_ctl(epoll, EPOLL_CTL_ADD, self->fd, &event));
+	event.events = EPOLLIN;
+	ASSERT_EQ(0, epoll_ctl(epoll, EPOLL_CTL_MOD, self->fd, &event));
+	EXPECT_EQ(0, epoll_wait(epoll, &got, 1, 0));
+	ASSERT_EQ(0, say(self->fd, "later"));
+	EXPECT_EQ(1, epoll_wait(epoll, &got, 1, AWAIT_SECONDS * 1000));
+	close(epoll);
+}
+
 /* A wake-up a record would be many: bursts are told together. */
 TEST_F(log, bursts)
 {
