@@ -305,7 +305,13 @@ __poll_t obs_logreader_poll(struct obs_logreader *reader)
 
 	/* logread_wait:B, pairs with logread_wake:A */
 	smp_mb();
-	mutex_lock(&reader->mutex);
+	/*
+	 * A read may fault for as long as its buffer's owner likes. To whom a signal
+	 * interrupts say that there is something: no more than a read in vain, while
+	 * epoll would forget a file of which it is told the contrary.
+	 */
+	if (mutex_lock_interruptible(&reader->mutex))
+		return EPOLLIN | EPOLLRDNORM;
 	if (line_ready(reader))
 		events = EPOLLIN | EPOLLRDNORM;
 	mutex_unlock(&reader->mutex);
