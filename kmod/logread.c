@@ -345,6 +345,8 @@ int obs_logreader_seek(struct obs_logreader *reader, bool oldest_first)
 		return -ERESTARTSYS;
 	seek(reader, oldest_first);
 	mutex_unlock(&reader->mutex);
+	/* Who waits at the end, on this file, may have records before it now. */
+	wake_up_interruptible_poll(&waiters, EPOLLIN | EPOLLRDNORM);
 	return 0;
 }
 

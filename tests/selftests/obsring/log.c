@@ -485,6 +485,21 @@ TEST_F(log, edges)
 	close(epoll);
 }
 
+/* Going back gives those something to read that wait on the same file. */
+TEST_F(log, seek_wakes)
+{
+	struct epoll_event event = { .events = EPOLLIN }, got;
+	int epoll = epoll_create1(EPOLL_CLOEXEC);
+
+	ASSERT_EQ(0, say(self->fd, "before"));
+	ASSERT_LT(0, drain(self->fd, self->text, TEXT_MAX));
+	ASSERT_EQ(0, epoll_ctl(epoll, EPOLL_CTL_ADD, self->fd, &event));
+	EXPECT_EQ(0, epoll_wait(epoll, &got, 1, 0));
+	ASSERT_EQ(0, lseek(self->fd, 0, SEEK_SET));
+	EXPECT_EQ(1, epoll_wait(epoll, &got, 1, AWAIT_SECONDS * 1000));
+	close(epoll);
+}
+
 /* Whoever asks for input only later is told of it as well. */
 TEST_F(log, epoll_modified)
 {
