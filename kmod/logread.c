@@ -25,6 +25,7 @@
 #include <linux/mm.h>
 #include <linux/mutex.h>
 #include <linux/percpu.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/timekeeping.h>
 #include <linux/uaccess.h>
@@ -257,6 +258,7 @@ static ssize_t read_ready(struct obs_logreader *reader, char __user *buf,
 		}
 		reader->text_at += n;
 		done += n;
+		cond_resched();
 	}
 	mutex_unlock(&reader->mutex);
 	return done;
