@@ -201,8 +201,9 @@ ssize_t obs_logwriter_write(struct obs_logwriter *writer, const char __user *buf
 		n = min(count - done, sizeof(chunk));
 		if (copy_from_user(chunk, buf + done, n)) {
 			ret = -EFAULT;
-		} else if (signal_pending(current) && done) {
-			ret = -ERESTARTSYS;
+		} else if (fatal_signal_pending(current) && done) {
+			/* No other: the rest would come again, as a line of its own. */
+			ret = -EINTR;
 		} else {
 			lines_take(writer, chunk, n);
 			done += n;

@@ -14,7 +14,7 @@ void obs_logwriter_free(struct obs_logwriter *writer);
 
 /*
  * A record for each line of it. Return: @count, or what was taken before a
- * signal or a bad address; -EFAULT, -ERESTARTSYS.
+ * fatal signal or a bad address; -EFAULT, -ERESTARTSYS.
  */
 ssize_t obs_logwriter_write(struct obs_logwriter *writer, const char __user *buf,
 			    size_t count);
