@@ -102,17 +102,18 @@ static int __init obsring_init(void)
 	ret = obs_sources_init();
 	if (ret)
 		goto err_sources;
-	ret = obs_chardev_init();
-	if (ret)
-		goto err_chardev;
 	ret = obs_netlink_init();
 	if (ret)
 		goto err_netlink;
+	/* Last: an open file would outlive what fails behind it. */
+	ret = obs_chardev_init();
+	if (ret)
+		goto err_chardev;
 	return 0;
 
-err_netlink:
-	obs_chardev_exit();
 err_chardev:
+	obs_netlink_exit();
+err_netlink:
 	obs_sources_exit();
 err_sources:
 	obs_probes_exit();
@@ -130,8 +131,8 @@ err_registry:
 
 static void __exit obsring_exit(void)
 {
-	obs_netlink_exit();
 	obs_chardev_exit();
+	obs_netlink_exit();
 	obs_sources_exit();
 	obs_probes_exit();
 	obs_logread_exit();
