@@ -119,12 +119,15 @@ static void waker_run(struct irq_work *work)
 	struct waker *waker = container_of(work, struct waker, work);
 	u64 since = ktime_get_mono_fast_ns() - READ_ONCE(woken_ns);
 
-	if (since >= INTERVAL || READ_ONCE(waker->records) >= WATERMARK)
-		wake();
-	else
+	if (since < INTERVAL && READ_ONCE(waker->records) < WATERMARK) {
 		hrtimer_start(&deadline,
 			      ns_to_ktime(READ_ONCE(woken_ns) + INTERVAL),
 			      HRTIMER_MODE_ABS_SOFT);
+		return;
+	}
+	wake();
+	/* A probe of wake-ups that logs has told of this one: no watermark again. */
+	WRITE_ONCE(waker->records, 0);
 }
 
 void obs_logread_wake(void)
