@@ -16,7 +16,9 @@
  *   quoted  printable ASCII and well-formed UTF-8, a backslash before quote and
  *           backslash; line feed, carriage return and tab by their letter; and
  *           \xhh for each byte of any other control character, of a line or
- *           paragraph separator, or of no UTF-8. So the bytes can be had back
+ *           paragraph separator, of what turns the direction of writing (it would
+ *           show the rest of the line in another order), or of no UTF-8. So the
+ *           bytes can be had back
  *   key     what is not A-Z a-z 0-9 _ . - becomes "_", and an empty key "_"; one
  *           that is a name of ours then gets "_" in front
  *
@@ -130,7 +132,8 @@ static inline bool obs_logfmt_is_alnum(__u8 c)
 
 /*
  * Bytes of the well-formed character beyond ASCII at @s, of @left bytes; 0 if there
- * is none, or a C1 control, U+2028 or U+2029. (RFC 3629, section 4.)
+ * is none, or a C1 control, U+2028 to U+202E or U+2066 to U+2069. (RFC 3629,
+ * section 4.)
  */
 static inline __u32 obs_logfmt_utf8(const __u8 *s, __u32 left)
 {
@@ -153,7 +156,9 @@ static inline __u32 obs_logfmt_utf8(const __u8 *s, __u32 left)
 		return 0;
 	if (nr > 3 && (s[3] & 0xc0) != 0x80)
 		return 0;
-	if (s[0] == 0xe2 && s[1] == 0x80 && (s[2] == 0xa8 || s[2] == 0xa9))
+	if (s[0] == 0xe2 && s[1] == 0x80 && s[2] >= 0xa8 && s[2] <= 0xae)
+		return 0;
+	if (s[0] == 0xe2 && s[1] == 0x81 && s[2] >= 0xa6 && s[2] <= 0xa9)
 		return 0;
 	return nr;
 }

@@ -34,7 +34,8 @@ static size_t character(const uint8_t *s, size_t left)
 	}
 	if (code < least[nr] || code > 0x10ffff || (code >= 0xd800 && code < 0xe000))
 		return 0;
-	if (code < 0x20 || (code >= 0x7f && code < 0xa0) || code == 0x2028 || code == 0x2029)
+	if (code < 0x20 || (code >= 0x7f && code < 0xa0) ||
+	    (code >= 0x2028 && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069))
 		return 0;
 	return nr;
 }

@@ -134,10 +134,12 @@ static const struct {
 	/* UTF-8: the least and the greatest of each length, and what is none */
 	{ { 5, 0, 0, 1, 0, BYTES("c"), BYTES("s"),
 	    BYTES("\xc2\xa0 \xdf\xbf \xe0\xa0\x80 \xed\x9f\xbf \xee\x80\x80 \xef\xbf\xbf "
-		  "\xf0\x90\x80\x80 \xf4\x8f\xbf\xbf \xe2\x80\xa7 \xe2\x80\xaa"), NO_BYTES },
+		  "\xf0\x90\x80\x80 \xf4\x8f\xbf\xbf \xe2\x80\xa7 \xe2\x80\xaf "
+		  "\xe2\x81\xa5 \xe2\x81\xaa"), NO_BYTES },
 	  WHEN "level=notice source=s cpu=0 pid=1 uid=0 comm=c "
 	  "msg=\"\xc2\xa0 \xdf\xbf \xe0\xa0\x80 \xed\x9f\xbf \xee\x80\x80 \xef\xbf\xbf "
-	  "\xf0\x90\x80\x80 \xf4\x8f\xbf\xbf \xe2\x80\xa7 \xe2\x80\xaa\"\n" },
+	  "\xf0\x90\x80\x80 \xf4\x8f\xbf\xbf \xe2\x80\xa7 \xe2\x80\xaf "
+	  "\xe2\x81\xa5 \xe2\x81\xaa\"\n" },
 	{ { 5, 0, 0, 1, 0, BYTES("c"), BYTES("s"),
 	    BYTES("\x80 \xc0\x80 \xc1\xbf \xe0\x9f\xbf \xed\xa0\x80 \xf0\x8f\xbf\xbf "
 		  "\xf4\x90\x80\x80 \xf5\x80\x80\x80 \xff"), NO_BYTES },
@@ -150,6 +152,11 @@ static const struct {
 	  WHEN "level=notice source=s cpu=0 pid=1 uid=0 comm=c "
 	  "msg=\"\\xc2\\x80 \\xc2\\x9f \\xe2\\x80\\xa8 \\xe2\\x80\\xa9 \\xc3 \\xe1\\x80 "
 	  "\\xf1\\x80\\x80\"\n" },
+	/* what turns the direction of writing: the first and the last of each range */
+	{ { 5, 0, 0, 1, 0, BYTES("c"), BYTES("s"),
+	    BYTES("\xe2\x80\xaa \xe2\x80\xae \xe2\x81\xa6 \xe2\x81\xa9"), NO_BYTES },
+	  WHEN "level=notice source=s cpu=0 pid=1 uid=0 comm=c "
+	  "msg=\"\\xe2\\x80\\xaa \\xe2\\x80\\xae \\xe2\\x81\\xa6 \\xe2\\x81\\xa9\"\n" },
 	/* names of ours, near misses, no name */
 	{ { 5, 0, 0, 1, 0, BYTES("c"), BYTES("s"), NO_BYTES,
 	    BYTES("ts\0" "1\0" "level\0\0" "source\0" "1\0" "cpu\0" "1\0" "pid\0" "1\0"
