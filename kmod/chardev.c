@@ -6,7 +6,8 @@
  * per mapping, so that fork, split and partial unmap need no care.
  *
  * Under lockdown, what can be read here stays readable at every level: counts
- * of events, with no kernel address and no content, as /proc/vmstat has.
+ * of events, with no kernel address and no content, as /proc/vmstat has, and what
+ * kernel code and processes chose to log, as dmesg is.
  */
 #include <linux/file.h>
 #include <linux/fs.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The device: open, mmap, poll, ioctl. */
+/* The device: open, read, write, seek, mmap, poll, ioctl. */
 #ifndef OBSRING_CHARDEV_H
 #define OBSRING_CHARDEV_H
 
