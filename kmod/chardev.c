@@ -23,8 +23,6 @@
 #include "logwrite.h"
 #include "store.h"
 
-static DECLARE_WAIT_QUEUE_HEAD(readers);
-
 /**
  * struct open - an open file
  * @seen: journal position that it declared; poll compares it
@@ -39,14 +37,13 @@ struct open {
 
 void obs_chardev_changed(void)
 {
-	wake_up_interruptible_poll(&readers, EPOLLPRI);
+	obs_logread_wake_all(EPOLLPRI);
 }
 
 void obs_chardev_set_state(enum obsring_state state)
 {
 	WRITE_ONCE(obs_header->state, state);
-	wake_up_interruptible_poll(&readers, EPOLLHUP);
-	obs_logread_wake_all();
+	obs_logread_wake_all(EPOLLIN | EPOLLRDNORM | EPOLLHUP);
 }
 
 static int device_open(struct inode *inode, struct file *file)
@@ -170,10 +167,8 @@ static __poll_t device_poll(struct file *file, poll_table *wait)
 	__poll_t events = file->f_mode & FMODE_WRITE ? EPOLLOUT | EPOLLWRNORM : 0;
 	struct obs_logreader *log;
 
-	poll_wait(file, &readers, wait);
 	/* EPOLL_CTL_MOD may ask for EPOLLIN later, and registers nothing then. */
-	if (file->f_mode & FMODE_READ)
-		obs_logread_poll_wait(file, wait);
+	obs_logread_poll_wait(file, wait);
 	if (file->f_mode & FMODE_READ &&
 	    poll_requested_events(wait) & (EPOLLIN | EPOLLRDNORM)) {
 		log = log_of(open);

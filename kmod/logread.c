@@ -148,9 +148,9 @@ void obs_logread_wake(void)
 	irq_work_queue(&waker->work);
 }
 
-void obs_logread_wake_all(void)
+void obs_logread_wake_all(__poll_t events)
 {
-	wake_up_interruptible_poll(&waiters, EPOLLIN | EPOLLRDNORM | EPOLLHUP);
+	wake_up_interruptible_poll(&waiters, events);
 }
 
 /* ---- Merging ------------------------------------------------------------- */

@@ -19,7 +19,10 @@ void obs_logreader_free(struct obs_logreader *reader);
 ssize_t obs_logreader_read(struct obs_logreader *reader, char __user *buf,
 			   size_t count, bool wait);
 
-/* Register who polls, before it looks: whatever it asks for now. */
+/*
+ * Register who polls, before it looks, whatever it asks for now. It is the only
+ * queue of the device: not all that poll can wait in two.
+ */
 void obs_logread_poll_wait(struct file *file, poll_table *wait);
 
 /* EPOLLIN if a read would not wait. */
@@ -31,8 +34,8 @@ int obs_logreader_seek(struct obs_logreader *reader, bool oldest);
 /* A record was committed on this CPU. Any context, NMI included; preemption off. */
 void obs_logread_wake(void);
 
-/* Wake all readers, because the module's state changed. Process context. */
-void obs_logread_wake_all(void);
+/* Wake all who read, and who poll for one of @events. Process context. */
+void obs_logread_wake_all(__poll_t events);
 
 int obs_logread_init(void);
 
