@@ -249,8 +249,6 @@ static const struct {
 	{ "probe add kprobe x --as y --sample 1x", "--sample 1x" },
 	{ "probe add kprobe x --as y --kind gauge", "\"gauge\"" },
 	{ "probe add kprobe x --as y --kind histogram", "kretprobe" },
-	{ "probe add kretprobe x --as x_calls_total", "\"x_calls_total\"" },
-	{ "probe add kretprobe x --as x_calls_total", "--kind counter" },
 	{ "probe delete", "one metric" },
 	{ "family add x", "--kind" },
 	{ "family add x --kind frob", "\"frob\"" },
@@ -368,11 +366,15 @@ static void test_probe_words(void **state)
 	} cases[] = {
 		{ "kretprobe", "vfs_read_seconds", NULL, OBSRING_KIND_UNSPEC },
 		{ "kretprobe", "vfs_reads_total", "counter", OBSRING_KIND_COUNTER },
+		{ "kretprobe", "vfs_reads_total", NULL, OBSRING_KIND_COUNTER },
+		{ "kretprobe", "vfs_reads_total", "histogram", OBSRING_KIND_HISTOGRAM },
+		{ "kretprobe", "vfs_read", NULL, OBSRING_KIND_UNSPEC },
 		{ "kretprobe", "vfs_read_seconds", "counter", OBSRING_KIND_COUNTER },
 		{ "kretprobe", "vfs_read", "histogram", OBSRING_KIND_HISTOGRAM },
 		{ "kprobe", "vfs_read_seconds", NULL, OBSRING_KIND_UNSPEC },
 		{ "kprobe", "vfs_reads_total", "counter", OBSRING_KIND_COUNTER },
-		{ "tracepoint", "switches_total", NULL, OBSRING_KIND_UNSPEC },
+		{ "tracepoint", "switches_total", NULL, OBSRING_KIND_COUNTER },
+		{ "tracepoint", "switches", NULL, OBSRING_KIND_UNSPEC },
 	};
 	struct obs_probe_info probe;
 	size_t i;

@@ -100,22 +100,14 @@ static int text_set(const struct ctl_command *command, const char *what, char *t
 	return CTL_OK;
 }
 
-/* The module chooses by the type: it times with a kretprobe, else it counts. */
-static int kind_by_type(const struct ctl_command *command,
-			const struct obs_probe_info *probe)
-{
-	if (probe->type != OBSRING_PROBE_KRETPROBE || ends_with(probe->name, "_seconds"))
-		return CTL_OK;
-	return ctl_misused(command, "a kretprobe times calls, but \"%s\" does not end in "
-			   "_seconds: say --kind histogram or --kind counter",
-			   probe->name);
-}
-
 static int kind_set(const struct ctl_command *command, const char *kind,
 		    struct obs_probe_info *probe)
 {
+	/* A name that is a count's; else the module times with a kretprobe. */
+	if (!kind && ends_with(probe->name, "_total"))
+		kind = ctl_kind_name(OBSRING_KIND_COUNTER);
 	if (!kind)
-		return kind_by_type(command, probe);
+		return CTL_OK;
 	probe->kind = ctl_kind_parse(kind);
 	if (probe->kind != OBSRING_KIND_COUNTER &&
 	    probe->kind != OBSRING_KIND_HISTOGRAM)
