@@ -423,6 +423,20 @@ static inline bool obs_ring_lapped(const struct obs_ring_view *v,
 	return line - c->line > v->nr_lines;
 }
 
+static inline void obs_ring_copy(const struct obs_ring_view *v, __u64 pos,
+				 __u64 *word, __u32 nr)
+{
+	const struct obsring_line *line;
+	__u32 i, n;
+
+	for (; nr; nr -= n, word += n, pos++) {
+		line = &v->line[pos & (v->nr_lines - 1)];
+		n = nr < OBSRING_LINE_WORDS ? nr : OBSRING_LINE_WORDS;
+		for (i = 0; i < n; i++)
+			word[i] = obs_read_once(&line->word[i]);
+	}
+}
+
 /**
  * obs_ring_peek() - copy the cursor's record, and leave the cursor there
  * @v: ring
@@ -439,7 +453,7 @@ obs_ring_peek(const struct obs_ring_view *v, struct obs_ring_cursor *c,
 	      __u64 *word, __u32 max, struct obs_ring_peeked *ret, __u64 *lost)
 {
 	const struct obsring_line *l = &v->line[c->line & (v->nr_lines - 1)];
-	__u32 i, n, words;
+	__u32 n, words;
 	__u64 stamp;
 	__s32 ahead;
 
@@ -461,10 +475,7 @@ obs_ring_peek(const struct obs_ring_view *v, struct obs_ring_cursor *c,
 	if (!n || n > OBSRING_RECORD_LINES_MAX)
 		return obs_ring_lost(v, c, lost);
 	words = n * OBSRING_LINE_WORDS < max ? n * OBSRING_LINE_WORDS : max;
-	for (i = 0; i < words; i++) {
-		l = &v->line[(c->line + i / OBSRING_LINE_WORDS) & (v->nr_lines - 1)];
-		word[i] = obs_read_once(&l->word[i % OBSRING_LINE_WORDS]);
-	}
+	obs_ring_copy(v, c->line, word, words);
 	/* ring_read:C, pairs with ring_write:B */
 	obs_rmb();
 	if (!obs_ring_whole(v, c->line, stamp, n) ||
