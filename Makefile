@@ -5,6 +5,7 @@
 #   make module          module and example alone
 #   make install         and uninstall: DESTDIR, PREFIX
 #   make check           static checks    make test   everything (scripts/test)
+#   make model           Spin models of the lock-free protocols: minutes
 #   make bench-kernel    instructions that updates take, counted in a guest
 #   make debug-kernel    kasan and kcsan kernels for guests
 #   make clean           what was built; make help shows this
@@ -32,7 +33,7 @@ MODULE	?= $(BUILD)/module/$(or $(KERNEL),$(RELEASE))
 export VERSION PREFIX DESTDIR
 
 .PHONY: all module userspace install uninstall clean help guest check test bench \
-	headers-needed module-install debug-kernel bench-kernel bench-ring
+	headers-needed module-install debug-kernel bench-kernel bench-ring model
 
 all: userspace module
 
@@ -117,6 +118,9 @@ test:
 
 bench-kernel:
 	tests/bench/bench_kernel.sh
+
+model:
+	$(MAKE) -C tests/model run BUILD=$(BUILD)/tests/model
 
 bench-ring:
 	tests/bench/bench_ring.sh

@@ -38,7 +38,8 @@
  * EMPTY (not there yet), a newer one LOST. Else it copies and then looks at all
  * stamps again; if one has changed the copy is thrown away: LOST. A cursor that
  * lost goes to the oldest record that is whole, or to the head; the difference of
- * their numbers is the loss.
+ * their numbers is the loss: what was overwritten, and what was unfinished in
+ * between at that moment.
  *
  * A process may have written anything into a ring that it hosts, and go on. Each
  * call ends all the same, after at most nr_lines steps; and while the ring stands
