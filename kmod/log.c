@@ -135,7 +135,7 @@ static void task_set(struct obsring_record *head)
 {
 	if (!in_task())
 		return;
-	head->pid = task_pid_nr(current);
+	head->pid = task_tgid_nr(current);
 	head->uid = from_kuid(&init_user_ns, current_uid());
 	/* May be changed meanwhile, as a whole word or so: a mix is no harm. */
 	data_race(memcpy(head->comm, current->comm, sizeof(head->comm)));

@@ -474,7 +474,8 @@ struct obsring_ring {
  * @level: syslog severity, 0 (emerg) to 7 (debug)
  * @flags: OBSRING_RECORD_*
  * @time_ns: CLOCK_MONOTONIC when it was written
- * @pid: of the writer in the initial PID namespace; 0 outside task context
+ * @pid: of the writing process in the initial PID namespace; 0 outside task
+ *	context
  * @uid: in the initial user namespace: of the writer, or of who opened the
  *	device for it; 0 outside task context
  * @threshold: 56-bit rejection threshold with which it was sampled; 0: kept as
