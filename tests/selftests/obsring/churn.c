@@ -37,7 +37,7 @@ FIXTURE(churn)
 /* Room for one round's series and not for two: slots must be used again. */
 FIXTURE_SETUP(churn)
 {
-	ASSERT_EQ(0, module_reload("sources=none max_series=64"));
+	ASSERT_EQ(0, module_reload("sources=none max_series=96"));
 	ASSERT_EQ(0, obs_control_open(&self->control));
 	ASSERT_EQ(0, obs_family_add(self->control, &counter));
 	self->findings = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
