@@ -126,7 +126,9 @@
  *      ts=2026-11-22T16:14:17.123456789Z level=info source=NAME cpu=0 pid=1
  *      uid=0 comm=NAME [trace_id=... span_id=...] msg="..." [cut=true] [key=value ...]
  *
- * without the break; include/obsring/logfmt.h is its whole syntax. Each open file
+ * without the break; include/obsring/logfmt.h is its whole syntax. ts is the
+ * record's monotonic time with the present difference to UTC: a step of the clock
+ * or a suspend since then moves it. Each open file
  * has a place of its own, at first the oldest record; lseek knows offset 0 of
  * SEEK_SET (the oldest) and of SEEK_END (behind the newest). Records of all CPUs
  * are merged by time: of those that are there, the oldest comes first. What was
