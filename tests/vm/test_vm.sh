@@ -32,6 +32,15 @@ vm() {
 
 status_is() { [ "$status" = "$1" ]; }
 out_is() { cmp -s "$WORK/out" "$1"; }
+# The kernel's log shares the stream, and a busy host makes it say something.
+err_is() {
+	/usr/bin/python3 - "$WORK/err" "$1" <<-'END'
+	import re, sys
+	log = rb"\[ *\d+\.\d{6}\] [^\n]*\n"
+	seen, wanted = (re.sub(log, b"", open(path, "rb").read()) for path in sys.argv[1:])
+	sys.exit(seen != wanted)
+	END
+}
 err_has() { grep -qF -- "$1" "$WORK/err"; }
 
 # --- Without a guest
@@ -70,7 +79,7 @@ vm --file "$WORK/random" -- sh -c 'cat; cat /files/random >&2; exit 42'
 INPUT=
 check "status passes through" status_is 42
 check "1 MiB of random bytes through stdin and stdout" out_is "$WORK/random"
-check "1 MiB of random bytes through --file and stderr" cmp -s "$WORK/random" "$WORK/err"
+check "1 MiB of random bytes through --file and stderr" err_is "$WORK/random"
 
 vm -- sh -c 'echo left; sleep 1000 & kill -9 $$'
 check "a command that dies of a signal" status_is 137
@@ -91,7 +100,7 @@ for fault in "WARNING: CPU: 0 PID: 1 at kernel/x.c:1 f+0x1/0x2" "BUG: unable to 
 done
 vm -- sh -c "$faults exit 0"
 check "faults in the kernel log fail a command that succeeds" status_is 123
-check "... and are counted one by one" [ "$(grep -c '^\[.*' "$WORK/err")" = 19 ]
+check "... and are counted one by one" [ "$(sed '1,/the kernel log has faults/d' "$WORK/err" | grep -c '^\[')" = 9 ]
 vm -- sh -c 'for line in "BUG: KCSAN: data-race in f / g" " g+0x1/0x2" " h+0x1/0x2 [obsring]" =====; do
 	echo "$line" >/dev/kmsg; done'
 check "a race between functions of the kernel's own is no fault" status_is 0
