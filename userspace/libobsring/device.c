@@ -105,7 +105,8 @@ static int device_map_regions(struct obs_device *device)
 	for (id = 0; id < OBS_REGIONS; id++) {
 		struct obs_region *region = &device->region[id];
 
-		if (id == OBSRING_REGION_VALUES)
+		if (id == OBSRING_REGION_VALUES || id == OBSRING_REGION_LOG ||
+		    !region->size)
 			continue;
 		r = map(device, region->offset, region->size, &region->base);
 		if (r)

@@ -22,6 +22,9 @@ static const struct {
 	[OBSRING_REGION_TEXT]		= { OBSRING_GRANULE, true },
 	[OBSRING_REGION_JOURNAL]	= { sizeof(__u64), true },
 	[OBSRING_REGION_VALUES]		= { 0, true },	/* page_size */
+	[OBSRING_REGION_RINGS]		= { sizeof(struct obsring_ring), false },
+	[OBSRING_REGION_LOG]		= { sizeof(struct obsring_line), true },
+	[OBSRING_REGION_EXEMPLARS]	= { 64, false },
 };
 
 static bool is_power_of_two(uint64_t n)
@@ -95,6 +98,13 @@ static int region_check(struct obs_device *device, unsigned int id,
 	return 0;
 }
 
+/* Those behind VALUES came later. */
+static bool region_absent(const struct obsring_header *header, unsigned int id)
+{
+	return id > OBSRING_REGION_VALUES &&
+	       (id >= header->nr_regions || !header->region[id].size);
+}
+
 static bool regions_overlap(const struct obs_region *a, const struct obs_region *b)
 {
 	return a->offset < b->offset + b->size && b->offset < a->offset + a->size;
@@ -107,6 +117,8 @@ static int regions_check(struct obs_device *device,
 	int r;
 
 	for (id = 0; id < OBS_REGIONS; id++) {
+		if (region_absent(header, id))
+			continue;
 		r = region_check(device, id, &header->region[id]);
 		if (r)
 			return r;
@@ -128,7 +140,7 @@ int obs_header_check(const struct obsring_header *header, struct obs_device *dev
 	    header->header_size < sizeof(*header) ||
 	    header->header_size > header->page_size ||
 	    header->nr_cpus < 1 || header->nr_cpus > CPUS_MAX ||
-	    header->nr_regions < OBS_REGIONS ||
+	    header->nr_regions <= OBSRING_REGION_VALUES ||
 	    header->nr_regions > sizeof(header->region) / sizeof(header->region[0]) ||
 	    header->state > OBSRING_STATE_MAX)
 		return -EPROTO;

@@ -24,6 +24,12 @@
  *                 +------------------------------------------------------+
  *   VALUES        | page 0 of CPU 0 | page 0 of CPU 1 | ... | page 1 ... |
  *                 +------------------------------------------------------+
+ *   RINGS         | struct obsring_ring[]       the log: control blocks  |
+ *                 +------------------------------------------------------+
+ *   LOG           | struct obsring_line[]       the log: lines, by ring  |
+ *                 +------------------------------------------------------+
+ *   EXEMPLARS     | struct obsring_exemplar[]   of histograms' buckets   |
+ *                 +------------------------------------------------------+
  *
  * A mapping is MAP_SHARED and PROT_READ, begins on a page boundary and lies
  * within one region; anything else is refused: PROT_WRITE or PROT_EXEC with
@@ -153,6 +159,25 @@
  * The log is kept in rings, one for each CPU and origin (kernel, process), which
  * overwrite the oldest: include/obsring/ring.h.
  *
+ * Mapped: ring i of RINGS is that of CPU i / 2 and origin i % 2 (enum
+ * obsring_origin); nr_lines is 0 where there is no such CPU. Its lines are the
+ * nr_lines * 64 bytes of LOG that begin at its offset, which stays the same for
+ * ever. A ring may be replaced by one of another size. Its gen is odd meanwhile,
+ * and even again when its new lines, empty, stand at the offset: line counts begin
+ * anew, record counts go on, so that first_record less the number of the record
+ * that a reader would have read next is what it lost. The reader:
+ *
+ *      gen = load_acquire(&ring->gen)          odd: nothing to read now
+ *      gen is not that of the last time ?      take over nr_lines, go to first_line;
+ *                                              lost += first_record - next
+ *      read a record, as include/obsring/ring.h does
+ *      read barrier
+ *      gen == ring->gen ?  it is a record
+ *                       :  throw it away, begin anew
+ *
+ * A mapping within LOG may be longer or shorter than the ring is now: behind the
+ * ring's end, up to where the next begins, all bytes are 0.
+ *
  * 6. Growth
  * =========
  *
@@ -263,6 +288,9 @@ enum obsring_region_id {
 	OBSRING_REGION_TEXT,
 	OBSRING_REGION_JOURNAL,
 	OBSRING_REGION_VALUES,
+	OBSRING_REGION_RINGS,
+	OBSRING_REGION_LOG,
+	OBSRING_REGION_EXEMPLARS,
 
 	__OBSRING_REGION_LAST
 };
@@ -280,7 +308,10 @@ enum obsring_region_id {
  * @entry_size: bytes from one entry to the next; VALUES: page_size
  * @nr: entries backed by memory, from 0; only grows. VALUES: value pages,
  *	each with a row per CPU. TEXT: granules. JOURNAL: entries of the ring,
- *	a power of two. Load it with acquire order before touching an entry.
+ *	a power of two. LOG: 0, each ring says where its lines are. Load it with
+ *	acquire order before touching an entry.
+ *
+ * A region behind VALUES that this module does not have is of size 0.
  */
 struct obsring_region {
 	__u64 offset;
@@ -436,7 +467,7 @@ struct obsring_line {
  * @first_record: likewise
  * @offset: where its lines are, bytes from the start of the mapping space
  * @nr_lines: a power of two; 0: no such ring
- * @gen: goes up when the ring is replaced
+ * @gen: even; odd while the ring is being replaced, see above
  * @cpu: whose
  * @origin: enum obsring_origin
  *
@@ -468,6 +499,7 @@ struct obsring_ring {
 #define OBSRING_RECORD_TRACE	(1U << 0) /* a struct obsring_trace follows */
 #define OBSRING_RECORD_CUT	(1U << 1) /* message or fields were too long */
 #define OBSRING_RECORD_USER	(1U << 2) /* written through the device */
+#define OBSRING_RECORD_FLOOR	(1U << 3) /* kept by the floor alone: stands for 0 */
 
 /**
  * struct obsring_record - a log record's head, 56 bytes: its first line
