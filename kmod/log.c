@@ -209,7 +209,7 @@ static void fields_set(union obs_record_buffer *buffer,
 }
 
 __printf(5, 0)
-static void log_kernel(const struct obs_log_source *source, int level,
+static void log_kernel(struct obs_log_source *source, int level,
 		       const struct obs_log_field *field, unsigned int nr,
 		       const char *fmt, va_list args)
 {
@@ -228,7 +228,7 @@ static void log_kernel(const struct obs_log_source *source, int level,
 	buffer_put();
 }
 
-void obs_log(const struct obs_log_source *source, int level, const char *fmt, ...)
+void obs_log(struct obs_log_source *source, int level, const char *fmt, ...)
 {
 	va_list args;
 
@@ -238,7 +238,7 @@ void obs_log(const struct obs_log_source *source, int level, const char *fmt, ..
 }
 EXPORT_SYMBOL_OBSRING(obs_log);
 
-void obs_log_fields(const struct obs_log_source *source, int level,
+void obs_log_fields(struct obs_log_source *source, int level,
 		    const struct obs_log_field *field, unsigned int nr,
 		    const char *fmt, ...)
 {

@@ -389,16 +389,60 @@ void obs_metrics_unregister(struct obs_metric *metrics, unsigned int nr);
 
 /* The log. */
 
+struct obs_logsource;
+
 /**
  * struct obs_log_source - who speaks
- * @name: printable, 1 to 63 bytes; longer is cut. "user" and what begins with
- *	"user." are not for kernel code
+ * @name: printable UTF-8, 1 to 63 bytes. "user", what begins with "user." and
+ *	OBSRING_OVERFLOW_VALUE are not for kernel code, "*" is no name: records of
+ *	such a name, or of one that is longer or not printable, are written, and
+ *	counted with those of sources past the limit
+ * @known: obsring's own: where it is counted and how it is sampled, once found
  *
- * In static or allocated memory; it is used while obs_log() runs only.
+ * Declared statically,
+ *
+ *	static struct obs_log_source mine = OBS_LOG_SOURCE_INIT("mine");
+ *
+ * or made at run time by obs_log_source_init() in any memory. It is used while
+ * obs_log() runs only: nothing has to be given back. Several may have one name,
+ * and are one source then.
+ *
+ * What a source's first records are counted as (obsring_log_seen_total) depends on
+ * obs_log_source_register(): without it obs_log() finds the source by its name, and
+ * while there is none yet (a worker makes it) counts in the overflow series.
  */
 struct obs_log_source {
 	const char *name;
+	struct obs_logsource *known;
 };
+
+#define OBS_LOG_SOURCE_INIT(_name)	{ .name = (_name) }
+
+/**
+ * obs_log_source_init() - make a source at run time
+ * @source: uninitialised
+ * @name: as in struct obs_log_source; stays as long as @source does
+ *
+ * Context: any.
+ */
+static inline void obs_log_source_init(struct obs_log_source *source,
+				       const char *name)
+{
+	source->name = name;
+	source->known = NULL;
+}
+
+/**
+ * obs_log_source_register() - have a source counted from its first record on
+ * @source: declared or made
+ *
+ * May be left out, called again, and has no reverse: what was counted stays.
+ *
+ * Context: process, may sleep.
+ * Return: 0; -EINVAL for a name that kernel code can't have; -ENOSPC past the
+ * limit of sources (max_log_sources), -ENOMEM. @source may be used all the same.
+ */
+int obs_log_source_register(struct obs_log_source *source);
 
 /**
  * struct obs_log_field - a key and its value
@@ -417,6 +461,9 @@ struct obs_log_field {
  * @fmt: as for printk(); no newline at the end is needed. A message of more than
  *	1024 bytes is cut, and marked
  *
+ * Counted for its source, then kept or dropped by the source's rule for @level
+ * (obsringctl sample), then formatted and written: what is dropped costs little.
+ *
  * Never waits: the oldest records of this CPU go. What the ring has no room for
  * because this context interrupted too many writers is lost, and counted in
  * obsring_log_lost_total{cause="nested"}.
@@ -424,7 +471,7 @@ struct obs_log_field {
  * Context: any, NMI included.
  */
 __printf(3, 4)
-void obs_log(const struct obs_log_source *source, int level, const char *fmt, ...);
+void obs_log(struct obs_log_source *source, int level, const char *fmt, ...);
 
 /**
  * obs_log_fields() - the same with key=value fields
@@ -438,7 +485,7 @@ void obs_log(const struct obs_log_source *source, int level, const char *fmt, ..
  * Context: any, NMI included.
  */
 __printf(5, 6)
-void obs_log_fields(const struct obs_log_source *source, int level,
+void obs_log_fields(struct obs_log_source *source, int level,
 		    const struct obs_log_field *field, unsigned int nr,
 		    const char *fmt, ...);
 

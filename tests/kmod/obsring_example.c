@@ -34,7 +34,7 @@ static struct obs_counter requests_by_op[NR_OPS] = {
 };
 
 /* Who speaks in the log. */
-static const struct obs_log_source log_source = { .name = "example" };
+static struct obs_log_source log_source = OBS_LOG_SOURCE_INIT("example");
 
 /* 2. The table: a line is a family, and its series if it has no labels. */
 enum { REQUESTS, BYTES, QUEUED, TEMPERATURE, LATENCY, INFO };

@@ -140,7 +140,7 @@ MODULE_PARM_DESC(logging, "Write to the log as well");
 #define FILLER_MAX	900	/* bytes at the end of a record, number % this */
 #define LOG_EVERY	8	/* updates for a record */
 
-static const struct obs_log_source log_source = { .name = "stress" };
+static struct obs_log_source log_source = OBS_LOG_SOURCE_INIT("stress");
 static char filler[FILLER_MAX];
 
 static void log_batch(int context, unsigned int nr)

@@ -225,6 +225,13 @@
  *   PROBE_NEW          privileged  NAME PROBE_TYPE PROBE_TARGET [KIND SAMPLE
  *                                  HELP]
  *   PROBE_DEL          privileged  NAME
+ *   SAMPLE_GET         reader      dump: [NAME] -> NAME [LEVEL] RULE RULE_VALUE,
+ *                                  and of what waits for its time SAMPLE_ID AT_NS
+ *                                  (without RULE: a removal)
+ *   SAMPLE_SET         privileged  NAME RULE [LEVEL RULE_VALUE AT_NS]
+ *                                  -> SAMPLE_ID
+ *   SAMPLE_DEL         privileged  NAME [LEVEL AT_NS] -> SAMPLE_ID; or SAMPLE_ID
+ *                                  of one that waits, which then never applies
  *
  * FAMILY_DEL, SERIES_NEW, SERIES_DEL and SERIES_UPDATE act on families made by
  * FAMILY_NEW only; what a source, a probe or a kernel module made is theirs
@@ -598,6 +605,11 @@ enum obsring_cmd {
 	OBSRING_CMD_PROBE_DEL,
 	OBSRING_CMD_PROBE_NEW_NTF,
 	OBSRING_CMD_PROBE_DEL_NTF,
+	OBSRING_CMD_SAMPLE_GET,
+	OBSRING_CMD_SAMPLE_SET,
+	OBSRING_CMD_SAMPLE_DEL,
+	OBSRING_CMD_SAMPLE_SET_NTF,
+	OBSRING_CMD_SAMPLE_DEL_NTF,
 
 	__OBSRING_CMD_LAST
 };
@@ -659,6 +671,11 @@ enum obsring_attr {
 	OBSRING_A_SAMPLE,	/* u32: one of N, 1 to 2^20 */
 	OBSRING_A_HITS,		/* u64: times the probe ran */
 	OBSRING_A_MISSED,	/* u64: times the kernel could not run it */
+	OBSRING_A_LEVEL,	/* u32: 0 to 7; absent: levels 4 to 7 */
+	OBSRING_A_RULE,		/* u32: enum obsring_rule */
+	OBSRING_A_RULE_VALUE,	/* u64: see there */
+	OBSRING_A_AT_NS,	/* u64: CLOCK_REALTIME; absent: now */
+	OBSRING_A_SAMPLE_ID,	/* u64: a command of the sampler, in order of arrival */
 
 	__OBSRING_A_LAST
 };
@@ -675,5 +692,26 @@ enum obsring_probe_type {
 };
 
 #define OBSRING_PROBE_MAX (__OBSRING_PROBE_LAST - 1)
+
+/* How a source's records are sampled; what OBSRING_A_RULE_VALUE is for each. */
+enum obsring_rule {
+	OBSRING_RULE_UNSPEC,
+	OBSRING_RULE_KEEP,		/* all of them */
+	OBSRING_RULE_DROP,		/* none */
+	OBSRING_RULE_ONE_IN,		/* N: one of N, 1 to 2^32 */
+	OBSRING_RULE_PROBABILITY,	/* 56-bit rejection threshold, below 2^56 */
+	OBSRING_RULE_TRACE,		/* the same, by the trace's randomness */
+	OBSRING_RULE_RATE,		/* records a second at most, 1 to 10^9 */
+	OBSRING_RULE_TARGET,		/* records a second aimed at, 1 to 10^9 */
+
+	__OBSRING_RULE_LAST
+};
+
+#define OBSRING_RULE_MAX (__OBSRING_RULE_LAST - 1)
+
+#define OBSRING_THRESHOLD_ONE	(1ULL << 56)	/* rejects all */
+
+/* The source whose rules are those of sources without one of their own. */
+#define OBSRING_SOURCE_ANY	"*"
 
 #endif /* _UAPI_LINUX_OBSRING_H */
