@@ -16,6 +16,12 @@
  *                      the same without any order, against this CPU alone (its
  *                      interrupts, a thread's signals): others may read, none writes
  *   obs_barrier        nothing moves across it in the order that this CPU sees
+ *
+ * and reading what a process may be writing, in that process' context, without
+ * ever waiting for a page:
+ *
+ *   obs_user_begin     may @n bytes at @p be asked for? Then, up to obs_user_end,
+ *   obs_user_load      relaxed load of an aligned word; false: it is not there
  */
 #ifndef _OBSRING_PLATFORM_H
 #define _OBSRING_PLATFORM_H
@@ -26,6 +32,7 @@
 #include <linux/atomic.h>
 #include <linux/compiler.h>
 #include <linux/types.h>
+#include <linux/uaccess.h>
 
 #define obs_read_once(p)	READ_ONCE(*(p))
 #define obs_write_once(p, v)	WRITE_ONCE(*(p), (v))
@@ -47,6 +54,29 @@ static __always_inline bool obs_try_cmpxchg_local(u64 *p, u64 *old, u64 new)
 
 	*old = is;
 	return is == was;
+}
+
+static __always_inline bool obs_user_begin(const void __user *p, size_t n)
+{
+	pagefault_disable();
+	if (user_read_access_begin(p, n))
+		return true;
+	pagefault_enable();
+	return false;
+}
+
+static __always_inline void obs_user_end(void)
+{
+	user_read_access_end();
+	pagefault_enable();
+}
+
+static __always_inline bool obs_user_load(u64 *v, const u64 __user *p)
+{
+	unsafe_get_user(*v, p, fault);
+	return true;
+fault:
+	return false;
 }
 
 #else
@@ -85,6 +115,26 @@ static inline bool obs_try_cmpxchg_local(__u64 *p, __u64 *old, __u64 value)
 					   __ATOMIC_RELAXED, __ATOMIC_RELAXED);
 }
 #endif
+
+#ifndef __user
+#define __user
+#endif
+
+static inline bool obs_user_begin(const void *p, size_t n)
+{
+	(void)n;
+	return p;
+}
+
+static inline void obs_user_end(void)
+{
+}
+
+static inline bool obs_user_load(__u64 *v, const __u64 *p)
+{
+	*v = obs_read_once(p);
+	return true;
+}
 
 #endif /* __KERNEL__ */
 

@@ -178,7 +178,32 @@
  * A mapping within LOG may be longer or shorter than the ring is now: behind the
  * ring's end, up to where the next begins, all bytes are 0.
  *
- * 6. Growth
+ * 6. Trace context of a thread
+ * ============================
+ *
+ * A thread tells once, by OBSRING_IOC_CONTEXT, where its struct obsring_context
+ * is; from then on it sets its context by storing there. What the kernel logs for
+ * that thread, and what it observes of it (a system call, a stall, its direct or
+ * synchronous block I/O), is tagged with what stands there at that time, and so
+ * is what the thread itself writes to the log without a traceparent of its own.
+ *
+ * The owner writes (include/obsring/context.h):
+ *
+ *      sequence += 1                           odd: not valid now
+ *      write barrier
+ *      the other fields
+ *      store_release(sequence, sequence + 1)   even: valid
+ *
+ * The kernel reads only in the thread's own task context, where program order is
+ * enough; the barriers are for those who let another thread write. It never waits
+ * for a page and believes nothing: an odd or changed sequence, an id that is all
+ * zero, memory that is not there give no tag, and no error.
+ *
+ * The registration is the thread's: it ends with exit and exec, and no child of
+ * fork, vfork or clone has it. The file may be closed. When the module is unloaded
+ * all registrations end.
+ *
+ * 7. Growth
  * =========
  *
  * abi_major changes when an old reader would misread: refuse another one.
@@ -187,7 +212,7 @@
  * reserved ones, and 0 in them means what their absence meant. Regions may be
  * added: nr_regions says how many the header lists.
  *
- * 7. Generic netlink family "obsring", version 1
+ * 8. Generic netlink family "obsring", version 1
  * ==============================================
  *
  * include/netlink/obsring.yaml describes it in the kernel's own format. It
@@ -560,6 +585,31 @@ struct obsring_trace {
 	__u8 reserved[7];
 };
 
+/* struct obsring_context.flags; what is not defined here is ignored. */
+#define OBSRING_CONTEXT_RV	(1U << 0) /* @rv is set */
+
+/**
+ * struct obsring_context - trace context of a thread, 64 bytes
+ * @sequence: odd while the rest is being written
+ * @flags: OBSRING_CONTEXT_*
+ * @trace_flags: W3C trace flags
+ * @trace_id: all 0: no context
+ * @span_id: all 0: no context
+ * @rv: explicit randomness, 56 bits (OpenTelemetry's rv), for sampling
+ *
+ * In memory of the process, aligned to 8 bytes.
+ */
+struct obsring_context {
+	__u64 sequence;
+	__u32 flags;
+	__u8 trace_flags;
+	__u8 reserved0[3];
+	__u8 trace_id[16];
+	__u8 span_id[8];
+	__u64 rv;
+	__u64 reserved1[2];
+};
+
 enum obsring_origin {
 	OBSRING_ORIGIN_KERNEL,
 	OBSRING_ORIGIN_USER,
@@ -574,6 +624,16 @@ enum obsring_origin {
  * poll above). EINVAL for a position that has not been reached.
  */
 #define OBSRING_IOC_SEEN	_IOW(0xf7, 1, __u64)
+
+/*
+ * Register the address of the calling thread's struct obsring_context; another
+ * one replaces it, 0 ends it. EPERM: the file is not open for writing. EINVAL: no
+ * multiple of 8. EFAULT: no address of a process. ENOSPC: max_contexts are
+ * registered, or a quarter of that by this user. EOPNOTSUPP: a 32-bit program, or
+ * a kernel that does not tell of exit and exec. Whether anything is at the address
+ * is not asked.
+ */
+#define OBSRING_IOC_CONTEXT	_IOW(0xf7, 2, __u64)
 
 /* Generic netlink. */
 
