@@ -11,6 +11,7 @@
 #include "log.h"
 #include "logread.h"
 #include "logring.h"
+#include "logsource.h"
 #include "metric.h"
 #include "self.h"
 
@@ -213,10 +214,14 @@ static void log_kernel(struct obs_log_source *source, int level,
 		       const struct obs_log_field *field, unsigned int nr,
 		       const char *fmt, va_list args)
 {
-	union obs_record_buffer *buffer = buffer_get();
+	union obs_record_buffer *buffer;
 
+	level = clamp(level, 0, 7);
+	if (!obs_logsource_keep(obs_logsource_kernel(source)))
+		return;
+	buffer = buffer_get();
 	if (buffer) {
-		buffer->head.level = clamp(level, 0, 7);
+		buffer->head.level = level;
 		task_set(&buffer->head);
 		source_set(buffer, source->name, strlen(source->name));
 		message_format(buffer, fmt, args);
@@ -252,9 +257,12 @@ EXPORT_SYMBOL_OBSRING(obs_log_fields);
 
 void obs_log_user(const struct obs_log_line *line)
 {
-	union obs_record_buffer *buffer = buffer_get();
+	union obs_record_buffer *buffer;
 	struct obsring_record *head;
 
+	if (!obs_logsource_keep(obs_logsource_user(line->service, line->service_len)))
+		return;
+	buffer = buffer_get();
 	if (!buffer) {
 		obs_log_lost(OBS_LOG_NESTED, 1);
 		buffer_put();

@@ -11,6 +11,7 @@
 #include "chardev.h"
 #include "log.h"
 #include "logread.h"
+#include "logsource.h"
 #include "logwrite.h"
 #include "main.h"
 #include "metric.h"
@@ -21,6 +22,7 @@
 
 #define MAX_SERIES_MIN	64
 #define MAX_SERIES_MAX	1048576
+#define MAX_SOURCES_MAX	65536
 
 static unsigned int max_series = 65536;
 module_param(max_series, uint, 0444);
@@ -42,12 +44,28 @@ static unsigned long log_user_bytes = SZ_32K;
 module_param(log_user_bytes, ulong, 0444);
 MODULE_PARM_DESC(log_user_bytes, "The same for processes (default 32768)");
 
+static unsigned int max_log_sources = 256;
+module_param(max_log_sources, uint, 0444);
+MODULE_PARM_DESC(max_log_sources, "Sources of the log in kernel code that are counted each, 0 to 65536 (default 256)");
+
+static unsigned int max_log_services = 256;
+module_param(max_log_services, uint, 0444);
+MODULE_PARM_DESC(max_log_services, "The same for services of processes (default 256)");
+
 static int log_check(const char *name, unsigned long bytes)
 {
 	if (is_power_of_2(bytes) && bytes >= SZ_4K && bytes <= SZ_64M)
 		return 0;
 	pr_err("parameter %s: %lu is no power of two of 4096 to 67108864\n",
 	       name, bytes);
+	return -EINVAL;
+}
+
+static int source_check(const char *name, unsigned int nr)
+{
+	if (nr <= MAX_SOURCES_MAX)
+		return 0;
+	pr_err("parameter %s: %u is not 0 to 65536\n", name, nr);
 	return -EINVAL;
 }
 
@@ -72,12 +90,18 @@ static int limits_check(struct obs_limits *limits)
 		return -EINVAL;
 	}
 	return log_check("log_kernel_bytes", log_kernel_bytes) ?:
-	       log_check("log_user_bytes", log_user_bytes);
+	       log_check("log_user_bytes", log_user_bytes) ?:
+	       source_check("max_log_sources", max_log_sources) ?:
+	       source_check("max_log_services", max_log_services);
 }
 
 static int __init obsring_init(void)
 {
 	const unsigned long log_bytes[] = { log_kernel_bytes, log_user_bytes };
+	const struct obs_logsource_limits sources = {
+		.kernel = max_log_sources,
+		.user = max_log_services,
+	};
 	struct obs_limits limits;
 	int ret;
 
@@ -90,6 +114,9 @@ static int __init obsring_init(void)
 	ret = obs_self_init();
 	if (ret)
 		goto err_self;
+	ret = obs_logsource_init(&sources);
+	if (ret)
+		goto err_logsource;
 	ret = obs_log_init(log_bytes);
 	if (ret)
 		goto err_log;
@@ -122,6 +149,8 @@ err_probes:
 err_logread:
 	obs_log_exit();
 err_log:
+	obs_logsource_exit();
+err_logsource:
 	obs_self_exit();
 err_self:
 	obs_registry_exit();
@@ -138,6 +167,7 @@ static void __exit obsring_exit(void)
 	obs_logread_exit();
 	obs_logwrite_exit();
 	obs_log_exit();
+	obs_logsource_exit();
 	obs_self_exit();
 	obs_registry_exit();
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Metrics of obsring itself: memory, and what the limits refused. */
 #include "logring.h"
+#include "logsource.h"
 #include "self.h"
 
 enum {
@@ -12,9 +13,18 @@ struct obs_counter obs_self_refused[OBS_REFUSED_NR] = {
 	[0 ... OBS_REFUSED_NR - 1] = OBS_COUNTER_INIT,
 };
 
-enum { MEMORY_VALUES, MEMORY_DIRECTORY, MEMORY_LOG, MEMORY_NR };
+enum {
+	MEMORY_VALUES,
+	MEMORY_DIRECTORY,
+	MEMORY_LOG,
+	MEMORY_SAMPLER,
+	MEMORY_NR
+};
 
-static const char *const memory_name[MEMORY_NR] = { "values", "directory", "log" };
+static const char *const memory_name[MEMORY_NR] = {
+	"values", "directory", "log", "sampler",
+};
+
 static struct obs_gauge_set memory[MEMORY_NR] = {
 	[0 ... MEMORY_NR - 1] = OBS_GAUGE_SET_INIT,
 };
@@ -31,7 +41,7 @@ static struct obs_metric metrics[] = {
 	[SELF_MEMORY] = {
 		.desc = {
 			.name = "obsring_memory_bytes",
-			.help = "Memory that the module holds for values and the log, all CPUs, and for the directory.",
+			.help = "Memory that the module holds for values and the log, all CPUs, for the directory, and for sources of the log and their rules.",
 			.unit = "bytes",
 			.label = { "kind" },
 			.kind = OBSRING_KIND_GAUGE,
@@ -52,6 +62,7 @@ void obs_self_memory(void)
 	obs_gauge_set(&memory[MEMORY_VALUES], obs_store_value_bytes());
 	obs_gauge_set(&memory[MEMORY_DIRECTORY], obs_store_directory_bytes());
 	obs_gauge_set(&memory[MEMORY_LOG], obs_logring_bytes());
+	obs_gauge_set(&memory[MEMORY_SAMPLER], obs_logsource_bytes());
 }
 
 int obs_self_attached(int ret)
