@@ -15,6 +15,16 @@
  *   obs_try_cmpxchg_local
  *                      the same without any order, against this CPU alone (its
  *                      interrupts, a thread's signals): others may read, none writes
+ *   obs_add_local      *p += v, without any order and against this CPU alone
+ *   obs_add_return_local
+ *                      likewise, and what *p is now
+ *   obs_dec_negative_local
+ *                      likewise --*p, and whether it is below 0 now
+ *   obs_try_cmpxchg, obs_try_cmpxchg_release
+ *                      as obs_try_cmpxchg_acquire, without any order; with what
+ *                      stands before it done before
+ *   obs_xchg_acquire   what *p was, v being there now; what follows is not done before
+ *   obs_mul_high       upper 64 bits of a product (no atomic)
  *   obs_barrier        nothing moves across it in the order that this CPU sees
  *
  * and reading what a process may be writing, in that process' context, without
@@ -31,6 +41,7 @@
 #include <asm/barrier.h>
 #include <linux/atomic.h>
 #include <linux/compiler.h>
+#include <linux/math64.h>
 #include <linux/types.h>
 #include <linux/uaccess.h>
 
@@ -46,7 +57,49 @@
 #define obs_wmb()		smp_wmb()
 #define obs_try_cmpxchg_acquire(p, old, new) \
 	try_cmpxchg_acquire((p), (old), (new))
+#define obs_try_cmpxchg_release(p, old, new) \
+	try_cmpxchg_release((p), (old), (new))
+#define obs_try_cmpxchg(p, old, new) \
+	try_cmpxchg_relaxed((p), (old), (new))
+#define obs_xchg_acquire(p, v)	xchg_acquire((p), (v))
 #define obs_barrier()		barrier()
+#define obs_mul_high(a, b)	mul_u64_u64_shr((a), (b), 64)
+
+#ifdef CONFIG_X86_64
+#include <asm/local.h>
+
+/* One instruction without a lock prefix. */
+static __always_inline void obs_add_local(u64 *p, u64 v)
+{
+	local_add(v, (local_t *)p);
+}
+
+static __always_inline u64 obs_add_return_local(u64 *p, u64 v)
+{
+	return local_add_return(v, (local_t *)p);
+}
+
+static __always_inline bool obs_dec_negative_local(u64 *p)
+{
+	return local_add_negative(-1, (local_t *)p);
+}
+#else
+/* Elsewhere local_t is not safe against an NMI, or an ordered atomic_long_t. */
+static __always_inline void obs_add_local(u64 *p, u64 v)
+{
+	atomic64_add(v, (atomic64_t *)p);
+}
+
+static __always_inline u64 obs_add_return_local(u64 *p, u64 v)
+{
+	return atomic64_add_return_relaxed(v, (atomic64_t *)p);
+}
+
+static __always_inline bool obs_dec_negative_local(u64 *p)
+{
+	return atomic64_dec_return_relaxed((atomic64_t *)p) < 0;
+}
+#endif
 
 static __always_inline bool obs_try_cmpxchg_local(u64 *p, u64 *old, u64 new)
 {
@@ -94,6 +147,13 @@ fault:
 #define obs_try_cmpxchg_acquire(p, old, new) \
 	__atomic_compare_exchange_n((p), (old), (new), false, \
 				    __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)
+#define obs_try_cmpxchg_release(p, old, new) \
+	__atomic_compare_exchange_n((p), (old), (new), false, \
+				    __ATOMIC_RELEASE, __ATOMIC_RELAXED)
+#define obs_try_cmpxchg(p, old, new) \
+	__atomic_compare_exchange_n((p), (old), (new), false, \
+				    __ATOMIC_RELAXED, __ATOMIC_RELAXED)
+#define obs_xchg_acquire(p, v)	__atomic_exchange_n((p), (v), __ATOMIC_ACQUIRE)
 #define obs_barrier()		__atomic_signal_fence(__ATOMIC_SEQ_CST)
 
 /* A locked instruction costs many times more. ThreadSanitizer sees no assembly. */
@@ -108,13 +168,54 @@ static inline bool obs_try_cmpxchg_local(__u64 *p, __u64 *old, __u64 value)
 			 : "memory");
 	return done;
 }
+
+static inline void obs_add_local(__u64 *p, __u64 v)
+{
+	__asm__ volatile("addq %1, %0" : "+m" (*p) : "er" (v) : "memory", "cc");
+}
+
+static inline __u64 obs_add_return_local(__u64 *p, __u64 v)
+{
+	__u64 was = v;
+
+	__asm__ volatile("xaddq %1, %0" : "+m" (*p), "+r" (was) : : "memory", "cc");
+	return was + v;
+}
+
+static inline bool obs_dec_negative_local(__u64 *p)
+{
+	bool negative;
+
+	__asm__ volatile("decq %1" : "=@ccs" (negative), "+m" (*p) : : "memory");
+	return negative;
+}
 #else
 static inline bool obs_try_cmpxchg_local(__u64 *p, __u64 *old, __u64 value)
 {
 	return __atomic_compare_exchange_n(p, old, value, false,
 					   __ATOMIC_RELAXED, __ATOMIC_RELAXED);
 }
+
+static inline void obs_add_local(__u64 *p, __u64 v)
+{
+	__atomic_fetch_add(p, v, __ATOMIC_RELAXED);
+}
+
+static inline __u64 obs_add_return_local(__u64 *p, __u64 v)
+{
+	return __atomic_add_fetch(p, v, __ATOMIC_RELAXED);
+}
+
+static inline bool obs_dec_negative_local(__u64 *p)
+{
+	return (__s64)__atomic_sub_fetch(p, 1, __ATOMIC_RELAXED) < 0;
+}
 #endif
+
+static inline __u64 obs_mul_high(__u64 a, __u64 b)
+{
+	return (__uint128_t)a * b >> 64;
+}
 
 #ifndef __user
 #define __user
