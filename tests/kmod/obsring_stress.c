@@ -15,7 +15,9 @@
  * stale pointer.
  *
  * With parameters/logging on, each of them writes to the log as well: a record
- * that tells its own length.
+ * that tells its own length. A timer that finds a writer interrupted writes more
+ * than the smallest ring holds: if that writer is between reserve and commit, some
+ * of it must be lost.
  *
  * The write returns when all is done. parameters/done then tells what was done:
  * it must equal the metrics.
@@ -23,6 +25,7 @@
 #include <linux/atomic.h>
 #include <linux/completion.h>
 #include <linux/cpumask.h>
+#include <linux/hrtimer.h>
 #include <linux/interrupt.h>
 #include <linux/irq_work.h>
 #include <linux/kthread.h>
@@ -39,6 +42,8 @@
 #endif
 
 #include <linux/obsring.h>
+
+#include "compat.h"
 
 #define BATCH		256	/* task updates between two nested ones */
 #define NESTED		32	/* updates of a softirq or interrupt */
@@ -115,6 +120,7 @@ static struct obs_metric metrics[] = {
 static DEFINE_MUTEX(run_mutex);	/* one run at a time */
 static atomic64_t done[NR_CONTEXTS];
 static atomic64_t logged;
+static atomic64_t bursts;
 static atomic64_t migrations;
 static atomic64_t churns;
 static atomic_t running;
@@ -139,19 +145,59 @@ MODULE_PARM_DESC(logging, "Write to the log as well");
 
 #define FILLER_MAX	900	/* bytes at the end of a record, number % this */
 #define LOG_EVERY	8	/* updates for a record */
+#define BURST_BYTES	4096	/* the smallest ring */
+#define BURST_NS	20000	/* from a record to the timer */
 
 static struct obs_log_source log_source = OBS_LOG_SOURCE_INIT("stress");
 static char filler[FILLER_MAX];
 
+/**
+ * struct interrupter - a CPU's timer that interrupts those who log
+ * @timer: a hard interrupt
+ * @writers: that are in obs_log()
+ */
+struct interrupter {
+	struct hrtimer timer;
+	unsigned int writers;
+};
+
+static DEFINE_PER_CPU(struct interrupter, interrupters);
+
+/* Returns bytes that it takes at least. */
+static unsigned int log_one(int context)
+{
+	u64 n = atomic64_inc_return(&logged);
+
+	obs_log(&log_source, LOGLEVEL_INFO, "%s %llu %.*s",
+		context_name[context], n, (int)(n % FILLER_MAX), filler);
+	return n % FILLER_MAX + 1;
+}
+
+static enum hrtimer_restart burst_fn(struct hrtimer *timer)
+{
+	unsigned int bytes = 0;
+
+	if (!this_cpu_read(interrupters.writers))
+		return HRTIMER_NORESTART;
+	while (bytes < BURST_BYTES)
+		bytes += log_one(IRQ);
+	atomic64_inc(&bursts);
+	return HRTIMER_NORESTART;
+}
+
 static void log_batch(int context, unsigned int nr)
 {
-	unsigned int i;
-	u64 n;
+	struct hrtimer *timer;
 
-	for (i = 0; i < nr; i++) {
-		n = atomic64_inc_return(&logged);
-		obs_log(&log_source, LOGLEVEL_INFO, "%s %llu %.*s",
-			context_name[context], n, (int)(n % FILLER_MAX), filler);
+	for (; nr; nr--) {
+		preempt_disable();
+		timer = this_cpu_ptr(&interrupters.timer);
+		if (context == TASK && !hrtimer_active(timer))
+			hrtimer_start(timer, BURST_NS, HRTIMER_MODE_REL_PINNED_HARD);
+		this_cpu_inc(interrupters.writers);
+		log_one(context);
+		this_cpu_dec(interrupters.writers);
+		preempt_enable();
 	}
 }
 
@@ -293,6 +339,7 @@ static void sources_settle(void)
 	unsigned int cpu;
 
 	for_each_possible_cpu(cpu) {
+		hrtimer_cancel(&per_cpu_ptr(&interrupters, cpu)->timer);
 		irq_work_sync(per_cpu_ptr(&irq_source, cpu));
 		tasklet_kill(per_cpu_ptr(&softirq_source, cpu));
 	}
@@ -346,12 +393,13 @@ MODULE_PARM_DESC(run, "Write a number to have so many task updates done");
 static int done_get(char *buffer, const struct kernel_param *kp)
 {
 	return scnprintf(buffer, PAGE_SIZE,
-			 "task=%llu softirq=%llu irq=%llu nmi=%llu logged=%llu migrations=%llu churns=%llu\n",
+			 "task=%llu softirq=%llu irq=%llu nmi=%llu logged=%llu bursts=%llu migrations=%llu churns=%llu\n",
 			 (u64)atomic64_read(&done[TASK]),
 			 (u64)atomic64_read(&done[SOFTIRQ]),
 			 (u64)atomic64_read(&done[IRQ]),
 			 (u64)atomic64_read(&done[NMI]),
 			 (u64)atomic64_read(&logged),
+			 (u64)atomic64_read(&bursts),
 			 (u64)atomic64_read(&migrations),
 			 (u64)atomic64_read(&churns));
 }
@@ -365,6 +413,8 @@ static void sources_prepare(void)
 	unsigned int cpu;
 
 	for_each_possible_cpu(cpu) {
+		obs_hrtimer_setup(&per_cpu_ptr(&interrupters, cpu)->timer, burst_fn,
+				  CLOCK_MONOTONIC, HRTIMER_MODE_REL_PINNED_HARD);
 		*per_cpu_ptr(&irq_source, cpu) = IRQ_WORK_INIT_HARD(irq_fn);
 		tasklet_setup(per_cpu_ptr(&softirq_source, cpu), softirq_fn);
 	}
