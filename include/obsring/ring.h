@@ -20,10 +20,10 @@
  * beginning to end: preemption is off. nesting and guard are seen by writers
  * alone. Readers write nothing.
  *
- * Writing. The record is complete before it starts. A writer that finds nesting
- * 0 sets guard = head: all before it is finished. (One that is interrupted
- * between reading head and writing guard leaves an older guard: it only drops
- * more.) Then it raises the nesting, and reserves by exchanging head, a word of
+ * Writing. The record is complete before it starts. A writer raises the nesting;
+ * if that was 0 it sets guard = head: all before it is finished. (Who interrupts
+ * it before that, or between reading head and writing guard, meets or leaves an
+ * older guard: it only drops more.) Then it reserves by exchanging head, a word of
  * {lines, records}, against nested writers. If that would reach one lap beyond
  * guard, the record is lost and counted before head moves: so there are no holes,
  * and no unfinished line is ever overwritten. Then it stamps its lines busy,
@@ -51,6 +51,28 @@
  * lowest bit: they differ. So a reader that slept over 2^32 records knows
  * how many.
  *
+ * Replacing. A ring can be given other lines, of another number, while all go on
+ * writing and reading. The new ones are stamped before. obs_ring_replace() runs
+ * where a nested writer could (of a CPU: in an interrupt), or where its writers
+ * can't run; if nesting is not 0 it has interrupted one, does nothing, and is tried
+ * again when that has gone on. Else every record is finished. It closes the ring:
+ * who interrupts it loses his record, and counts it. The new lines are empty and
+ * counted anew from the birth; records are counted on, and what is in the old lines
+ * is lost to those who have not read it: first_record less the number of the record
+ * that they would have read next.
+ *
+ * A generation, odd while lines are exchanged, tells readers. There are two. Who
+ * finds the lines by the writer (the kernel) looks at the writer's, which is odd
+ * only within obs_ring_replace(); the old lines must stay until none of them can
+ * still read there. Who maps the lines looks at the control block's, which stays
+ * odd until obs_ring_reopen(): to be called when no mapping leads to old lines.
+ * A reader attaches to a generation, and throws away what it read when that is not
+ * the ring's any more:
+ *
+ *      if (!obs_ring_attach(&view))            nothing to read now
+ *      obs_ring_read(&view, &cursor, ...)      OBS_RING_REPLACED: attach again; the
+ *                                              cursor is led over, with its loss
+ *
  * Order (each operation is labelled in the code):
  *
  *   ring_write:B   release fence     busy stamps before payload
@@ -64,6 +86,13 @@
  *   ring_head:F    load-acquire of it: before head
  *                  A reader never has a newer epoch than head.
  *   ring_head:G    load-acquire of head: before the second look at the epochs
+ *   ring_replace:H release fence     odd generation before the exchange
+ *   ring_still:I   acquire fence     all that was read before the second look at it
+ *                  A reader that got a word of the exchange sees that the
+ *                  generation has changed.
+ *   ring_replace:J store-release of the writer's generation, even: behind the exchange
+ *   ring_reopen:K  store-release of the control block's, even: likewise
+ *   ring_attach:L  load-acquire of one of them: before all that is read
  *
  * Follows the design of "stamps and local reservation" of LTTng's and printk's
  * rings, less commit counters: the busy stamps take their place.
@@ -83,13 +112,17 @@
 
 #define OBS_RING_RECORD_WORDS	(OBSRING_RECORD_LINES_MAX * OBSRING_LINE_WORDS)
 
+/* Nesting of a ring whose lines are being replaced. */
+#define OBS_RING_CLOSED		0x80000000u
+
 /**
  * struct obs_ring_writer - the writing side; belongs to one CPU or thread
  * @ring: control block
  * @line: its lines
  * @mask: number of lines less one
  * @guard: line position: all before it is finished
- * @nesting: writers that are between reserve and commit
+ * @nesting: writers that have begun and not ended, or OBS_RING_CLOSED
+ * @gen: odd while the lines are being replaced
  */
 struct obs_ring_writer {
 	struct obsring_ring *ring;
@@ -97,6 +130,7 @@ struct obs_ring_writer {
 	__u32 mask;
 	__u32 guard;
 	__u32 nesting;
+	__u32 gen;
 };
 
 /**
@@ -104,11 +138,16 @@ struct obs_ring_writer {
  * @ring: control block
  * @line: its lines
  * @nr_lines: their number as the reader knows it, a power of two
+ * @gen: generation that @line and @nr_lines are of
+ * @gen_at: where the ring's stands, of a ring whose lines may be replaced:
+ *	&@ring->gen if @line is a mapping
  */
 struct obs_ring_view {
 	const struct obsring_ring *ring;
 	const struct obsring_line *line;
 	__u32 nr_lines;
+	__u32 gen;
+	const __u32 *gen_at;
 };
 
 /**
@@ -116,11 +155,13 @@ struct obs_ring_view {
  * @line: line position
  * @record: number of the record there
  * @laps: losses since the last record that could be read
+ * @gen: generation that @line is of
  */
 struct obs_ring_cursor {
 	__u64 line;
 	__u64 record;
 	__u32 laps;
+	__u32 gen;
 };
 
 /**
@@ -137,6 +178,7 @@ enum obs_ring_result {
 	OBS_RING_RECORD,	/* copied */
 	OBS_RING_EMPTY,		/* nothing there yet */
 	OBS_RING_LOST,		/* the cursor was moved on; try again */
+	OBS_RING_REPLACED,	/* the view is out of date: attach, try again */
 };
 
 static inline __u64 obs_ring_stamp(__u32 pos)
@@ -151,28 +193,35 @@ static inline __u32 obs_ring_lines_for(__u32 words)
 
 /* ---- Writer -------------------------------------------------------------- */
 
+/* Stamp @nr_lines @line, zeroed, at which nobody looks yet: a lap before birth. */
+static inline void obs_ring_prepare(struct obsring_line *line, __u32 nr_lines)
+{
+	__u32 i, pos;
+
+	for (i = 0; i < nr_lines; i++) {
+		pos = OBS_RING_LINE_START - nr_lines + i;
+		line[pos & (nr_lines - 1)].stamp = obs_ring_stamp(pos);
+	}
+}
+
 /* @ring and @nr_lines @line: zeroed, and nobody looks at them yet. */
 static inline void obs_ring_init(struct obs_ring_writer *w,
 				 struct obsring_ring *ring,
 				 struct obsring_line *line, __u32 nr_lines)
 {
-	__u32 i, pos;
-
 	w->ring = ring;
 	w->line = line;
 	w->mask = nr_lines - 1;
 	w->guard = OBS_RING_LINE_START;
 	w->nesting = 0;
+	w->gen = 0;
 	ring->head = (__u64)OBS_RING_LINE_START << 32 | OBS_RING_RECORD_START;
 	ring->line_epoch = OBS_RING_LINE_START >> 31;
 	ring->record_epoch = OBS_RING_RECORD_START >> 31;
 	ring->first_line = OBS_RING_LINE_START;
 	ring->first_record = OBS_RING_RECORD_START;
 	ring->nr_lines = nr_lines;
-	for (i = 0; i < nr_lines; i++) {
-		pos = OBS_RING_LINE_START - nr_lines + i;
-		line[pos & w->mask].stamp = obs_ring_stamp(pos);
-	}
+	obs_ring_prepare(line, nr_lines);
 }
 
 /* Count a change of the top bit of what went from @old to @new. */
@@ -266,7 +315,8 @@ static inline bool obs_ring_reserve(struct obs_ring_writer *w, __u32 n,
  *
  * Context: any, NMI included. Never waits.
  * Return: true; false if it was lost because an interrupted writer is
- * unfinished a lap behind: the caller counts it.
+ * unfinished a lap behind, or the lines were just being replaced: the caller
+ * counts it.
  */
 static inline bool obs_ring_write(struct obs_ring_writer *w, const __u64 *word,
 				  __u32 nr, __u32 *overwritten)
@@ -276,11 +326,13 @@ static inline bool obs_ring_write(struct obs_ring_writer *w, const __u64 *word,
 	__u32 pos, record;
 	bool stored;
 
+	if (nesting == OBS_RING_CLOSED)
+		return false;
+	obs_write_once(&w->nesting, nesting + 1);
+	obs_barrier();
 	if (!nesting)
 		obs_write_once(&w->guard,
 			       (__u32)(obs_read_once(&w->ring->head) >> 32));
-	obs_barrier();
-	obs_write_once(&w->nesting, nesting + 1);
 	obs_barrier();
 	stored = obs_ring_reserve(w, n, &pos, &record);
 	if (stored) {
@@ -294,8 +346,6 @@ static inline bool obs_ring_write(struct obs_ring_writer *w, const __u64 *word,
 	obs_write_once(&w->nesting, nesting);
 	return stored;
 }
-
-/* ---- Reader -------------------------------------------------------------- */
 
 /* Both counts at one moment, 64 bits each. */
 static inline void obs_ring_head(const struct obsring_ring *ring,
@@ -320,6 +370,97 @@ static inline void obs_ring_head(const struct obsring_ring *ring,
 	*ret_line = lines >> 1 << 32 | head >> 32;
 	*ret_record = records >> 1 << 32 | (__u32)head;
 }
+
+/* ---- Replacing the lines ------------------------------------------------- */
+
+/**
+ * obs_ring_replace() - give the ring other lines
+ * @w: its writer
+ * @line: prepared by obs_ring_prepare(), which nobody else knows
+ * @nr_lines: their number
+ *
+ * Odd generations told the last change before: obs_ring_reopen() was called.
+ *
+ * Context: the writer's CPU or thread, where nothing but a writer can interrupt
+ * it; or any, while that can't run.
+ * Return: true; false if it interrupted a writer: try again when that went on.
+ */
+static inline bool obs_ring_replace(struct obs_ring_writer *w,
+				    struct obsring_line *line, __u32 nr_lines)
+{
+	struct obsring_ring *ring = w->ring;
+	__u64 lines, records;
+
+	if (obs_read_once(&w->nesting))
+		return false;
+	obs_write_once(&w->nesting, OBS_RING_CLOSED);
+	obs_barrier();
+	obs_ring_head(ring, &lines, &records);
+	obs_write_once(&w->gen, w->gen + 1);
+	obs_write_once(&ring->gen, ring->gen + 1);
+	/* ring_replace:H, pairs with ring_still:I */
+	obs_wmb();
+	obs_write_once(&w->line, line);
+	obs_write_once(&w->mask, nr_lines - 1);
+	obs_write_once(&w->guard, OBS_RING_LINE_START);
+	obs_write_once(&ring->head,
+		       (__u64)OBS_RING_LINE_START << 32 | (__u32)records);
+	obs_write_once(&ring->line_epoch, OBS_RING_LINE_START >> 31);
+	obs_write_once(&ring->first_line, OBS_RING_LINE_START);
+	obs_write_once(&ring->first_record, records);
+	obs_write_once(&ring->nr_lines, nr_lines);
+	/* ring_replace:J, pairs with ring_attach:L */
+	obs_store_release(&w->gen, w->gen + 1);
+	obs_barrier();
+	obs_write_once(&w->nesting, 0);
+	return true;
+}
+
+/* No mapping leads to lines that were replaced: let those who map read. */
+static inline void obs_ring_reopen(struct obsring_ring *ring)
+{
+	/* ring_reopen:K, pairs with ring_attach:L */
+	obs_store_release(&ring->gen, ring->gen + 1);
+}
+
+/* Is the view, up to here, of the ring's lines? */
+static inline bool obs_ring_still(const struct obs_ring_view *v)
+{
+	/* ring_still:I, pairs with ring_replace:H */
+	obs_rmb();
+	return !(v->gen & 1) && obs_read_once(v->gen_at) == v->gen;
+}
+
+/*
+ * Take over generation and number of lines, of a view whose @ring and @gen_at are
+ * set. False: nothing to read now.
+ */
+static inline bool obs_ring_attach(struct obs_ring_view *v)
+{
+	/* ring_attach:L, pairs with ring_replace:J and ring_reopen:K */
+	v->gen = obs_load_acquire(v->gen_at);
+	v->nr_lines = obs_read_once(&v->ring->nr_lines);
+	return v->nr_lines >= OBSRING_RING_LINES_MIN &&
+	       v->nr_lines <= OBSRING_RING_LINES_MAX &&
+	       !(v->nr_lines & (v->nr_lines - 1)) && obs_ring_still(v);
+}
+
+/*
+ * View of the ring that @w writes: for who may read its lines, old ones included,
+ * for the time of his use. False: they are being replaced, try again.
+ */
+static inline bool obs_ring_view_of(const struct obs_ring_writer *w,
+				    struct obs_ring_view *v)
+{
+	v->ring = w->ring;
+	v->gen_at = &w->gen;
+	if (!obs_ring_attach(v))
+		return false;
+	v->line = obs_read_once(&w->line);
+	return obs_ring_still(v);
+}
+
+/* ---- Reader -------------------------------------------------------------- */
 
 /* Is the stamp that of a finished record's first line at @pos? */
 static inline bool obs_ring_is_first(__u64 stamp, __u64 pos)
@@ -363,17 +504,20 @@ static inline void obs_ring_seek(const struct obs_ring_view *v,
 	c->record = record;
 }
 
+/* These two: if obs_ring_still() is false afterwards, attach and seek again. */
 static inline void obs_ring_seek_oldest(const struct obs_ring_view *v,
 					struct obs_ring_cursor *c)
 {
 	c->laps = 0;
-	obs_ring_seek(v, c, v->ring->first_line);
+	c->gen = v->gen;
+	obs_ring_seek(v, c, obs_read_once(&v->ring->first_line));
 }
 
 static inline void obs_ring_seek_newest(const struct obs_ring_view *v,
 					struct obs_ring_cursor *c)
 {
 	c->laps = 0;
+	c->gen = v->gen;
 	obs_ring_head(v->ring, &c->line, &c->record);
 }
 
@@ -447,7 +591,9 @@ static inline void obs_ring_copy(const struct obs_ring_view *v, __u64 pos,
  * @ret: what was copied
  * @lost: raised by the number of records lost
  *
- * Return: enum obs_ring_result.
+ * For a ring whose lines are never replaced; else obs_ring_read().
+ *
+ * Return: OBS_RING_RECORD, _EMPTY or _LOST.
  */
 static inline enum obs_ring_result
 obs_ring_peek(const struct obs_ring_view *v, struct obs_ring_cursor *c,
@@ -488,7 +634,41 @@ obs_ring_peek(const struct obs_ring_view *v, struct obs_ring_cursor *c,
 	return OBS_RING_RECORD;
 }
 
-/* Pass over the record that obs_ring_peek() has just copied. */
+/**
+ * obs_ring_read() - the same of a ring whose lines may be replaced
+ * @v: attached
+ * @c: cursor, of this generation or an earlier one
+ * @word: receives up to @max words of the record
+ * @max: 1 to OBS_RING_RECORD_WORDS
+ * @ret: what was copied
+ * @lost: raised by the number of records lost
+ *
+ * Return: enum obs_ring_result. OBS_RING_REPLACED: cursor and @lost are as before.
+ */
+static inline enum obs_ring_result
+obs_ring_read(const struct obs_ring_view *v, struct obs_ring_cursor *c,
+	      __u64 *word, __u32 max, struct obs_ring_peeked *ret, __u64 *lost)
+{
+	struct obs_ring_cursor at = *c;
+	enum obs_ring_result result;
+	__u64 missed = 0;
+
+	if (at.gen != v->gen) {
+		at.line = obs_read_once(&v->ring->first_line);
+		at.record = obs_read_once(&v->ring->first_record);
+		at.laps = 0;
+		at.gen = v->gen;
+		missed = at.record - c->record;
+	}
+	result = obs_ring_peek(v, &at, word, max, ret, &missed);
+	if (!obs_ring_still(v))
+		return OBS_RING_REPLACED;
+	*c = at;
+	*lost += missed;
+	return result;
+}
+
+/* Pass over the record that obs_ring_peek() or _read() has just copied. */
 static inline void obs_ring_next(struct obs_ring_cursor *c,
 				 const struct obs_ring_peeked *peeked)
 {
