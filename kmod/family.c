@@ -202,6 +202,8 @@ static int desc_check(const struct obs_family_desc *desc,
 		return invalid(extack, "the scale must be 10^-12 to 10^0");
 	if (desc->set && desc->kind != OBSRING_KIND_GAUGE)
 		return invalid(extack, "only gauges are set-type");
+	if (desc->exemplars && desc->kind != OBSRING_KIND_HISTOGRAM)
+		return invalid(extack, "only histograms have exemplars");
 	if (desc->bounds && desc->kind != OBSRING_KIND_HISTOGRAM)
 		return invalid(extack, "only histograms have bounds");
 	ret = labels_check(desc, extack);

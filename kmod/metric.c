@@ -20,6 +20,7 @@
 #include <obsring/name.h>
 
 #include "chardev.h"
+#include "exemplar.h"
 #include "family.h"
 #include "metric.h"
 #include "netlink.h"
@@ -183,6 +184,8 @@ static void series_publish(struct obs_series *series)
 	obs_write_once(&entry->text_off, series->text_len ? series->granule : 0);
 	obs_write_once(&entry->text_len, series->text_len);
 	obs_write_once(&entry->created_ns, series->created_ns);
+	obs_write_once(&entry->exemplar, series->cells.exemplar);
+	obs_write_once(&entry->nr_exemplars, series->cells.nr_exemplars);
 	obs_entry_publish(&entry->gen);
 	WRITE_ONCE(obs_header->series_live, nr_series);
 	obs_store_tell(OBSRING_REGION_SERIES, series->index);
@@ -195,11 +198,38 @@ static void series_release(struct obs_series *series)
 	if (!series)
 		return;
 	obs_slots_free(&series->slots);
+	obs_exemplars_free(series->cells.exemplar, series->cells.nr_exemplars);
 	if (series->granule != U32_MAX)
 		obs_text_free(series->granule, series->text_len);
 	if (series->index != U32_MAX)
 		xa_erase(&obs_series_table, series->index);
 	kfree(series);
+}
+
+/*
+ * Exemplars for a histogram's series. It counts without them if there is no
+ * room, but for -EAGAIN.
+ */
+static int exemplars_place(struct obs_series *series)
+{
+	const struct obs_family_desc *desc = &series->family->desc;
+	struct obs_histogram_cells *cells = &series->cells;
+	u32 nr;
+	int ret;
+
+	if (!desc->exemplars)
+		return 0;
+	cells->range_shift = desc->bounds ? 0 : desc->schema;
+	nr = obs_histogram_nr_ranges(series->family->layout.nr_bounds,
+				     cells->range_shift);
+	ret = obs_exemplars_alloc(nr, &cells->exemplar);
+	if (!ret)
+		cells->nr_exemplars = nr;
+	else if (ret == -ENOSPC && graves_exist())
+		return -EAGAIN;
+	else
+		obs_counter_inc(&obs_self_exemplars_refused);
+	return 0;
 }
 
 static int series_place(struct obs_series *series)
@@ -226,6 +256,8 @@ static int series_place(struct obs_series *series)
 	}
 	limit = OBS_REFUSED_BYTES;
 	ret = obs_slots_alloc(family->nr_slots, family->desc.set, &series->slots);
+	if (!ret)
+		return exemplars_place(series);
 out:
 	return ret ? refuse(ret == -ENOSPC ? limit : OBS_REFUSED_MEMORY, ret) : 0;
 }

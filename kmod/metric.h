@@ -81,7 +81,7 @@ struct obs_family {
  * @node: entry in the family's list
  * @handles: struct obs_handle that are attached to it
  * @slots: where its values are
- * @cells: histograms: what its handles point at
+ * @cells: histograms: what its handles point at, and its exemplars
  * @index: in SERIES
  * @granule: its text in TEXT; U32_MAX: none
  * @flags: OBSRING_SERIES_*

@@ -128,7 +128,7 @@ static int fill_info(struct sk_buff *skb)
 	       nla_put_u32(skb, OBSRING_A_SERIES_LIMIT, obs_limits.series) ||
 	       nla_put_u32(skb, OBSRING_A_FAMILY_SERIES_LIMIT,
 			   obs_limits.family_series) ||
-	       nla_put_u64_64bit(skb, OBSRING_A_BYTES, obs_store_value_bytes(),
+	       nla_put_u64_64bit(skb, OBSRING_A_BYTES, obs_store_charged_bytes(),
 				 OBSRING_A_PAD) ||
 	       nla_put_u64_64bit(skb, OBSRING_A_BYTES_LIMIT, obs_limits.bytes,
 				 OBSRING_A_PAD) ||

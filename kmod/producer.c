@@ -7,6 +7,7 @@
 
 #include <obsring/name.h>
 
+#include "exemplar.h"
 #include "export.h"
 #include "metric.h"
 
@@ -37,6 +38,21 @@ void obs_wait_for_updates(void)
 	synchronize_rcu();
 }
 EXPORT_SYMBOL_OBSRING(obs_wait_for_updates);
+
+void obs_histogram_observe_traced(struct obs_histogram *h, u64 v,
+				  const struct obsring_trace *trace)
+{
+	const struct obs_histogram_cells *cells;
+	u32 bucket;
+
+	__obs_update_begin();
+	cells = READ_ONCE(h->cells);
+	bucket = __obs_cells_observe(cells, v);
+	if (trace && cells->nr_exemplars)
+		obs_exemplar_keep(cells, bucket, v, trace);
+	__obs_update_end();
+}
+EXPORT_SYMBOL_OBSRING(obs_histogram_observe_traced);
 
 struct obs_family *__obs_family_register(const struct obs_family_desc *desc,
 					 struct module *owner)

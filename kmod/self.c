@@ -7,22 +7,30 @@
 enum {
 	SELF_REFUSED,
 	SELF_MEMORY,
+	SELF_EXEMPLARS_REFUSED,
 };
 
 struct obs_counter obs_self_refused[OBS_REFUSED_NR] = {
 	[0 ... OBS_REFUSED_NR - 1] = OBS_COUNTER_INIT,
 };
 
+struct obs_counter obs_self_exemplars_refused = OBS_COUNTER_INIT;
+
 enum {
 	MEMORY_VALUES,
 	MEMORY_DIRECTORY,
 	MEMORY_LOG,
 	MEMORY_SAMPLER,
+	MEMORY_EXEMPLARS,
 	MEMORY_NR
 };
 
 static const char *const memory_name[MEMORY_NR] = {
-	"values", "directory", "log", "sampler",
+	[MEMORY_VALUES] = "values",
+	[MEMORY_DIRECTORY] = "directory",
+	[MEMORY_LOG] = "log",
+	[MEMORY_SAMPLER] = "sampler",
+	[MEMORY_EXEMPLARS] = "exemplars",
 };
 
 static struct obs_gauge_set memory[MEMORY_NR] = {
@@ -41,12 +49,20 @@ static struct obs_metric metrics[] = {
 	[SELF_MEMORY] = {
 		.desc = {
 			.name = "obsring_memory_bytes",
-			.help = "Memory that the module holds for values and the log, all CPUs, for the directory, and for sources of the log and their rules.",
+			.help = "Memory that the module holds for values and the log, all CPUs, for exemplars, for the directory, and for sources of the log and their rules.",
 			.unit = "bytes",
 			.label = { "kind" },
 			.kind = OBSRING_KIND_GAUGE,
 			.set = true,
 		},
+	},
+	[SELF_EXEMPLARS_REFUSED] = {
+		.desc = {
+			.name = "obsring_exemplars_refused_total",
+			.help = "Histogram series that count without exemplars, because max_bytes or the memory refused them.",
+			.kind = OBSRING_KIND_COUNTER,
+		},
+		.counter = &obs_self_exemplars_refused,
 	},
 };
 
@@ -63,6 +79,7 @@ void obs_self_memory(void)
 	obs_gauge_set(&memory[MEMORY_DIRECTORY], obs_store_directory_bytes());
 	obs_gauge_set(&memory[MEMORY_LOG], obs_logring_bytes());
 	obs_gauge_set(&memory[MEMORY_SAMPLER], obs_logsource_bytes());
+	obs_gauge_set(&memory[MEMORY_EXEMPLARS], obs_store_exemplar_bytes());
 }
 
 int obs_self_attached(int ret)

@@ -17,6 +17,7 @@
 
 #include <obsring/directory.h>
 
+#include "exemplar.h"
 #include "store.h"
 
 #define SLOTS_PER_PAGE	((u32)(PAGE_SIZE / sizeof(u64)))
@@ -50,7 +51,8 @@ struct value_page {
 
 struct obsring_header *obs_header;
 
-static struct dir_pages dir[OBSRING_REGION_VALUES];
+/* By region; those that are no entries in pages of their own have none. */
+static struct dir_pages dir[OBSRING_REGION_MAX + 1];
 
 /*
  * Value pages, by index; each entry is set once and stays. values_nr is stored
@@ -63,7 +65,8 @@ static u32 values_nr;
 static u32 values_max;
 static u32 search_from[2];
 static u64 value_bytes;
-static u64 value_bytes_max;
+static u64 charged_bytes;
+static u64 charged_bytes_max;
 
 /* ---- Directory ----------------------------------------------------------- */
 
@@ -108,12 +111,12 @@ void *obs_region_entry(enum obsring_region_id region, u32 index)
 
 void obs_store_tell(enum obsring_region_id table, u32 index)
 {
-	/* The journal's pages are consecutive: see dir_init(). */
+	/* The journal's pages are consecutive: see journal_init(). */
 	obs_journal_tell(obs_header, dir[OBSRING_REGION_JOURNAL].page[0],
 			 region_of(OBSRING_REGION_JOURNAL)->nr, table, index);
 }
 
-static int dir_init(enum obsring_region_id region, u32 entry_size, u64 nr_max)
+int obs_region_init(enum obsring_region_id region, u32 entry_size, u64 nr_max)
 {
 	struct dir_pages *pages = &dir[region];
 
@@ -134,7 +137,7 @@ static int journal_init(u32 nr)
 	u32 i;
 	int ret;
 
-	ret = dir_init(OBSRING_REGION_JOURNAL, sizeof(u64), nr);
+	ret = obs_region_init(OBSRING_REGION_JOURNAL, sizeof(u64), nr);
 	if (ret)
 		return ret;
 	ring = vzalloc((unsigned long)pages->max * PAGE_SIZE);
@@ -163,6 +166,11 @@ static void dir_exit(enum obsring_region_id region)
 	memset(pages, 0, sizeof(*pages));
 }
 
+u64 obs_store_exemplar_bytes(void)
+{
+	return (u64)dir[OBSRING_REGION_EXEMPLARS].nr * PAGE_SIZE;
+}
+
 u64 obs_store_directory_bytes(void)
 {
 	u64 pages = 1;
@@ -171,6 +179,24 @@ u64 obs_store_directory_bytes(void)
 	for (i = 0; i < OBSRING_REGION_VALUES; i++)
 		pages += dir[i].nr;
 	return pages * PAGE_SIZE;
+}
+
+int obs_store_charge(u64 bytes)
+{
+	if (bytes > charged_bytes_max - charged_bytes)
+		return -ENOSPC;
+	charged_bytes += bytes;
+	return 0;
+}
+
+void obs_store_uncharge(u64 bytes)
+{
+	charged_bytes -= bytes;
+}
+
+u64 obs_store_charged_bytes(void)
+{
+	return charged_bytes;
 }
 
 /* ---- Values -------------------------------------------------------------- */
@@ -189,17 +215,14 @@ static void value_page_free(struct value_page *vp)
 	kfree(vp);
 }
 
-static int value_page_new(bool shared)
+static struct value_page *value_page_alloc(bool shared)
 {
-	u64 bytes = value_page_bytes(shared);
 	struct value_page *vp;
 
-	if (values_nr == values_max || value_bytes + bytes > value_bytes_max)
-		return -ENOSPC;
 	vp = kzalloc(struct_size(vp, used, BITS_TO_LONGS(SLOTS_PER_PAGE)),
 		     GFP_STORE);
 	if (!vp)
-		return -ENOMEM;
+		return NULL;
 	vp->nr_free = SLOTS_PER_PAGE;
 	if (shared)
 		vp->word = (u64 *)__get_free_page(GFP_STORE);
@@ -209,6 +232,21 @@ static int value_page_new(bool shared)
 							      GFP_STORE);
 	if (!vp->word && !vp->rows) {
 		value_page_free(vp);
+		return NULL;
+	}
+	return vp;
+}
+
+static int value_page_new(bool shared)
+{
+	u64 bytes = value_page_bytes(shared);
+	struct value_page *vp;
+
+	if (values_nr == values_max || obs_store_charge(bytes))
+		return -ENOSPC;
+	vp = value_page_alloc(shared);
+	if (!vp) {
+		obs_store_uncharge(bytes);
 		return -ENOMEM;
 	}
 	values[values_nr] = vp;
@@ -403,7 +441,7 @@ static int values_init(u64 bytes, u32 series)
 		  series / SLOTS_PER_PAGE + 1;
 
 	values_max = min_t(u64, max, U32_MAX / nr_cpu_ids);
-	value_bytes_max = bytes;
+	charged_bytes_max = bytes;
 	values = kvcalloc(values_max, sizeof(*values), GFP_KERNEL);
 	if (!values)
 		return -ENOMEM;
@@ -467,21 +505,24 @@ int obs_store_init(const struct obs_limits *limits)
 	if (!obs_header)
 		return -ENOMEM;
 	header_init();
-	ret = dir_init(OBSRING_REGION_FAMILIES, sizeof(struct obsring_family),
+	ret = obs_region_init(OBSRING_REGION_FAMILIES, sizeof(struct obsring_family),
 		       limits->series);
 	if (ret)
 		goto err;
-	ret = dir_init(OBSRING_REGION_SERIES, sizeof(struct obsring_series),
+	ret = obs_region_init(OBSRING_REGION_SERIES, sizeof(struct obsring_series),
 		       limits->series);
 	if (ret)
 		goto err;
-	ret = dir_init(OBSRING_REGION_TEXT, OBSRING_GRANULE, granules);
+	ret = obs_region_init(OBSRING_REGION_TEXT, OBSRING_GRANULE, granules);
 	if (ret)
 		goto err;
 	ret = journal_init(journal);
 	if (ret)
 		goto err;
 	ret = values_init(limits->bytes, limits->series);
+	if (ret)
+		goto err;
+	ret = obs_exemplars_init(limits->bytes);
 	if (ret)
 		goto err;
 	regions_place();
@@ -500,7 +541,8 @@ void obs_store_exit(void)
 	kvfree(values);
 	values = NULL;
 	values_nr = 0;
-	for (i = 0; i < OBSRING_REGION_VALUES; i++)
+	obs_exemplars_exit();
+	for (i = 0; i <= OBSRING_REGION_MAX; i++)
 		dir_exit(i);
 	free_page((unsigned long)obs_header);
 	obs_header = NULL;

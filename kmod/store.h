@@ -21,7 +21,7 @@
  * struct obs_limits - how large the store may become; constant after load
  * @series: series, overflow series included
  * @family_series: series of one family
- * @bytes: of value pages, over all CPUs
+ * @bytes: of value pages, over all CPUs, and of exemplars
  */
 struct obs_limits {
 	u32 series;
@@ -48,6 +48,9 @@ extern struct obsring_header *obs_header;
 int obs_store_init(const struct obs_limits *limits);
 void obs_store_exit(void);
 
+/* Give a region room for @nr_max entries; before regions are placed. -ENOMEM. */
+int obs_region_init(enum obsring_region_id region, u32 entry_size, u64 nr_max);
+
 /* Put memory behind entries 0 to @nr - 1. -ENOSPC past the region, -ENOMEM. */
 int obs_region_grow(enum obsring_region_id region, u32 nr);
 
@@ -73,7 +76,13 @@ u64 obs_slots_read(const struct obs_slots *slots, u32 slot, unsigned int cpu);
 /* Sum of slot @slot over its rows. */
 u64 obs_slots_sum(const struct obs_slots *slots, u32 slot);
 
+/* Count bytes towards the limit; -ENOSPC past it. */
+int obs_store_charge(u64 bytes);
+void obs_store_uncharge(u64 bytes);
+
+u64 obs_store_charged_bytes(void);
 u64 obs_store_value_bytes(void);
+u64 obs_store_exemplar_bytes(void);
 u64 obs_store_directory_bytes(void);
 
 /* Is the range, of whole pages, within one region? */

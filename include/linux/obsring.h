@@ -75,10 +75,16 @@ struct obs_handle {
  * struct obs_histogram_cells - where a histogram's observations go
  * @layout: from value to bucket
  * @slots: sum, then the buckets
+ * @exemplar: the first of its exemplars
+ * @nr_exemplars: how many; 0: it has none
+ * @range_shift: from bucket to exemplar
  */
 struct obs_histogram_cells {
 	struct obs_histogram_layout layout;
 	u64 __percpu *slots;
+	u32 exemplar;
+	u32 nr_exemplars;
+	u32 range_shift;
 };
 
 /* The dummies that detached handles point at; nobody reads them. */
@@ -193,6 +199,17 @@ static __always_inline void obs_gauge_set(struct obs_gauge_set *g, s64 value)
 	__obs_update_end();
 }
 
+/* Count @v in its bucket, which is returned. */
+static __always_inline u32 __obs_cells_observe(const struct obs_histogram_cells *cells,
+					       u64 v)
+{
+	u32 bucket = obs_histogram_bucket(&cells->layout, v);
+
+	this_cpu_inc(cells->slots[1 + bucket]);
+	this_cpu_add(cells->slots[0], v);
+	return bucket;
+}
+
 /**
  * obs_histogram_observe() - record an observation
  * @h: handle
@@ -203,14 +220,25 @@ static __always_inline void obs_gauge_set(struct obs_gauge_set *g, s64 value)
  */
 static __always_inline void obs_histogram_observe(struct obs_histogram *h, u64 v)
 {
-	const struct obs_histogram_cells *cells;
-
 	__obs_update_begin();
-	cells = READ_ONCE(h->cells);
-	this_cpu_inc(cells->slots[1 + obs_histogram_bucket(&cells->layout, v)]);
-	this_cpu_add(cells->slots[0], v);
+	__obs_cells_observe(READ_ONCE(h->cells), v);
 	__obs_update_end();
 }
+
+/**
+ * obs_histogram_observe_traced() - record an observation made in a trace
+ * @h: handle
+ * @v: in the family's stored unit
+ * @trace: read before this returns; NULL, or one whose trace id or span id is
+ *	all 0: as obs_histogram_observe()
+ *
+ * In a family with exemplars it becomes that of its range of buckets, unless one
+ * less than a millisecond old is there or is just being written.
+ *
+ * Context: any, NMI included.
+ */
+void obs_histogram_observe_traced(struct obs_histogram *h, u64 v,
+				  const struct obsring_trace *trace);
 
 /* Declaring. */
 
@@ -232,6 +260,10 @@ static __always_inline void obs_histogram_observe(struct obs_histogram *h, u64 v
  * @min_log2: lowest bound is 2^min_log2 in @unit: what is at or below it is in
  *	the zero bucket
  * @max_log2: highest bound is 2^max_log2; what is above is in one last bucket
+ * @exemplars: histograms: keep the newest observation with a trace, for each
+ *	power of two of an exponential one and each bucket of an explicit one: 64
+ *	bytes each, not for each CPU. A series that gets no memory for them counts
+ *	without
  *
  * A histogram has at most 510 bounds: schema 3 reaches over 63 octaves.
  */
@@ -248,6 +280,7 @@ struct obs_family_desc {
 	s8 schema;
 	s16 min_log2;
 	s16 max_log2;
+	bool exemplars;
 };
 
 /**

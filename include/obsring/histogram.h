@@ -86,6 +86,29 @@ static inline __u32 obs_histogram_bucket(const struct obs_histogram_layout *layo
 	return b;
 }
 
+/*
+ * The range that bucket @bucket is in: what text formats show as one bucket.
+ * @shift: schema of an exponential histogram, 0 of an explicit one.
+ */
+static inline __u32 obs_histogram_range(__u32 bucket, __u32 shift)
+{
+	return (bucket + (1U << shift) - 1) >> shift;
+}
+
+/* The last bucket of range @range. */
+static inline __u32 obs_histogram_range_last(__u32 range, __u32 nr_bounds,
+					     __u32 shift)
+{
+	__u32 last = range << shift;
+
+	return last < nr_bounds ? last : nr_bounds;
+}
+
+static inline __u32 obs_histogram_nr_ranges(__u32 nr_bounds, __u32 shift)
+{
+	return obs_histogram_range(nr_bounds, shift) + 1;
+}
+
 /* Cells that a layout over @bounds needs: the length of its table. */
 static inline __u32 obs_histogram_nr_cells(const __u64 *bounds, __u32 nr_bounds)
 {

@@ -122,6 +122,7 @@ static struct obs_metric metrics[] = {
 			.schema = 3,
 			.min_log2 = -17,
 			.max_log2 = 3,
+			.exemplars = true,
 		},
 	},
 	[FAMILY_BYTES] = {

@@ -99,6 +99,7 @@ static struct obs_metric metrics[] = {
 			.schema = 3,
 			.min_log2 = -21,
 			.max_log2 = 5,
+			.exemplars = true,
 		},
 	},
 	{

@@ -79,6 +79,24 @@
  *                the zero bucket with zero threshold 2^min_log2. An observation
  *                is compared with the exact bound: include/obsring/histogram.h.
  *
+ * Exemplars: a histogram may have an observation of each of its bucket ranges
+ * kept, with the trace that it was made in. A range is what text formats show as
+ * a bucket: with shift the schema of an exponential histogram, 0 of an explicit
+ * one, bucket b is in range (b + 2^shift - 1) >> shift. So an explicit histogram
+ * has a range for each bucket; an exponential one has the zero bucket, each
+ * power of two, and what is above all. There are nr_exemplars ranges, and
+ * exemplar r of a series is entry exemplar + r of EXEMPLARS; a series whose
+ * nr_exemplars is 0 has none. It is the newest that was observed with a trace,
+ * but for those that came within a millisecond of the one before, or just while
+ * it was written. The reader (include/obsring/exemplar.h), between reading the
+ * series' gen and checking it as below:
+ *
+ *      seq = load_acquire(&exemplar->seq)      0: never written; odd: being
+ *      copy the entry                          written, try again
+ *      read barrier
+ *      seq == exemplar->seq ?  it is whole; time_ns 0: none
+ *                           :  try again
+ *
  * 3. Reading it: generations and the journal
  * ==========================================
  *
@@ -451,6 +469,8 @@ struct obsring_family {
  * @text_len: bytes of the text: the label values in the order of the family's
  *	label names, each ended by a NUL; 0 if it has no labels
  * @created_ns: CLOCK_REALTIME at creation, ns
+ * @exemplar: first entry in EXEMPLARS
+ * @nr_exemplars: ranges of a histogram's buckets; 0: it has no exemplars
  */
 struct obsring_series {
 	__u32 gen;
@@ -464,6 +484,25 @@ struct obsring_series {
 	__u32 text_off;
 	__u32 text_len;
 	__u64 created_ns;
+	__u32 exemplar;
+	__u32 nr_exemplars;
+	__u64 reserved;
+};
+
+/**
+ * struct obsring_exemplar - an observation and its trace, 64 bytes
+ * @seq: even: the rest is whole; odd: it is being written
+ * @value: in the family's stored unit; in the range of the entry's place
+ * @time_ns: CLOCK_REALTIME; 0: none
+ * @trace_id: not all 0
+ * @span_id: not all 0
+ */
+struct obsring_exemplar {
+	__u64 seq;
+	__u64 value;
+	__u64 time_ns;
+	__u8 trace_id[16];
+	__u8 span_id[8];
 	__u64 reserved[2];
 };
 
@@ -694,7 +733,7 @@ enum obsring_attr {
 	OBSRING_A_SERIES,	/* u32: series alive */
 	OBSRING_A_SERIES_LIMIT,	/* u32: max_series */
 	OBSRING_A_FAMILY_SERIES_LIMIT, /* u32: max_series_per_family */
-	OBSRING_A_BYTES,	/* u64: value memory in use, all CPUs */
+	OBSRING_A_BYTES,	/* u64: memory of values, all CPUs, and exemplars */
 	OBSRING_A_BYTES_LIMIT,	/* u64: max_bytes */
 	OBSRING_A_DIRECTORY_BYTES, /* u64: memory of the other regions */
 	OBSRING_A_REFUSED,	/* u64: series refused by a limit since load */
