@@ -223,12 +223,12 @@ static int exemplars_place(struct obs_series *series)
 	nr = obs_histogram_nr_ranges(series->family->layout.nr_bounds,
 				     cells->range_shift);
 	ret = obs_exemplars_alloc(nr, &cells->exemplar);
-	if (!ret)
-		cells->nr_exemplars = nr;
-	else if (ret == -ENOSPC && graves_exist())
+	if (ret == -ENOSPC && graves_exist())
 		return -EAGAIN;
-	else
+	if (ret)
 		obs_counter_inc(&obs_self_exemplars_refused);
+	else
+		cells->nr_exemplars = nr;
 	return 0;
 }
 

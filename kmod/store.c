@@ -505,12 +505,12 @@ int obs_store_init(const struct obs_limits *limits)
 	if (!obs_header)
 		return -ENOMEM;
 	header_init();
-	ret = obs_region_init(OBSRING_REGION_FAMILIES, sizeof(struct obsring_family),
-		       limits->series);
+	ret = obs_region_init(OBSRING_REGION_FAMILIES,
+			      sizeof(struct obsring_family), limits->series);
 	if (ret)
 		goto err;
-	ret = obs_region_init(OBSRING_REGION_SERIES, sizeof(struct obsring_series),
-		       limits->series);
+	ret = obs_region_init(OBSRING_REGION_SERIES,
+			      sizeof(struct obsring_series), limits->series);
 	if (ret)
 		goto err;
 	ret = obs_region_init(OBSRING_REGION_TEXT, OBSRING_GRANULE, granules);
