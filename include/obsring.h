@@ -173,6 +173,139 @@ int obs_cpu_next(const struct obs_device *device, int cpu);
 /* Bound @index of a histogram in the Prometheus unit; +Inf for nr_bounds. */
 double obs_family_bound(const struct obs_family_info *family, unsigned int index);
 
+/* ---- The log ------------------------------------------------------------- */
+
+struct obs_log;
+
+enum obs_log_start {
+	OBS_LOG_OLDEST,			/* with all that is there */
+	OBS_LOG_NEWEST,			/* behind it */
+	OBS_LOG_SINCE_REALTIME,		/* with what was written from since_ns on, by */
+	OBS_LOG_SINCE_MONOTONIC,	/* that clock */
+};
+
+/*
+ * What to read, and in what order. All 0: everything, from the oldest on. A record
+ * must pass each filter; one that is 0 or NULL lets all pass.
+ *
+ * Order. Records of all CPUs are merged by their time. A record is held back until
+ * it is window_ns old (no longer than that from when it is first seen), so that an
+ * earlier one of another CPU, which is committed later, can still come first: of
+ * two records that are committed within window_ns of their time, the earlier comes
+ * first, unless it is lost. With 0 a record comes at once, which is in order for
+ * what has been there for some time. Records of one CPU and origin come as they
+ * were written: of two that interrupt one another the later may have begun first.
+ */
+struct obs_log_options {
+	enum obs_log_start start;
+	uint64_t since_ns;
+	uint64_t window_ns;
+	unsigned int levels;		/* bit N: syslog level N, 0 to 7 */
+	unsigned int origins;		/* bit N: enum obsring_origin N */
+	const char *source;		/* a name as obs_log_entry has it, or a shell
+					 * pattern: "user.*" */
+	const uint8_t *trace_id;	/* 16 bytes */
+};
+
+/*
+ * A log of its own: place, filters and open file. @path as in obs_device_open(),
+ * whose errors it has; -EOPNOTSUPP: this module's log can't be mapped; -EINVAL: an
+ * option. @options may be NULL, and is not used later.
+ */
+int obs_log_open(const char *path, const struct obs_log_options *options,
+		 struct obs_log **ret_log);
+void obs_log_close(struct obs_log *log);
+
+struct obs_log_field {
+	const char *key, *value;
+};
+
+/*
+ * A record, or what was lost. Strings end with a NUL, which their length does not
+ * count; those of a record are any bytes, and may have others within.
+ */
+struct obs_log_entry {
+	uint64_t lost;			/* OBS_LOG_LOST: records, of this ring: */
+	uint32_t cpu;
+	enum obsring_origin origin;
+	/* OBS_LOG_RECORD: */
+	uint64_t time_ns;		/* CLOCK_REALTIME, by the present difference to: */
+	uint64_t monotonic_ns;		/* CLOCK_MONOTONIC, when it was written */
+	unsigned int level;		/* 0 (emerg) to 7 (debug) */
+	const char *source;		/* of a process: "user.NAME" */
+	size_t source_len;
+	uint32_t pid, uid;
+	const char *comm;
+	bool has_trace;			/* the next three hold */
+	uint8_t trace_id[16], span_id[8];
+	uint8_t trace_flags;
+	uint64_t threshold;		/* 56 bits, 0: all are kept */
+	double weight;			/* records that it stands for: 2^56 / (2^56 -
+					 * threshold), or 0 if the floor kept it */
+	const char *message;
+	size_t message_len;
+	unsigned int nr_fields;
+	const struct obs_log_field *field;
+	bool cut;			/* message or fields were shortened */
+};
+
+enum obs_log_result {
+	OBS_LOG_NOTHING,		/* for now: see obs_log_wait() */
+	OBS_LOG_RECORD,
+	OBS_LOG_LOST,			/* a gap: entry->lost records are missing here */
+};
+
+/*
+ * What comes next: enum obs_log_result, or -EPROTO (damaged), -ENOMEM, after which
+ * the log may be asked again. *ret_entry is a copy that stays until the next call;
+ * with OBS_LOG_NOTHING it is left as it was. A gap is told before the record of its
+ * ring that follows on it. It is not known whether what is lost would have passed
+ * the filters. No system call but for reading the clock, which needs none as a rule.
+ */
+int obs_log_next(struct obs_log *log, const struct obs_log_entry **ret_entry);
+
+#define OBS_LOG_TEXT_MAX	8192	/* no line is longer */
+
+/*
+ * What obs_log_next() gave last as the line of logfmt that reading the device gives
+ * of it, up to @size bytes, with its line feed and without a NUL: how many; 0 if
+ * nothing was given yet.
+ */
+size_t obs_log_text(const struct obs_log *log, char *text, size_t size);
+
+/*
+ * What became of the records that were stored since the log was opened (or, where
+ * the place it began at was before, from that place on): at rest their number is
+ * the sum of these.
+ */
+struct obs_log_counts {
+	uint64_t read;			/* given by obs_log_next() */
+	uint64_t filtered;		/* passed over */
+	uint64_t lost;			/* overwritten, gone with a ring that was
+					 * replaced, or damaged */
+	uint64_t unread;		/* still there, or being written */
+};
+
+void obs_log_counts(struct obs_log *log, struct obs_log_counts *ret_counts);
+
+/*
+ * Wait until obs_log_next() has something, up to @timeout_ms (-1: for ever).
+ * 1: it has; 0: the time is over; -ESHUTDOWN: the module is draining and there is
+ * nothing more to read; -EINTR: a signal; or as obs_log_next(). In place of the
+ * device, a file tells nobody that it changed: it is looked at every 10 ms.
+ */
+int obs_log_wait(struct obs_log *log, int timeout_ms);
+
+/*
+ * For a loop of one's own: prepare right before each poll, then poll the
+ * descriptor, level-triggered, for POLLIN, no longer than *ret_timeout_ms (0: there
+ * is something; -1: for ever), and after it ask obs_log_next(). The descriptor is
+ * the log's: nobody may read it, seek in it or share it. It is -1, which poll
+ * ignores, for a file. Errors as obs_log_wait() has them.
+ */
+int obs_log_prepare(struct obs_log *log, int *ret_timeout_ms);
+int obs_log_fd(const struct obs_log *log);
+
 /* ---- Control: generic netlink -------------------------------------------- */
 
 struct obs_control;

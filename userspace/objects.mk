@@ -12,6 +12,12 @@ LIB_OBJS := \
 	libobsring/snapshot.o \
 	libobsring/metric.o \
 	libobsring/histogram.o \
+	libobsring/logring.o \
+	libobsring/logclock.o \
+	libobsring/logentry.o \
+	libobsring/logmerge.o \
+	libobsring/logwait.o \
+	libobsring/log.o \
 	libobsring/control.o \
 	libobsring/info.o \
 	libobsring/source.o \

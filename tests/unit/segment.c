@@ -9,6 +9,7 @@
 #include <obsring/counter.h>
 #include <obsring/directory.h>
 #include <obsring/histogram.h>
+#include <obsring/record.h>
 
 #include "segment.h"
 
@@ -16,6 +17,7 @@
 #define FAMILY_GRANULES	(4096 / OBSRING_GRANULE)
 #define SERIES_GRANULES	(1024 / OBSRING_GRANULE)
 #define CREATED_NS	1700000000000000000ULL
+#define ORIGINS		(OBSRING_ORIGIN_MAX + 1)
 
 /**
  * struct segment - the writer's state
@@ -29,6 +31,7 @@
  * @slot_used: a byte for each slot of each page
  * @page_single: by page: 0 unused, 1 for rows of each CPU, 2 for single rows
  * @clock: counts creations
+ * @writer: of each ring
  */
 struct segment {
 	struct segment_spec spec;
@@ -41,6 +44,7 @@ struct segment {
 	uint8_t *slot_used;
 	uint8_t *page_single;
 	uint64_t clock;
+	struct obs_ring_writer *writer;
 };
 
 static void check(bool holds, const char *what)
@@ -65,6 +69,7 @@ static struct segment_spec spec_complete(const struct segment_spec *spec)
 	s.max_series = s.max_series ? s.max_series : defaults.max_series;
 	s.max_pages = s.max_pages ? s.max_pages : defaults.max_pages;
 	s.journal_nr = s.journal_nr ? s.journal_nr : defaults.journal_nr;
+	s.ring_lines_max = s.ring_lines_max ? s.ring_lines_max : 4 * s.ring_lines;
 	return s;
 }
 
@@ -89,6 +94,24 @@ static void region_set(struct segment *segment, struct obsring_header *header,
 	header->region[id].entry_size = entry_size;
 	header->region[id].nr = max;
 	segment->bytes += header->region[id].size;
+}
+
+/* Bytes from one ring's lines to the next one's. */
+static uint64_t ring_stride(const struct segment *segment)
+{
+	uint64_t bytes = segment->spec.ring_lines_max * sizeof(struct obsring_line);
+
+	return (bytes + segment->page_size - 1) / segment->page_size * segment->page_size;
+}
+
+static void header_init_log(struct segment *segment, struct obsring_header *header)
+{
+	uint32_t rings = segment->spec.nr_cpus * ORIGINS;
+
+	region_set(segment, header, OBSRING_REGION_RINGS, sizeof(struct obsring_ring),
+		   rings, rings * sizeof(struct obsring_ring));
+	region_set(segment, header, OBSRING_REGION_LOG, sizeof(struct obsring_line), 0,
+		   rings * ring_stride(segment));
 }
 
 static void header_init(struct segment *segment, struct obsring_header *header)
@@ -127,7 +150,11 @@ static void header_init(struct segment *segment, struct obsring_header *header)
 	region_set(segment, header, OBSRING_REGION_VALUES, segment->page_size,
 		   spec->max_pages,
 		   (uint64_t)spec->max_pages * spec->nr_cpus * segment->page_size);
+	if (spec->ring_lines)
+		header_init_log(segment, header);
 }
+
+static void rings_init(struct segment *segment);
 
 struct segment *segment_new(const struct segment_spec *spec)
 {
@@ -151,6 +178,8 @@ struct segment *segment_new(const struct segment_spec *spec)
 	check(segment->slot_used && segment->page_single, "out of memory");
 	snprintf(segment->path, sizeof(segment->path), "/proc/%d/fd/%d", getpid(),
 		 segment->fd);
+	if (segment->spec.ring_lines)
+		rings_init(segment);
 	return segment;
 }
 
@@ -162,6 +191,7 @@ void segment_free(struct segment *segment)
 	close(segment->fd);
 	free(segment->slot_used);
 	free(segment->page_single);
+	free(segment->writer);
 	free(segment);
 }
 
@@ -459,6 +489,130 @@ void segment_series_remove(struct segment *segment, uint32_t series)
 	segment_header(segment)->series_live--;
 	segment_tell(segment, OBSRING_REGION_SERIES, series);
 	slots_give_back(segment, entry->page, entry->slot, entry->nr_slots);
+}
+
+/* ---- The log ------------------------------------------------------------- */
+
+struct obsring_ring *segment_ring(struct segment *segment, uint32_t index)
+{
+	return (struct obsring_ring *)region_base(segment, OBSRING_REGION_RINGS) + index;
+}
+
+struct obsring_line *segment_lines(struct segment *segment, uint32_t index)
+{
+	uint8_t *log = region_base(segment, OBSRING_REGION_LOG);
+
+	return (struct obsring_line *)(log + index * ring_stride(segment));
+}
+
+static void ring_init(struct segment *segment, uint32_t index, uint32_t nr_lines)
+{
+	check(nr_lines <= segment->spec.ring_lines_max, "no room for a ring");
+	obs_ring_init(&segment->writer[index], segment_ring(segment, index),
+		      segment_lines(segment, index), nr_lines);
+}
+
+static void rings_init(struct segment *segment)
+{
+	const struct obsring_header *header = segment_header(segment);
+	struct obsring_ring *ring;
+	uint32_t i;
+
+	segment->writer = calloc(segment->spec.nr_cpus * ORIGINS, sizeof(*segment->writer));
+	check(segment->writer, "out of memory");
+	for (i = 0; i < segment->spec.nr_cpus * ORIGINS; i++) {
+		ring = segment_ring(segment, i);
+		ring->cpu = i / ORIGINS;
+		ring->origin = i % ORIGINS;
+		ring->offset = header->region[OBSRING_REGION_LOG].offset +
+			       i * ring_stride(segment);
+		if (obs_cpu_has_row(header->cpu_mask, i / ORIGINS))
+			ring_init(segment, i, segment->spec.ring_lines);
+	}
+}
+
+static void record_part(union obs_record_buffer *b, const void *at, size_t nr)
+{
+	check(b->head.size + nr <= sizeof(*b), "record too long");
+	memcpy(b->byte + b->head.size, at, nr);
+	b->head.size += (__u16)nr;
+}
+
+static void record_build(const struct segment_record *from, union obs_record_buffer *b)
+{
+	const char *source = from->source ? from->source : "test";
+	const char *message = from->message ? from->message : "";
+	const char *comm = from->comm ? from->comm : "";
+
+	memset(b, 0, sizeof(*b));
+	b->head = (struct obsring_record){
+		.size = sizeof(b->head), .level = from->level, .flags = from->flags,
+		.time_ns = from->time_ns, .pid = from->pid, .uid = from->uid,
+		.threshold = from->threshold, .cpu = (__u16)from->cpu,
+		.source_len = (__u16)strlen(source),
+		.message_len = (__u16)strlen(message),
+		.fields_len = (__u16)from->fields_len,
+	};
+	if (from->origin == OBSRING_ORIGIN_USER)
+		b->head.flags |= OBSRING_RECORD_USER;
+	memcpy(b->head.comm, comm, strnlen(comm, sizeof(b->head.comm)));
+	if (from->trace) {
+		b->head.flags |= OBSRING_RECORD_TRACE;
+		record_part(b, from->trace, sizeof(*from->trace));
+	}
+	record_part(b, source, b->head.source_len);
+	record_part(b, message, b->head.message_len);
+	record_part(b, from->fields ? from->fields : "", from->fields_len);
+}
+
+uint32_t segment_log(struct segment *segment, const struct segment_record *record)
+{
+	union obs_record_buffer b;
+	uint32_t overwritten;
+
+	record_build(record, &b);
+	check(obs_ring_write(&segment->writer[record->cpu * ORIGINS + record->origin],
+			     b.word, obs_record_words(b.head.size), &overwritten),
+	      "a record was refused");
+	return overwritten;
+}
+
+void segment_ring_retire(struct segment *segment, uint32_t index)
+{
+	struct obsring_ring *ring = segment_ring(segment, index);
+
+	obs_write_once(&ring->gen, ring->gen + 1);
+	obs_wmb();
+}
+
+void segment_ring_renew(struct segment *segment, uint32_t index, uint32_t nr_lines)
+{
+	struct obsring_ring *ring = segment_ring(segment, index);
+	__u64 line, record;
+
+	obs_ring_head(ring, &line, &record);
+	memset(segment_lines(segment, index), 0, ring_stride(segment));
+	ring_init(segment, index, nr_lines);
+	segment_ring_start(segment, index, OBS_RING_LINE_START, record);
+	obs_store_release(&ring->gen, ring->gen + 1);
+}
+
+void segment_ring_start(struct segment *segment, uint32_t index, uint64_t line,
+			uint64_t record)
+{
+	struct obs_ring_writer *writer = &segment->writer[index];
+	struct obsring_ring *ring = writer->ring;
+	uint32_t i, nr_lines = writer->mask + 1;
+
+	ring->head = line << 32 | (__u32)record;
+	ring->line_epoch = line >> 31;
+	ring->record_epoch = record >> 31;
+	ring->first_line = line;
+	ring->first_record = record;
+	writer->guard = (__u32)line;
+	for (i = 0; i < nr_lines; i++, line++)
+		writer->line[line & writer->mask].stamp =
+			obs_ring_stamp((__u32)line - nr_lines);
 }
 
 void segment_set_state(struct segment *segment, enum obsring_state state)

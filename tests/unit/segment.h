@@ -30,7 +30,9 @@ struct segment_spec {
 	uint32_t max_series;		/* 1024 */
 	uint32_t max_pages;		/* 64 value pages */
 	uint32_t journal_nr;		/* 1024, a power of two */
-	uint64_t cpus_absent;		/* bit c: CPU c below 64 has no rows */
+	uint64_t cpus_absent;		/* bit c: CPU c below 64 has no rows, nor rings */
+	uint32_t ring_lines;		/* of each ring; 0: there is no log */
+	uint32_t ring_lines_max;	/* that it may be replaced by; 4 * ring_lines */
 };
 
 struct segment *segment_new(const struct segment_spec *spec);
@@ -69,6 +71,38 @@ void segment_tell(struct segment *segment, enum obsring_region_id table,
 
 /* Begin at another journal position; before the first change. */
 void segment_journal_start(struct segment *segment, uint64_t pos);
+
+/* A record for the log; what is 0 is left out. */
+struct segment_record {
+	uint32_t cpu;
+	enum obsring_origin origin;	/* sets OBSRING_RECORD_USER as well */
+	uint64_t time_ns;
+	uint8_t level;
+	uint8_t flags;
+	uint32_t pid, uid;
+	uint64_t threshold;
+	const char *comm;
+	const struct obsring_trace *trace;
+	const char *source;		/* "test" */
+	const char *message;
+	const char *fields;		/* key NUL value NUL ... */
+	uint32_t fields_len;
+};
+
+/* Records that were overwritten by it. */
+uint32_t segment_log(struct segment *segment, const struct segment_record *record);
+
+/* Ring 2 * CPU + origin, and its lines, to damage them. */
+struct obsring_ring *segment_ring(struct segment *segment, uint32_t index);
+struct obsring_line *segment_lines(struct segment *segment, uint32_t index);
+
+/* Replace a ring by an empty one, in two steps: readers see that it is going on. */
+void segment_ring_retire(struct segment *segment, uint32_t index);
+void segment_ring_renew(struct segment *segment, uint32_t index, uint32_t nr_lines);
+
+/* Let a ring that is empty stand at other counts than those of its birth. */
+void segment_ring_start(struct segment *segment, uint32_t index, uint64_t line,
+			uint64_t record);
 
 /* Ask readers to close, or take it back. */
 void segment_set_state(struct segment *segment, enum obsring_state state);

@@ -31,8 +31,8 @@ static int map_error(int error)
 	}
 }
 
-static int map(const struct obs_device *device, uint64_t offset, uint64_t size,
-	       const uint8_t **ret_base)
+int obs_device_map(const struct obs_device *device, uint64_t offset, uint64_t size,
+		   const uint8_t **ret_base)
 {
 	void *base;
 
@@ -86,7 +86,7 @@ static int device_read_header(struct obs_device *device)
 	r = obs_device_check_size(device);
 	if (r)
 		return r;
-	r = map(device, 0, device->header_bytes, &base);
+	r = obs_device_map(device, 0, device->header_bytes, &base);
 	if (r)
 		return r;
 	device->header = (const struct obsring_header *)base;
@@ -108,7 +108,7 @@ static int device_map_regions(struct obs_device *device)
 		if (id == OBSRING_REGION_VALUES || id == OBSRING_REGION_LOG ||
 		    !region->size)
 			continue;
-		r = map(device, region->offset, region->size, &region->base);
+		r = obs_device_map(device, region->offset, region->size, &region->base);
 		if (r)
 			return r;
 	}
@@ -189,8 +189,8 @@ static int chunk_map(struct obs_device *device, unsigned int i, uint64_t first,
 	const uint8_t *base, *none = NULL;
 	int r;
 
-	r = map(device, offset + chunk_bytes(device, first),
-		chunk_bytes(device, nr), &base);
+	r = obs_device_map(device, offset + chunk_bytes(device, first),
+			   chunk_bytes(device, nr), &base);
 	if (r)
 		return r;
 	if (!__atomic_compare_exchange_n(&device->chunk[i], &none, base, false,

@@ -21,7 +21,8 @@
  * @size: mappable bytes
  * @entry_size: from one entry to the next
  * @limit: entries that @size has room for: the header's nr never exceeds it
- * @base: its mapping; NULL for VALUES, which is mapped in chunks
+ * @base: its mapping; NULL for VALUES, which is mapped in chunks, and LOG, ring by
+ *	ring
  */
 struct obs_region {
 	uint64_t offset;
@@ -76,6 +77,10 @@ static inline const void *obs_region_entry(const struct obs_device *device,
 
 	return region->base + (uint64_t)index * region->entry_size;
 }
+
+/* Map a part of one region, to read it. -ENOMEM, -EPROTO, -ESHUTDOWN. */
+int obs_device_map(const struct obs_device *device, uint64_t offset, uint64_t size,
+		   const uint8_t **ret_base);
 
 /* Does the file still have its size? -EPROTO if not. */
 int obs_device_check_size(const struct obs_device *device);
