@@ -505,13 +505,6 @@ struct obsring_line *segment_lines(struct segment *segment, uint32_t index)
 	return (struct obsring_line *)(log + index * ring_stride(segment));
 }
 
-static void ring_init(struct segment *segment, uint32_t index, uint32_t nr_lines)
-{
-	check(nr_lines <= segment->spec.ring_lines_max, "no room for a ring");
-	obs_ring_init(&segment->writer[index], segment_ring(segment, index),
-		      segment_lines(segment, index), nr_lines);
-}
-
 static void rings_init(struct segment *segment)
 {
 	const struct obsring_header *header = segment_header(segment);
@@ -527,7 +520,9 @@ static void rings_init(struct segment *segment)
 		ring->offset = header->region[OBSRING_REGION_LOG].offset +
 			       i * ring_stride(segment);
 		if (obs_cpu_has_row(header->cpu_mask, i / ORIGINS))
-			ring_init(segment, i, segment->spec.ring_lines);
+			obs_ring_init(&segment->writer[i], ring,
+				      segment_lines(segment, i),
+				      segment->spec.ring_lines);
 	}
 }
 
@@ -577,24 +572,21 @@ uint32_t segment_log(struct segment *segment, const struct segment_record *recor
 	return overwritten;
 }
 
-void segment_ring_retire(struct segment *segment, uint32_t index)
+void segment_ring_retire(struct segment *segment, uint32_t index, uint32_t nr_lines)
 {
-	struct obsring_ring *ring = segment_ring(segment, index);
-
-	obs_write_once(&ring->gen, ring->gen + 1);
-	obs_wmb();
+	check(nr_lines <= segment->spec.ring_lines_max, "no room for a ring");
+	check(obs_ring_replace(&segment->writer[index], segment_lines(segment, index),
+			       nr_lines), "a ring can't be replaced");
 }
 
-void segment_ring_renew(struct segment *segment, uint32_t index, uint32_t nr_lines)
+void segment_ring_renew(struct segment *segment, uint32_t index)
 {
+	struct obsring_line *line = segment_lines(segment, index);
 	struct obsring_ring *ring = segment_ring(segment, index);
-	__u64 line, record;
 
-	obs_ring_head(ring, &line, &record);
-	memset(segment_lines(segment, index), 0, ring_stride(segment));
-	ring_init(segment, index, nr_lines);
-	segment_ring_start(segment, index, OBS_RING_LINE_START, record);
-	obs_store_release(&ring->gen, ring->gen + 1);
+	memset(line, 0, ring_stride(segment));
+	obs_ring_prepare(line, ring->nr_lines);
+	obs_ring_reopen(ring);
 }
 
 void segment_ring_start(struct segment *segment, uint32_t index, uint64_t line,

@@ -97,8 +97,8 @@ struct obsring_ring *segment_ring(struct segment *segment, uint32_t index);
 struct obsring_line *segment_lines(struct segment *segment, uint32_t index);
 
 /* Replace a ring by an empty one, in two steps: readers see that it is going on. */
-void segment_ring_retire(struct segment *segment, uint32_t index);
-void segment_ring_renew(struct segment *segment, uint32_t index, uint32_t nr_lines);
+void segment_ring_retire(struct segment *segment, uint32_t index, uint32_t nr_lines);
+void segment_ring_renew(struct segment *segment, uint32_t index);
 
 /* Let a ring that is empty stand at other counts than those of its birth. */
 void segment_ring_start(struct segment *segment, uint32_t index, uint64_t line,

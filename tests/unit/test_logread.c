@@ -496,12 +496,12 @@ static void test_replaced(void **state)
 		say(2, 15);
 		say(2, 30);
 		expect_time(10);
-		segment_ring_retire(segment, 0);
+		segment_ring_retire(segment, 0, size[k]);
 		/* Seen, but not to be had; others are. */
 		expect_time(15);
 		expect_time(30);
 		assert_int_equal(next(), OBS_LOG_NOTHING);
-		segment_ring_renew(segment, 0, size[k]);
+		segment_ring_renew(segment, 0);
 		lost++;
 		expect_lost(1, 0);
 		assert_int_equal(next(), OBS_LOG_NOTHING);
@@ -514,12 +514,12 @@ static void test_replaced(void **state)
 	}
 	/* While the reader was not looking, and twice. */
 	say(0, 10);
-	segment_ring_retire(segment, 0);
-	segment_ring_renew(segment, 0, LINES);
+	segment_ring_retire(segment, 0, LINES);
+	segment_ring_renew(segment, 0);
 	say(0, 11);
 	say(0, 12);
-	segment_ring_retire(segment, 0);
-	segment_ring_renew(segment, 0, 2 * LINES);
+	segment_ring_retire(segment, 0, 2 * LINES);
+	segment_ring_renew(segment, 0);
 	say(0, 13);
 	expect_lost(3, 0);
 	expect_time(13);
@@ -534,8 +534,8 @@ static void test_replaced_filtered(void **state)
 	say(0, 10);
 	say(0, 20);
 	assert_int_equal(next(), OBS_LOG_NOTHING);
-	segment_ring_retire(segment, 0);
-	segment_ring_renew(segment, 0, LINES);
+	segment_ring_retire(segment, 0, LINES);
+	segment_ring_renew(segment, 0);
 	assert_int_equal(next(), OBS_LOG_NOTHING);
 	expect_counts(0, 2, 0, 0);
 }
@@ -546,11 +546,11 @@ static void test_replaced_at_open(void **state)
 	(void)state;
 	say(0, 10);
 	say(2, 11);
-	segment_ring_retire(segment, 0);
+	segment_ring_retire(segment, 0, LINES);
 	open_with(NULL);
 	expect_time(11);
 	assert_int_equal(next(), OBS_LOG_NOTHING);
-	segment_ring_renew(segment, 0, LINES);
+	segment_ring_renew(segment, 0);
 	say(0, 12);
 	expect_time(12);
 	expect_counts(2, 0, 0, 0);
@@ -577,8 +577,8 @@ static void child_write(void)
 		segment_log(segment, &(struct segment_record){ .cpu = index / 2,
 			.time_ns = i, .message = message });
 		if (i % 3001 == 3000) {
-			segment_ring_retire(segment, index);
-			segment_ring_renew(segment, index, LINES << i % 3);
+			segment_ring_retire(segment, index, LINES << i % 3);
+			segment_ring_renew(segment, index);
 		}
 	}
 }
@@ -667,14 +667,14 @@ static void test_wait(void **state)
 	assert_int_equal(timeout_ms, 1);
 	segment_ring(segment, 0)->head -= 1ULL << 32 | 1;
 	/* So does a ring that is being replaced. */
-	segment_ring_retire(segment, 4);
+	segment_ring_retire(segment, 4, LINES);
 	assert_int_equal(obs_log_prepare(reader, &timeout_ms), 0);
 	assert_int_equal(timeout_ms, 1);
-	segment_ring_renew(segment, 4, LINES);
+	segment_ring_renew(segment, 4);
 	/* A gap is something, even with nothing behind it. */
 	say(0, now_ns);
-	segment_ring_retire(segment, 0);
-	segment_ring_renew(segment, 0, LINES);
+	segment_ring_retire(segment, 0, LINES);
+	segment_ring_renew(segment, 0);
 	assert_int_equal(obs_log_wait(reader, -1), 1);
 	expect_lost(1, 0);
 	/* The module goes: what is held back comes, then the end. */

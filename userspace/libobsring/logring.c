@@ -1,13 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Rings come and go as section 5 of <linux/obsring.h> has it. A ring that is not
- * there (nr_lines 0), or is being replaced, is empty.
- *
- *   logring_renew:A   load-acquire of gen: before the rest of the control block
- *                     and the lines, which are those of that gen or a later one
- *   logring_stays:B   acquire fence: they are read before the second look at gen
- *   Both pair with how the module replaces a ring: gen odd before the first change,
- *   even behind the last one.
+ * Rings come and go as section 5 of <linux/obsring.h> has it; <obsring/ring.h> has
+ * the order in which that is done and seen. A ring that is not there (nr_lines 0), or
+ * is being replaced, is empty.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -28,6 +23,7 @@ void obs_logring_init(struct obs_logring *ring, const struct obs_device *device,
 		.index = index,
 	};
 	ring->view.ring = ring->control;
+	ring->view.gen_at = &ring->control->gen;
 }
 
 void obs_logring_exit(struct obs_logring *ring)
@@ -36,14 +32,6 @@ void obs_logring_exit(struct obs_logring *ring)
 		munmap((void *)ring->view.line, lines_bytes(ring->view.nr_lines));
 	ring->view.line = NULL;
 	ring->view.nr_lines = 0;
-}
-
-/* Is all that was read since @gen was loaded of that generation? */
-static bool stays(const struct obs_logring *ring, uint32_t gen)
-{
-	/* logring_stays:B */
-	obs_rmb();
-	return obs_read_once(&ring->control->gen) == gen;
 }
 
 static bool lines_valid(const struct obs_device *device, uint64_t offset,
@@ -75,95 +63,85 @@ static int lines_map(struct obs_logring *ring, const struct obs_device *device,
 	return 0;
 }
 
-/* Begin with the ring as it is now: RECORD if it can be read, EMPTY, or -errno. */
-static int take_over(struct obs_logring *ring, const struct obs_device *device,
-		     uint32_t gen)
+/* Attach to the ring as it is now: RECORD if it can be read, EMPTY, or -errno. */
+static int attach_anew(struct obs_logring *ring, const struct obs_device *device,
+		       uint32_t gen)
 {
 	const struct obsring_ring *control = ring->control;
-	uint64_t first_record = obs_read_once(&control->first_record);
-	uint64_t first_line = obs_read_once(&control->first_line);
+	const struct obs_ring_view view = { .gen = gen, .gen_at = &control->gen };
 	uint32_t nr_lines = obs_read_once(&control->nr_lines);
 	uint64_t offset = obs_read_once(&control->offset);
 	bool whose = obs_read_once(&control->cpu) == obs_logring_cpu(ring) &&
 		     obs_read_once(&control->origin) == obs_logring_origin(ring);
 	int r;
 
-	if (!stays(ring, gen) || !nr_lines)
+	if (!obs_ring_still(&view) || !nr_lines)
 		return OBS_RING_EMPTY;
 	if (!whose || !lines_valid(device, offset, nr_lines))
 		return -EPROTO;
 	r = lines_map(ring, device, offset, nr_lines);
 	if (r)
 		return r;
-	if (ring->known)
-		ring->lost += first_record - ring->cursor.record;
-	ring->cursor = (struct obs_ring_cursor){ .line = first_line,
-						 .record = first_record };
-	ring->gen = gen;
-	ring->known = true;
+	ring->view.gen = gen;
 	return OBS_RING_RECORD;
 }
 
-/* RECORD: as it was; LOST: taken over anew; EMPTY; -errno. */
-static int renew(struct obs_logring *ring, const struct obs_device *device)
+static int attach(struct obs_logring *ring, const struct obs_device *device)
 {
-	/* logring_renew:A */
+	/* ring_attach:L, pairs with ring_reopen:K */
 	uint32_t gen = obs_load_acquire(&ring->control->gen);
-	int r;
 
-	if (gen % 2)
-		return OBS_RING_EMPTY;
-	if (ring->known && gen == ring->gen)
+	if (ring->view.line && gen == ring->view.gen)
 		return OBS_RING_RECORD;
-	r = take_over(ring, device, gen);
-	return r == OBS_RING_RECORD ? OBS_RING_LOST : r;
+	return attach_anew(ring, device, gen);
 }
 
 int obs_logring_seek(struct obs_logring *ring, const struct obs_device *device,
 		     bool oldest)
 {
-	int r = renew(ring, device);
+	int r = attach(ring, device);
 
-	if (r < 0 || r == OBS_RING_EMPTY)
+	if (r != OBS_RING_RECORD)
 		return r < 0 ? r : 0;
 	if (oldest)
 		obs_ring_seek_oldest(&ring->view, &ring->cursor);
 	else
 		obs_ring_seek_newest(&ring->view, &ring->cursor);
-	ring->known = stays(ring, ring->gen);
+	ring->known = obs_ring_still(&ring->view);
 	return 0;
 }
 
 int obs_logring_peek(struct obs_logring *ring, const struct obs_device *device,
 		     __u64 *word, uint32_t max, struct obs_ring_peeked *ret_peeked)
 {
-	struct obs_ring_cursor cursor;
 	__u64 lost = 0;
-	int r = renew(ring, device);
+	int r;
 
+	if (!ring->known) {
+		r = obs_logring_seek(ring, device, true);
+		if (r || !ring->known)
+			return r ?: OBS_RING_EMPTY;
+	}
+	r = attach(ring, device);
 	if (r != OBS_RING_RECORD)
 		return r;
-	cursor = ring->cursor;
-	r = obs_ring_peek(&ring->view, &cursor, word, max, ret_peeked, &lost);
-	/* Of a ring that was being replaced nothing is known, not what was lost. */
-	if (!stays(ring, ring->gen))
-		return OBS_RING_LOST;
-	ring->cursor = cursor;
+	r = obs_ring_read(&ring->view, &ring->cursor, word, max, ret_peeked, &lost);
 	ring->lost += lost;
-	return r;
+	return r == OBS_RING_REPLACED ? OBS_RING_LOST : r;
 }
 
 bool obs_logring_behind(const struct obs_logring *ring, uint64_t *ret_nr)
 {
-	__u64 line, record;
+	struct obs_ring_view view = ring->view;
+	__u64 line, record = ring->cursor.record;
 
-	if (!ring->known) {
-		*ret_nr = 0;
-		return obs_read_once(&ring->control->gen) % 2 == 0 &&
-		       !obs_read_once(&ring->control->nr_lines);
-	}
-	obs_ring_head(ring->control, &line, &record);
-	if (!stays(ring, ring->gen))
+	/* ring_attach:L, pairs with ring_reopen:K */
+	view.gen = obs_load_acquire(view.gen_at);
+	if (ring->known)
+		obs_ring_head(view.ring, &line, &record);
+	else if (obs_read_once(&view.ring->nr_lines))
+		return false;
+	if (!obs_ring_still(&view))
 		return false;
 	*ret_nr = record - ring->cursor.record;
 	return true;

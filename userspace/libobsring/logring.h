@@ -16,8 +16,7 @@
  * @view: what is read; its line is NULL as long as nothing is mapped
  * @cursor: what is read next
  * @index: in RINGS
- * @gen: of @control when @view and @cursor were set
- * @known: they are set
+ * @known: @cursor is set
  * @lost: records lost that were not told yet
  */
 struct obs_logring {
@@ -25,7 +24,6 @@ struct obs_logring {
 	struct obs_ring_view view;
 	struct obs_ring_cursor cursor;
 	uint32_t index;
-	uint32_t gen;
 	bool known;
 	uint64_t lost;
 };
@@ -46,8 +44,8 @@ void obs_logring_init(struct obs_logring *ring, const struct obs_device *device,
 void obs_logring_exit(struct obs_logring *ring);
 
 /*
- * Go to the oldest record or behind the newest. 0, or as below; a ring that is being
- * replaced will be read from its new beginning.
+ * Go to the oldest record or behind the newest. 0, or -errno as below; a ring that is
+ * being replaced will be read from its new beginning.
  */
 int obs_logring_seek(struct obs_logring *ring, const struct obs_device *device,
 		     bool oldest);
