@@ -442,6 +442,141 @@ int obs_series_dump(struct obs_control *control, const char *family, bool per_cp
 		    int (*fn)(const struct obs_series_values *series, void *arg),
 		    void *arg);
 
+/* ---- Trace context of requests and messages ------------------------------- */
+
+/*
+ * What a request's headers, or a message's, say about the trace that it is part
+ * of: taken out of them, passed on in others. Nothing here fails, allocates, or
+ * knows HTTP: what is malformed counts as absent, and there is always a context.
+ *
+ *      struct obs_trace_headers headers = { 0 };
+ *
+ *      for each header of the request:
+ *              obs_trace_headers_add(&headers, name, name_len, value, value_len);
+ *      obs_trace_extract(&headers, &context, &dropped);
+ *      obs_trace_child(&context);
+ *      obs_trace_inject(&context, OBS_TRACE_W3C, put, request);
+ *
+ * Formats: W3C Trace Context level 2 (traceparent and tracestate, of messages as
+ * well: Kafka), B3 in one header or several, OpenCensus' grpc-trace-bin.
+ */
+enum obs_trace_format {
+	OBS_TRACE_NONE		= 0,
+	OBS_TRACE_W3C		= 1 << 0,	/* traceparent, tracestate */
+	OBS_TRACE_B3_SINGLE	= 1 << 1,	/* b3 */
+	OBS_TRACE_B3_MULTI	= 1 << 2,	/* X-B3-TraceId and others */
+	OBS_TRACE_GRPC		= 1 << 3,	/* grpc-trace-bin */
+};
+
+/* W3C trace flags; no others are passed on. */
+#define OBS_TRACE_SAMPLED	0x01
+#define OBS_TRACE_RANDOM	0x02	/* the last 7 bytes of the id are random */
+
+/* Lengths of what is formatted, without a NUL. */
+#define OBS_TRACEPARENT_LEN	55
+#define OBS_TRACESTATE_MAX	512
+#define OBS_B3_LEN		51
+#define OBS_GRPC_TRACE_LEN	29
+#define OBS_GRPC_TRACE_BASE64_LEN 39
+
+/*
+ * A context. @tracestate: members that are passed on, "" if there are none. @th
+ * and @rv: OpenTelemetry's threshold and randomness, 56 bits, from its member "ot";
+ * whoever changes one calls obs_trace_update(). @debug: B3's.
+ */
+struct obs_trace_context {
+	uint8_t trace_id[16];
+	uint8_t span_id[8];
+	uint8_t flags;
+	bool debug;
+	bool has_th, has_rv;
+	uint64_t th, rv;
+	char tracestate[OBS_TRACESTATE_MAX + 1];
+};
+
+/* Bytes of the caller's: they are not copied. */
+struct obs_bytes {
+	const char *at;			/* NULL: absent */
+	size_t len;
+};
+
+#define OBS_TRACE_HEADER_VALUES	32	/* headers of one name */
+
+/* The headers that matter, zeroed at first. @nr_...: one more than fit: too many. */
+struct obs_trace_headers {
+	unsigned int nr_traceparent, nr_tracestate, nr_baggage;
+	struct obs_bytes traceparent;
+	struct obs_bytes tracestate[OBS_TRACE_HEADER_VALUES];
+	struct obs_bytes baggage[OBS_TRACE_HEADER_VALUES];
+	struct obs_bytes b3, b3_trace_id, b3_span_id, b3_parent_id, b3_sampled, b3_flags;
+	struct obs_bytes grpc_trace;
+};
+
+/*
+ * Take note of a header, if it matters; names have no case. The value must stay
+ * where it is until the headers are done with.
+ */
+void obs_trace_headers_add(struct obs_trace_headers *headers,
+			   const char *name, size_t name_len,
+			   const char *value, size_t value_len);
+
+/* What was there and not used: bits of *@ret_dropped. */
+#define OBS_TRACE_BAD_TRACEPARENT	(1U << 0) /* malformed, or several */
+#define OBS_TRACE_BAD_TRACESTATE	(1U << 1)
+#define OBS_TRACE_CUT_TRACESTATE	(1U << 2) /* its last members: too long */
+#define OBS_TRACE_NO_TRACESTATE		(1U << 3) /* without a traceparent */
+#define OBS_TRACE_BAD_B3		(1U << 4)
+#define OBS_TRACE_BAD_B3_MULTI		(1U << 5)
+#define OBS_TRACE_BAD_GRPC		(1U << 6)
+
+/*
+ * The context that the headers give, by the first of these that is valid: W3C, B3
+ * in one header, B3 in several, grpc-trace-bin; the format is returned. If none is:
+ * OBS_TRACE_NONE, and a new trace, not sampled. B3 may give a decision without
+ * ids: then the trace is new and the decision kept. @ret_dropped may be NULL.
+ */
+enum obs_trace_format obs_trace_extract(const struct obs_trace_headers *headers,
+					struct obs_trace_context *ret_context,
+					unsigned int *ret_dropped);
+
+/* A new trace: random ids and the random flag. */
+void obs_trace_new(struct obs_trace_context *context, bool sampled);
+
+/* A new span of the same trace. */
+void obs_trace_child(struct obs_trace_context *context);
+
+/* Write @th and @rv into @tracestate, their member before all others. */
+void obs_trace_update(struct obs_trace_context *context);
+
+/*
+ * Call @fn for each header of the @formats (one or more): a name and a value,
+ * which ends with a NUL behind its @len bytes. Its first nonzero return ends that
+ * and is returned.
+ */
+int obs_trace_inject(const struct obs_trace_context *context, unsigned int formats,
+		     int (*fn)(const char *name, const char *value, size_t len,
+			       void *arg),
+		     void *arg);
+
+/*
+ * The same for the baggage (W3C) of @headers, as it came; a value that is longer
+ * than 8192 bytes or not printable is left out. No NUL behind these.
+ */
+int obs_baggage_inject(const struct obs_trace_headers *headers,
+		       int (*fn)(const char *name, const char *value, size_t len,
+				 void *arg),
+		       void *arg);
+
+/* A single header's value. */
+void obs_trace_format_traceparent(const struct obs_trace_context *context,
+				  char text[OBS_TRACEPARENT_LEN + 1]);
+void obs_trace_format_b3(const struct obs_trace_context *context,
+			 char text[OBS_B3_LEN + 1]);
+void obs_trace_format_grpc(const struct obs_trace_context *context,
+			   uint8_t bytes[OBS_GRPC_TRACE_LEN]);
+void obs_trace_format_grpc_base64(const struct obs_trace_context *context,
+				  char text[OBS_GRPC_TRACE_BASE64_LEN + 1]);
+
 #pragma GCC visibility pop
 
 #ifdef __cplusplus

@@ -23,7 +23,15 @@ LIB_OBJS := \
 	libobsring/source.o \
 	libobsring/probe.o \
 	libobsring/manage.o \
-	libobsring/dump.o
+	libobsring/dump.o \
+	libobsring/hex.o \
+	libobsring/traceparent.o \
+	libobsring/tracestate.o \
+	libobsring/b3.o \
+	libobsring/grpctrace.o \
+	libobsring/baggage.o \
+	libobsring/traceid.o \
+	libobsring/propagate.o
 
 CTL_OBJS := \
 	obsringctl/open.o \

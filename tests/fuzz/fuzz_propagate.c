@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Any headers: a context comes out that is one; it goes out in every format, and
+ * what went out is taken for the same context again.
+ */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <libobsring/propagate.h>
+
+static const char *const name[] = {
+	"traceparent", "tracestate", "b3", "X-B3-TraceId", "X-B3-SpanId",
+	"X-B3-ParentSpanId", "X-B3-Sampled", "X-B3-Flags", "grpc-trace-bin", "baggage",
+};
+
+#define NR_NAMES (sizeof(name) / sizeof(name[0]))
+
+struct out {
+	struct obs_trace_headers headers;
+	char text[8][OBS_TRACESTATE_MAX + 1];
+	unsigned int nr;
+};
+
+static int put(const char *header, const char *value, size_t len, void *arg)
+{
+	struct out *out = arg;
+
+	if (len > OBS_TRACESTATE_MAX || value[len] || strlen(value) != len)
+		abort();
+	memcpy(out->text[out->nr], value, len);
+	obs_trace_headers_add(&out->headers, header, strlen(header),
+			      out->text[out->nr++], len);
+	return 0;
+}
+
+static void again(const struct obs_trace_context *context, enum obs_trace_format format)
+{
+	struct out out = { .nr = 0 };
+	struct obs_trace_context back;
+	unsigned int dropped;
+
+	obs_trace_inject(context, format, put, &out);
+	if (obs_trace_extract(&out.headers, &back, &dropped) != format || dropped ||
+	    memcmp(back.trace_id, context->trace_id, 16) ||
+	    memcmp(back.span_id, context->span_id, 8) ||
+	    (back.flags ^ context->flags) & OBS_TRACE_SAMPLED)
+		abort();
+	if (format == OBS_TRACE_W3C &&
+	    (strcmp(back.tracestate, context->tracestate) ||
+	     back.flags != context->flags || back.has_th != context->has_th ||
+	     back.has_rv != context->has_rv))
+		abort();
+}
+
+static int baggage_put(const char *header, const char *value, size_t len, void *arg)
+{
+	(void)header, (void)arg;
+	if (memchr(value, '\n', len) || memchr(value, '\r', len))
+		abort();
+	return 0;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static const enum obs_trace_format formats[] = {
+		OBS_TRACE_W3C, OBS_TRACE_B3_SINGLE, OBS_TRACE_B3_MULTI, OBS_TRACE_GRPC,
+	};
+	struct obs_trace_headers headers = { 0 };
+	struct obs_trace_context context;
+	size_t len, i;
+
+	/* Which header, its length, its bytes. */
+	while (size >= 3) {
+		len = (data[1] << 8 | data[2]) % 1024;
+		if (len > size - 3)
+			len = size - 3;
+		i = data[0] % NR_NAMES;
+		obs_trace_headers_add(&headers, name[i], strlen(name[i]),
+				      (const char *)data + 3, len);
+		data += 3 + len;
+		size -= 3 + len;
+	}
+	obs_trace_extract(&headers, &context, NULL);
+	if (obs_id_is_zero(context.trace_id, 16) || obs_id_is_zero(context.span_id, 8))
+		abort();
+	for (i = 0; i < sizeof(formats) / sizeof(formats[0]); i++)
+		again(&context, formats[i]);
+	obs_trace_update(&context);
+	again(&context, OBS_TRACE_W3C);
+	context.has_th = true;
+	context.th = 0x80000000000000;
+	obs_trace_update(&context);
+	if (memcmp(context.tracestate, "ot=th:8", 7))
+		abort();
+	again(&context, OBS_TRACE_W3C);
+	obs_baggage_inject(&headers, baggage_put, NULL);
+	return 0;
+}

@@ -1,0 +1,680 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Trace context in headers: what each format's specification says, in tables;
+ * what goes out comes back; and precedence between the formats.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include <libobsring/propagate.h>
+
+#define NR(array) (sizeof(array) / sizeof((array)[0]))
+
+#define TRACE	"4bf92f3577b34da6a3ce929d0e0e4736"
+#define SPAN	"00f067aa0ba902b7"
+#define PARENT	"00-" TRACE "-" SPAN
+
+static void add(struct obs_trace_headers *headers, const char *name, const char *value)
+{
+	obs_trace_headers_add(headers, name, strlen(name), value, strlen(value));
+}
+
+static struct obs_bytes bytes(const char *text)
+{
+	return obs_bytes(text, strlen(text));
+}
+
+/* ---- traceparent --------------------------------------------------------- */
+
+static const struct {
+	const char *value;
+	int flags;		/* -1: invalid */
+} parents[] = {
+	{ PARENT "-00", 0 },
+	{ PARENT "-01", OBS_TRACE_SAMPLED },
+	{ PARENT "-03", OBS_TRACE_SAMPLED | OBS_TRACE_RANDOM },
+	{ PARENT "-ff", OBS_TRACE_SAMPLED | OBS_TRACE_RANDOM },
+	{ PARENT "-fc", 0 },
+	{ " \t" PARENT "-01\t ", OBS_TRACE_SAMPLED },
+	{ PARENT "-01-", -1 },
+	{ PARENT "-01-what-follows", -1 },
+	{ PARENT "-01.", -1 },
+	{ PARENT "-1", -1 },
+	{ PARENT "-001", -1 },
+	{ PARENT "-.0", -1 },
+	{ PARENT "-0.", -1 },
+	{ PARENT "-0A", -1 },
+	{ PARENT, -1 },
+	{ "", -1 },
+	{ "00", -1 },
+	{ "cc-" TRACE "-" SPAN "-01", OBS_TRACE_SAMPLED },
+	{ "cc-" TRACE "-" SPAN "-01-what-the-future-will-be-like", OBS_TRACE_SAMPLED },
+	{ "cc-" TRACE "-" SPAN "-01-", OBS_TRACE_SAMPLED },
+	{ "cc-" TRACE "-" SPAN "-01.what-the-future-will-be-like", -1 },
+	{ "cc-" TRACE "-" SPAN "-0", -1 },
+	{ "fe-" TRACE "-" SPAN "-00", 0 },
+	{ "ff-" TRACE "-" SPAN "-01", -1 },
+	{ "FE-" TRACE "-" SPAN "-01", -1 },
+	{ ".0-" TRACE "-" SPAN "-01", -1 },
+	{ "0.-" TRACE "-" SPAN "-01", -1 },
+	{ "000-" TRACE "-" SPAN "-01", -1 },
+	{ "0-" TRACE "-" SPAN "-01", -1 },
+	{ "00." TRACE "-" SPAN "-01", -1 },
+	{ "00-" TRACE "." SPAN "-01", -1 },
+	{ "00-" TRACE "-" SPAN ".01", -1 },
+	{ "00-00000000000000000000000000000000-" SPAN "-01", -1 },
+	{ "00-" TRACE "-0000000000000000-01", -1 },
+	{ "00-4BF92F3577B34DA6A3CE929D0E0E4736-" SPAN "-01", -1 },
+	{ "00-.bf92f3577b34da6a3ce929d0e0e4736-" SPAN "-01", -1 },
+	{ "00-4bf92f3577b34da6a3ce929d0e0e473.-" SPAN "-01", -1 },
+	{ "00-" TRACE "1-" SPAN "-01", -1 },
+	{ "00-" TRACE "-.0f067aa0ba902b7-01", -1 },
+	{ "00-" TRACE "-" SPAN "1-01", -1 },
+};
+
+static void assert_ids(const struct obs_trace_context *context)
+{
+	uint8_t trace_id[16], span_id[8];
+
+	assert_true(obs_hex_decode(TRACE, trace_id, 16));
+	assert_true(obs_hex_decode(SPAN, span_id, 8));
+	assert_memory_equal(trace_id, context->trace_id, 16);
+	assert_memory_equal(span_id, context->span_id, 8);
+}
+
+static void traceparent(void **state)
+{
+	struct obs_trace_context context, none;
+	char text[OBS_TRACEPARENT_LEN + 1];
+	size_t i;
+
+	(void)state;
+	memset(&none, 0xa5, sizeof(none));
+	for (i = 0; i < NR(parents); i++) {
+		context = none;
+		if (parents[i].flags < 0) {
+			if (obs_traceparent_parse(bytes(parents[i].value), &context))
+				fail_msg("\"%s\" was taken", parents[i].value);
+			assert_memory_equal(&none, &context, sizeof(none));
+			continue;
+		}
+		if (!obs_traceparent_parse(bytes(parents[i].value), &context))
+			fail_msg("\"%s\" was not taken", parents[i].value);
+		assert_ids(&context);
+		assert_int_equal(parents[i].flags, context.flags);
+		obs_trace_format_traceparent(&context, text);
+		assert_memory_equal(PARENT "-0", text, OBS_TRACEPARENT_LEN - 1);
+		assert_int_equal('0' + parents[i].flags, text[OBS_TRACEPARENT_LEN - 1]);
+		assert_int_equal(0, text[OBS_TRACEPARENT_LEN]);
+	}
+}
+
+/* ---- tracestate ---------------------------------------------------------- */
+
+#define X15	"xxxxxxxxxxxxxxx"
+#define X16	"xxxxxxxxxxxxxxxx"
+#define X64	X16 X16 X16 X16
+#define X128	X64 X64
+#define X255	X128 X64 X16 X16 X16 X15
+#define X256	X128 X128
+#define TEN(n)	"a" n "0=0,a" n "1=1,a" n "2=2,a" n "3=3,a" n "4=4,a" n "5=5,a" n "6=6,a" n "7=7,a" n "8=8,a" n "9=9"
+
+static const struct {
+	const char *value[3];
+	const char *expected;	/* NULL: invalid */
+	bool cut;
+} states[] = {
+	{ { "" }, "", false },
+	{ { "foo=1" }, "foo=1", false },
+	{ { "foo=1,bar=2" }, "foo=1,bar=2", false },
+	{ { "foo=1", "bar=2", "baz=3" }, "foo=1,bar=2,baz=3", false },
+	{ { "foo=1", "", "baz=3" }, "foo=1,baz=3", false },
+	{ { "foo=1,", ",", ",bar=2," }, "foo=1,bar=2", false },
+	{ { "foo=1 \t , \t bar=2, \t baz=3" }, "foo=1,bar=2,baz=3", false },
+	{ { "\tfoo=1\t", " bar=2 " }, "foo=1,bar=2", false },
+	{ { "foo=1,foo=1" }, "foo=1,foo=1", false },
+	{ { "foo= 1" }, "foo= 1", false },
+	{ { "foo=a b" }, "foo=a b", false },
+	{ { "foo=!\"#$%&'()*+-./0:;<>?@A[\\]^_`a{|}~" },
+	  "foo=!\"#$%&'()*+-./0:;<>?@A[\\]^_`a{|}~", false },
+	{ { "abc0_-*/@=1" }, "abc0_-*/@=1", false },
+	{ { "0a=1" }, "0a=1", false },
+	{ { "foo@=1,bar=2" }, "foo@=1,bar=2", false },
+	{ { "@foo=1" }, NULL, false },
+	{ { "_foo=1" }, NULL, false },
+	{ { "foo" }, NULL, false },
+	{ { "foo=" }, NULL, false },
+	{ { "foo= " }, NULL, false },
+	{ { "=1" }, NULL, false },
+	{ { "foo =1" }, NULL, false },
+	{ { "FOO=1" }, NULL, false },
+	{ { "foo.bar=1" }, NULL, false },
+	{ { "foo=bar=baz" }, NULL, false },
+	{ { "foo=1\x7f" }, NULL, false },
+	{ { "foo=\xc3\xa9" }, NULL, false },
+	{ { "foo=a\tb" }, NULL, false },
+	{ { "foo=1;bar=2" }, NULL, false },
+	{ { "ok=1", "no" }, NULL, false },
+	{ { TEN("0"), TEN("1") "," TEN("2"), "y=1,z=2" },
+	  TEN("0") "," TEN("1") "," TEN("2") ",y=1,z=2", false },
+	{ { TEN("0"), TEN("1") "," TEN("2"), "x=0,y=1,z=2" }, NULL, false },
+	{ { X256 "=1" }, X256 "=1", false },
+	{ { X256 "x=1" }, NULL, false },
+	{ { "a=" X256 }, "a=" X256, false },
+	{ { "a=" X256 "x" }, NULL, false },
+	{ { X255 "=" X256 }, X255 "=" X256, false },
+	{ { X256 "=" X256 }, "", true },
+	{ { "a=1," X256 "=" X255 ",b=2" }, "a=1,b=2", true },
+	{ { "a=" X128, "b=" X256, "c=" X256 }, "a=" X128 ",b=" X256, true },
+	{ { "a=" X64 ",b=" X64 ",c=" X64, "d=" X64 ",e=" X64 ",f=" X64,
+	    "g=" X64 ",h=" X64 ",i=1" },
+	  "a=" X64 ",b=" X64 ",c=" X64 ",d=" X64 ",e=" X64 ",f=" X64 ",g=" X64, true },
+};
+
+static void tracestate(void **state)
+{
+	struct obs_trace_context context;
+	struct obs_bytes value[3];
+	unsigned int nr;
+	size_t i;
+	bool cut, valid;
+
+	(void)state;
+	for (i = 0; i < NR(states); i++) {
+		memset(&context, 0, sizeof(context));
+		for (nr = 0; nr < 3 && states[i].value[nr]; nr++)
+			value[nr] = bytes(states[i].value[nr]);
+		valid = obs_tracestate_parse(value, nr, &context, &cut);
+		if (valid != !!states[i].expected)
+			fail_msg("state %zu \"%s\": %d", i, states[i].value[0], valid);
+		assert_string_equal(valid ? states[i].expected : "",
+				    context.tracestate);
+		if (valid)
+			assert_int_equal(states[i].cut, cut);
+	}
+}
+
+static const struct {
+	const char *value;
+	bool has_th, has_rv;
+	uint64_t th, rv;
+} ots[] = {
+	{ "ot=th:0", true, false, 0, 0 },
+	{ "ot=th:c", true, false, 0xc0000000000000, 0 },
+	{ "ot=th:fffffffffffff8;rv:00000000000001", true, true, 0xfffffffffffff8, 1 },
+	{ "a=1,ot=rv:abcdef01234567", false, true, 0, 0xabcdef01234567 },
+	{ "ot=x:y;th:8;z", true, false, 0x80000000000000, 0 },
+	{ "ot=th:", false, false, 0, 0 },
+	{ "ot=th:C", false, false, 0, 0 },
+	{ "ot=th:0123456789abcde", false, false, 0, 0 },
+	{ "ot=rv:1", false, false, 0, 0 },
+	{ "ot=rv:0123456789abcg", false, false, 0, 0 },
+	{ "ott=th:8", false, false, 0, 0 },
+};
+
+static void opentelemetry(void **state)
+{
+	struct obs_trace_context context;
+	struct obs_bytes value;
+	size_t i;
+	bool cut;
+
+	(void)state;
+	for (i = 0; i < NR(ots); i++) {
+		memset(&context, 0, sizeof(context));
+		value = bytes(ots[i].value);
+		assert_true(obs_tracestate_parse(&value, 1, &context, &cut));
+		assert_int_equal(ots[i].has_th, context.has_th);
+		assert_int_equal(ots[i].has_rv, context.has_rv);
+		if (ots[i].has_th)
+			assert_int_equal(ots[i].th, context.th);
+		if (ots[i].has_rv)
+			assert_int_equal(ots[i].rv, context.rv);
+	}
+}
+
+static const struct {
+	const char *before;
+	bool has_th, has_rv;
+	uint64_t th, rv;
+	const char *after;
+} updates[] = {
+	{ "", true, false, 0xc0000000000000, 0, "ot=th:c" },
+	{ "", true, false, 0, 0, "ot=th:0" },
+	{ "", true, true, 1, 2, "ot=th:00000000000001;rv:00000000000002" },
+	{ "", false, false, 0, 0, "" },
+	{ "a=1,b=2", true, false, 0x80000000000000, 0, "ot=th:8,a=1,b=2" },
+	{ "a=1,ot=th:c,b=2", true, false, 0x80000000000000, 0, "ot=th:8,a=1,b=2" },
+	{ "a=1,ot=th:c", false, false, 0, 0, "a=1" },
+	{ "ot=p:q;th:c;r:s", true, true, 0x10000000000000, 0xf,
+	  "ot=th:1;rv:0000000000000f;p:q;r:s" },
+	{ "ot=p:q", false, false, 0, 0, "ot=p:q" },
+	{ "ot=p:q ;", false, false, 0, 0, "ot=p:q" },
+	{ "ot= ;", false, false, 0, 0, "" },
+	{ "ot=x:y,a=1,ot=th:8", false, false, 0, 0, "ot=x:y,a=1" },
+	{ TEN("0") "," TEN("1") "," TEN("2") ",y=1,z=2", true, false,
+	  0x80000000000000, 0, "ot=th:8," TEN("0") "," TEN("1") "," TEN("2") ",y=1" },
+	{ "ot=" X255 ",z=1", true, false, 0x80000000000000, 0, "ot=th:8,z=1" },
+	{ "a=" X64 ",b=" X64 ",c=" X64 ",d=" X64 ",e=" X64 ",f=" X64 ",g=" X64 ",h=" X16 X16 "xxx",
+	  true, false, 0x80000000000000, 0,
+	  "ot=th:8,a=" X64 ",b=" X64 ",c=" X64 ",d=" X64 ",e=" X64 ",f=" X64 ",g=" X64 },
+};
+
+static void update(void **state)
+{
+	struct obs_trace_context context;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < NR(updates); i++) {
+		memset(&context, 0, sizeof(context));
+		strcpy(context.tracestate, updates[i].before);
+		context.has_th = updates[i].has_th;
+		context.has_rv = updates[i].has_rv;
+		context.th = updates[i].th;
+		context.rv = updates[i].rv;
+		obs_trace_update(&context);
+		assert_string_equal(updates[i].after, context.tracestate);
+	}
+}
+
+/* ---- B3 ------------------------------------------------------------------ */
+
+static const struct {
+	const char *value;
+	int flags;		/* -1: invalid */
+	bool ids, debug;
+} singles[] = {
+	{ TRACE "-" SPAN, 0, true, false },
+	{ TRACE "-" SPAN "-0", 0, true, false },
+	{ TRACE "-" SPAN "-1", OBS_TRACE_SAMPLED, true, false },
+	{ TRACE "-" SPAN "-d", OBS_TRACE_SAMPLED, true, true },
+	{ TRACE "-" SPAN "-1-05e3ac9a4f6e3b90", OBS_TRACE_SAMPLED, true, false },
+	{ " " TRACE "-" SPAN "-1 ", OBS_TRACE_SAMPLED, true, false },
+	{ "0", 0, false, false },
+	{ "1", OBS_TRACE_SAMPLED, false, false },
+	{ "d", OBS_TRACE_SAMPLED, false, true },
+	{ "", -1, false, false },
+	{ "2", -1, false, false },
+	{ TRACE, -1, false, false },
+	{ TRACE "-", -1, false, false },
+	{ TRACE "-" SPAN "-", -1, false, false },
+	{ TRACE "-" SPAN "-2", -1, false, false },
+	{ TRACE "-" SPAN "-11", -1, false, false },
+	{ TRACE "-" SPAN "-1-", -1, false, false },
+	{ TRACE "-" SPAN "-1-05e3", -1, false, false },
+	{ TRACE "-" SPAN "-1-0000000000000000", -1, false, false },
+	{ TRACE "-" SPAN "-1-05e3ac9a4f6e3b90-", -1, false, false },
+	{ TRACE "-0000000000000000-1", -1, false, false },
+	{ "00000000000000000000000000000000-" SPAN "-1", -1, false, false },
+	{ TRACE "1-" SPAN "-1", -1, false, false },
+	{ "4bf92f3577b34da6a3ce929d0e0e473G-" SPAN "-1", -1, false, false },
+};
+
+static void b3_single(void **state)
+{
+	struct obs_trace_context context;
+	char text[OBS_B3_LEN + 1];
+	size_t i;
+	bool ids;
+
+	(void)state;
+	for (i = 0; i < NR(singles); i++) {
+		memset(&context, 0, sizeof(context));
+		if (obs_b3_single_parse(bytes(singles[i].value), &context, &ids) !=
+		    (singles[i].flags >= 0))
+			fail_msg("\"%s\"", singles[i].value);
+		if (singles[i].flags < 0)
+			continue;
+		assert_int_equal(singles[i].ids, ids);
+		assert_int_equal(singles[i].flags, context.flags);
+		assert_int_equal(singles[i].debug, context.debug);
+		if (!ids)
+			continue;
+		assert_ids(&context);
+		obs_trace_format_b3(&context, text);
+		assert_memory_equal(TRACE "-" SPAN "-", text, OBS_B3_LEN - 1);
+		assert_int_equal(singles[i].debug ? 'd' : '0' + singles[i].flags,
+				 text[OBS_B3_LEN - 1]);
+	}
+}
+
+static void b3_short_trace_id(void **state)
+{
+	struct obs_trace_headers headers = { 0 };
+	struct obs_trace_context context;
+	char text[OBS_TRACEPARENT_LEN + 1];
+
+	(void)state;
+	add(&headers, "b3", "a3ce929d0e0e4736-" SPAN "-1");
+	assert_int_equal(OBS_TRACE_B3_SINGLE,
+			 obs_trace_extract(&headers, &context, NULL));
+	obs_trace_format_traceparent(&context, text);
+	assert_string_equal("00-0000000000000000a3ce929d0e0e4736-" SPAN "-01", text);
+}
+
+static const struct {
+	const char *trace, *span, *parent, *sampled, *flags_header;
+	int flags;		/* -1: invalid */
+	bool ids, debug;
+} multis[] = {
+	{ TRACE, SPAN, NULL, "1", NULL, OBS_TRACE_SAMPLED, true, false },
+	{ TRACE, SPAN, NULL, "0", NULL, 0, true, false },
+	{ TRACE, SPAN, NULL, "true", NULL, OBS_TRACE_SAMPLED, true, false },
+	{ TRACE, SPAN, NULL, "false", NULL, 0, true, false },
+	{ TRACE, SPAN, NULL, NULL, NULL, 0, true, false },
+	{ TRACE, SPAN, "05e3ac9a4f6e3b90", "1", NULL, OBS_TRACE_SAMPLED, true, false },
+	{ TRACE, SPAN, NULL, NULL, "1", OBS_TRACE_SAMPLED, true, true },
+	{ TRACE, SPAN, NULL, NULL, "0", 0, true, false },
+	{ NULL, NULL, NULL, "1", NULL, OBS_TRACE_SAMPLED, false, false },
+	{ NULL, NULL, NULL, "0", NULL, 0, false, false },
+	{ NULL, NULL, NULL, NULL, "1", OBS_TRACE_SAMPLED, false, true },
+	{ NULL, NULL, NULL, NULL, "0", -1, false, false },
+	{ TRACE, NULL, NULL, "1", NULL, -1, false, false },
+	{ NULL, SPAN, NULL, "1", NULL, -1, false, false },
+	{ TRACE, SPAN, NULL, "yes", NULL, -1, false, false },
+	{ TRACE, SPAN, "05", "1", NULL, -1, false, false },
+	{ "0", SPAN, NULL, "1", NULL, -1, false, false },
+	{ TRACE, "0000000000000000", NULL, "1", NULL, -1, false, false },
+};
+
+static void b3_multi(void **state)
+{
+	struct obs_trace_context context;
+	size_t i;
+	bool ids;
+
+	(void)state;
+	for (i = 0; i < NR(multis); i++) {
+		struct obs_trace_headers headers = { 0 };
+
+		memset(&context, 0, sizeof(context));
+		if (multis[i].trace)
+			add(&headers, "X-B3-TraceId", multis[i].trace);
+		if (multis[i].span)
+			add(&headers, "x-b3-spanid", multis[i].span);
+		if (multis[i].parent)
+			add(&headers, "X-B3-PARENTSPANID", multis[i].parent);
+		if (multis[i].sampled)
+			add(&headers, "X-B3-Sampled", multis[i].sampled);
+		if (multis[i].flags_header)
+			add(&headers, "X-B3-Flags", multis[i].flags_header);
+		if (obs_b3_multi_parse(&headers, &context, &ids) !=
+		    (multis[i].flags >= 0))
+			fail_msg("multi %zu", i);
+		if (multis[i].flags < 0)
+			continue;
+		assert_int_equal(multis[i].ids, ids);
+		assert_int_equal(multis[i].flags, context.flags);
+		assert_int_equal(multis[i].debug, context.debug);
+		if (ids)
+			assert_ids(&context);
+	}
+}
+
+/* ---- grpc-trace-bin ------------------------------------------------------ */
+
+static const char grpc[OBS_GRPC_TRACE_LEN] =
+	"\0\0\x4b\xf9\x2f\x35\x77\xb3\x4d\xa6\xa3\xce\x92\x9d\x0e\x0e\x47\x36"
+	"\1\x00\xf0\x67\xaa\x0b\xa9\x02\xb7\2\1";
+
+/* From Python's base64. */
+#define GRPC64	"AABL+S81d7NNpqPOkp0ODkc2AQDwZ6oLqQK3AgE"
+
+static void grpc_trace(void **state)
+{
+	char text[OBS_GRPC_TRACE_BASE64_LEN + 1], bad[OBS_GRPC_TRACE_LEN];
+	struct obs_trace_context context;
+	uint8_t out[OBS_GRPC_TRACE_LEN];
+	size_t i;
+
+	(void)state;
+	memset(&context, 0, sizeof(context));
+	assert_true(obs_grpc_trace_parse(obs_bytes(grpc, sizeof(grpc)), &context));
+	assert_ids(&context);
+	assert_int_equal(OBS_TRACE_SAMPLED, context.flags);
+	obs_trace_format_grpc(&context, out);
+	assert_memory_equal(grpc, out, sizeof(out));
+	obs_trace_format_grpc_base64(&context, text);
+	assert_string_equal(GRPC64, text);
+
+	memset(&context, 0, sizeof(context));
+	assert_true(obs_grpc_trace_parse(bytes(GRPC64), &context));
+	assert_ids(&context);
+	assert_true(obs_grpc_trace_parse(bytes(GRPC64 "="), &context));
+	assert_false(obs_grpc_trace_parse(bytes(GRPC64 "=="), &context));
+	assert_false(obs_grpc_trace_parse(bytes("AABL"), &context));
+	assert_false(obs_grpc_trace_parse(bytes(""), &context));
+	/* A bit behind the last byte; a character that is none. */
+	memcpy(text, GRPC64, sizeof(text));
+	text[OBS_GRPC_TRACE_BASE64_LEN - 1] = 'F';
+	assert_false(obs_grpc_trace_parse(bytes(text), &context));
+	text[OBS_GRPC_TRACE_BASE64_LEN - 1] = '-';
+	assert_false(obs_grpc_trace_parse(bytes(text), &context));
+	/* Each byte that says what follows. */
+	for (i = 0; i < sizeof(bad); i++) {
+		if (i != 0 && i != 1 && i != 18 && i != 27)
+			continue;
+		memcpy(bad, grpc, sizeof(bad));
+		bad[i] = 7;
+		assert_false(obs_grpc_trace_parse(obs_bytes(bad, sizeof(bad)), &context));
+	}
+	for (i = 0; i < sizeof(grpc); i++)
+		assert_false(obs_grpc_trace_parse(obs_bytes(grpc, i), &context));
+}
+
+/* ---- Together ------------------------------------------------------------ */
+
+struct out {
+	unsigned int nr;
+	char line[8][700];
+};
+
+static int put(const char *name, const char *value, size_t len, void *arg)
+{
+	struct out *out = arg;
+
+	assert_true(out->nr < NR(out->line));
+	snprintf(out->line[out->nr++], sizeof(out->line[0]), "%s: %.*s", name,
+		 (int)len, value);
+	return 0;
+}
+
+static int refuse(const char *name, const char *value, size_t len, void *arg)
+{
+	(void)name, (void)value, (void)len;
+	++*(int *)arg;
+	return 42;
+}
+
+static void precedence(void **state)
+{
+	struct obs_trace_headers headers = { 0 };
+	struct obs_trace_context context;
+	unsigned int dropped;
+
+	(void)state;
+	/* The worst first: each that is added comes before what was there. */
+	assert_int_equal(OBS_TRACE_NONE, obs_trace_extract(&headers, &context, &dropped));
+	assert_int_equal(0, dropped);
+	assert_int_equal(OBS_TRACE_RANDOM, context.flags);
+	obs_trace_headers_add(&headers, "grpc-trace-bin", 14, grpc, sizeof(grpc));
+	add(&headers, "tracestate", "a=1");
+	assert_int_equal(OBS_TRACE_GRPC, obs_trace_extract(&headers, &context, &dropped));
+	assert_int_equal(OBS_TRACE_NO_TRACESTATE, dropped);
+	assert_string_equal("", context.tracestate);
+	assert_ids(&context);
+	add(&headers, "X-B3-Sampled", "0");
+	assert_int_equal(OBS_TRACE_B3_MULTI, obs_trace_extract(&headers, &context, &dropped));
+	assert_int_equal(OBS_TRACE_RANDOM, context.flags);
+	add(&headers, "B3", "d");
+	assert_int_equal(OBS_TRACE_B3_SINGLE, obs_trace_extract(&headers, &context, &dropped));
+	assert_true(context.debug);
+	assert_int_equal(OBS_TRACE_RANDOM | OBS_TRACE_SAMPLED, context.flags);
+	add(&headers, "TraceParent", PARENT "-03");
+	assert_int_equal(OBS_TRACE_W3C, obs_trace_extract(&headers, &context, &dropped));
+	assert_int_equal(0, dropped);
+	assert_string_equal("a=1", context.tracestate);
+	assert_false(context.debug);
+	assert_ids(&context);
+	/* Two are none. */
+	add(&headers, "traceparent", PARENT "-03");
+	assert_int_equal(OBS_TRACE_B3_SINGLE, obs_trace_extract(&headers, &context, &dropped));
+	assert_int_equal(OBS_TRACE_BAD_TRACEPARENT | OBS_TRACE_NO_TRACESTATE, dropped);
+	assert_string_equal("", context.tracestate);
+}
+
+static void all_bad(void **state)
+{
+	struct obs_trace_headers headers = { 0 };
+	struct obs_trace_context context;
+	unsigned int dropped, i;
+
+	(void)state;
+	add(&headers, "traceparent", "00-" TRACE);
+	add(&headers, "b3", "x");
+	add(&headers, "x-b3-traceid", "x");
+	add(&headers, "grpc-trace-bin", "x");
+	add(&headers, "trace-parent", PARENT "-01");
+	assert_int_equal(OBS_TRACE_NONE, obs_trace_extract(&headers, &context, &dropped));
+	assert_int_equal(OBS_TRACE_BAD_TRACEPARENT | OBS_TRACE_BAD_B3 |
+			 OBS_TRACE_BAD_B3_MULTI | OBS_TRACE_BAD_GRPC, dropped);
+	assert_false(obs_id_is_zero(context.trace_id, 16));
+	assert_false(obs_id_is_zero(context.span_id, 8));
+
+	memset(&headers, 0, sizeof(headers));
+	add(&headers, "traceparent", PARENT "-01");
+	add(&headers, "tracestate", "no");
+	assert_int_equal(OBS_TRACE_W3C, obs_trace_extract(&headers, &context, &dropped));
+	assert_int_equal(OBS_TRACE_BAD_TRACESTATE, dropped);
+	assert_string_equal("", context.tracestate);
+
+	memset(&headers, 0, sizeof(headers));
+	add(&headers, "traceparent", PARENT "-01");
+	for (i = 0; i < OBS_TRACE_HEADER_VALUES; i++)
+		add(&headers, "tracestate", "");
+	assert_int_equal(OBS_TRACE_W3C, obs_trace_extract(&headers, &context, &dropped));
+	assert_int_equal(0, dropped);
+	for (i = 0; i < 3; i++)
+		add(&headers, "tracestate", "");
+	assert_int_equal(OBS_TRACE_W3C, obs_trace_extract(&headers, &context, &dropped));
+	assert_int_equal(OBS_TRACE_BAD_TRACESTATE, dropped);
+}
+
+static void inject(void **state)
+{
+	struct obs_trace_headers headers = { 0 };
+	struct obs_trace_context context, back;
+	struct out out = { 0 };
+	int calls = 0;
+
+	(void)state;
+	add(&headers, "traceparent", PARENT "-01");
+	add(&headers, "tracestate", "a=1");
+	obs_trace_extract(&headers, &context, NULL);
+	assert_int_equal(0, obs_trace_inject(&context,
+					     OBS_TRACE_W3C | OBS_TRACE_B3_SINGLE |
+					     OBS_TRACE_B3_MULTI | OBS_TRACE_GRPC,
+					     put, &out));
+	assert_int_equal(7, out.nr);
+	assert_string_equal("traceparent: " PARENT "-01", out.line[0]);
+	assert_string_equal("tracestate: a=1", out.line[1]);
+	assert_string_equal("b3: " TRACE "-" SPAN "-1", out.line[2]);
+	assert_string_equal("X-B3-TraceId: " TRACE, out.line[3]);
+	assert_string_equal("X-B3-SpanId: " SPAN, out.line[4]);
+	assert_string_equal("X-B3-Sampled: 1", out.line[5]);
+	assert_string_equal("grpc-trace-bin: " GRPC64, out.line[6]);
+	assert_int_equal(42, obs_trace_inject(&context, OBS_TRACE_W3C | OBS_TRACE_GRPC,
+					      refuse, &calls));
+	assert_int_equal(1, calls);
+
+	/* A child: the same trace, another span. */
+	back = context;
+	obs_trace_child(&back);
+	assert_memory_equal(context.trace_id, back.trace_id, 16);
+	assert_memory_not_equal(context.span_id, back.span_id, 8);
+	assert_string_equal("a=1", back.tracestate);
+}
+
+static void baggage(void **state)
+{
+	struct obs_trace_headers headers = { 0 };
+	static char big[8193 + 1];
+	struct out out = { 0 };
+
+	(void)state;
+	memset(big, 'x', sizeof(big) - 1);
+	add(&headers, "Baggage", "userId=alice,serverNode=DF%2028;p=1");
+	add(&headers, "baggage", "a=\n");
+	add(&headers, "baggage", "");
+	add(&headers, "baggage", big);
+	add(&headers, "baggage", "b=2");
+	assert_int_equal(0, obs_baggage_inject(&headers, put, &out));
+	assert_int_equal(2, out.nr);
+	assert_string_equal("baggage: userId=alice,serverNode=DF%2028;p=1", out.line[0]);
+	assert_string_equal("baggage: b=2", out.line[1]);
+}
+
+static void child_ids(int out)
+{
+	struct obs_trace_context context;
+
+	obs_trace_new(&context, false);
+	_exit(write(out, context.trace_id, 16) != 16);
+}
+
+/* Parent and children began with the same generator. */
+static void fork_has_ids_of_its_own(void **state)
+{
+	struct obs_trace_context context;
+	uint8_t id[3][16];
+	int fds[2], i;
+
+	(void)state;
+	obs_trace_new(&context, false);
+	assert_int_equal(0, pipe(fds));
+	for (i = 0; i < 2; i++)
+		if (!fork())
+			child_ids(fds[1]);
+	obs_trace_new(&context, true);
+	memcpy(id[0], context.trace_id, 16);
+	assert_int_equal(16, read(fds[0], id[1], 16));
+	assert_int_equal(16, read(fds[0], id[2], 16));
+	while (wait(NULL) > 0)
+		;
+	assert_memory_not_equal(id[0], id[1], 16);
+	assert_memory_not_equal(id[0], id[2], 16);
+	assert_memory_not_equal(id[1], id[2], 16);
+	assert_int_equal(OBS_TRACE_RANDOM | OBS_TRACE_SAMPLED, context.flags);
+	close(fds[0]);
+	close(fds[1]);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(traceparent),
+		cmocka_unit_test(tracestate),
+		cmocka_unit_test(opentelemetry),
+		cmocka_unit_test(update),
+		cmocka_unit_test(b3_single),
+		cmocka_unit_test(b3_short_trace_id),
+		cmocka_unit_test(b3_multi),
+		cmocka_unit_test(grpc_trace),
+		cmocka_unit_test(precedence),
+		cmocka_unit_test(all_bad),
+		cmocka_unit_test(inject),
+		cmocka_unit_test(baggage),
+		cmocka_unit_test(fork_has_ids_of_its_own),
+	};
+
+	return cmocka_run_group_tests_name("propagate", tests, NULL, NULL);
+}

@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: MIT
+/*
+ * tracestate: W3C Trace Context, level 2: up to 32 members KEY=VALUE between
+ * commas, over any number of headers; spaces and tabs around a member, and empty
+ * members, mean nothing.
+ *
+ *      KEY     1 to 256 of a-z 0-9 _ - * / @, the first a letter or a digit
+ *      VALUE   1 to 256 printable ASCII characters, no comma or equals sign; it
+ *              does not end with a space, but may begin with one
+ *
+ * What is kept is at most OBS_TRACESTATE_MAX bytes. If there is more, members of
+ * more than 128 bytes go first, then the last ones, as the specification says; a
+ * member is never cut in two.
+ *
+ * OpenTelemetry's member, "ot", is FIELD;FIELD..., a field NAME:VALUE:
+ *
+ *      th      rejection threshold, 1 to 14 digits; zeros at the end may lack
+ *      rv      explicit randomness, 14 digits
+ */
+#include "propagate.h"
+
+#define MEMBERS_MAX	32
+#define KEY_MAX		256
+#define VALUE_MAX	256
+#define LONG_MEMBER	128
+
+#define OT_DIGITS	14	/* of 56 bits */
+
+/**
+ * struct members - the members of all headers
+ * @nr: how many, without the empty ones
+ * @len: of them all, and a comma between any two
+ * @member: key, equals sign and value of each
+ */
+struct members {
+	unsigned int nr;
+	size_t len;
+	struct obs_bytes member[MEMBERS_MAX];
+};
+
+static bool key_char(char c, bool first)
+{
+	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
+	       (!first && c && strchr("_-*/@", c));
+}
+
+static bool key_valid(struct obs_bytes key)
+{
+	size_t i;
+
+	for (i = 0; i < key.len; i++)
+		if (!key_char(key.at[i], !i))
+			return false;
+	return key.len && key.len <= KEY_MAX;
+}
+
+static bool value_valid(struct obs_bytes value)
+{
+	size_t i;
+
+	for (i = 0; i < value.len; i++)
+		if (value.at[i] < ' ' || value.at[i] > '~' || value.at[i] == '=')
+			return false;
+	return value.len && value.len <= VALUE_MAX;
+}
+
+/* Key and value of a member. False: it has no equals sign. */
+static bool member_split(struct obs_bytes member, struct obs_bytes *ret_key,
+			 struct obs_bytes *ret_value)
+{
+	struct obs_bytes rest = member;
+
+	if (!obs_bytes_cut(&rest, '=', ret_key) || !rest.at)
+		return false;
+	*ret_value = rest;
+	return true;
+}
+
+static bool members_add(struct members *members, struct obs_bytes value)
+{
+	struct obs_bytes rest = value, member, key, text;
+
+	while (obs_bytes_cut(&rest, ',', &member)) {
+		member = obs_bytes_trim(member);
+		if (!member.len)
+			continue;
+		if (members->nr == MEMBERS_MAX ||
+		    !member_split(member, &key, &text) ||
+		    !key_valid(key) || !value_valid(text))
+			return false;
+		members->len += member.len + !!members->nr;
+		members->member[members->nr++] = member;
+	}
+	return true;
+}
+
+static void members_remove(struct members *members, unsigned int i)
+{
+	members->nr--;
+	members->len -= members->member[i].len + !!members->nr;
+	memmove(&members->member[i], &members->member[i + 1],
+		(members->nr - i) * sizeof(members->member[0]));
+}
+
+/* Until they fit into @max bytes. */
+static bool members_cut(struct members *members, size_t max)
+{
+	unsigned int i = members->nr;
+	bool cut = members->len > max;
+
+	while (members->len > max && i--)
+		if (members->member[i].len > LONG_MEMBER)
+			members_remove(members, i);
+	while (members->len > max)
+		members_remove(members, members->nr - 1);
+	return cut;
+}
+
+/* Behind @at, in the order of the members. */
+static char *members_write(const struct members *members, char *at, bool comma)
+{
+	unsigned int i;
+
+	for (i = 0; i < members->nr; i++) {
+		if (comma)
+			*at++ = ',';
+		comma = true;
+		memcpy(at, members->member[i].at, members->member[i].len);
+		at += members->member[i].len;
+	}
+	return at;
+}
+
+/* ---- ot ------------------------------------------------------------------ */
+
+static bool digits_parse(struct obs_bytes text, uint64_t *ret)
+{
+	char padded[OT_DIGITS + 1] = "00000000000000";
+	uint8_t bytes[OT_DIGITS / 2];
+	uint64_t n = 0;
+	size_t i;
+
+	if (!text.len || text.len > OT_DIGITS)
+		return false;
+	memcpy(padded, text.at, text.len);
+	if (!obs_hex_decode(padded, bytes, sizeof(bytes)))
+		return false;
+	for (i = 0; i < sizeof(bytes); i++)
+		n = n << 8 | bytes[i];
+	*ret = n;
+	return true;
+}
+
+/* A field that is not well-formed is as good as none. */
+static void ot_parse(struct obs_bytes value, struct obs_trace_context *ret)
+{
+	struct obs_bytes rest = value, field;
+
+	while (obs_bytes_cut(&rest, ';', &field)) {
+		if (field.len > 3 && !memcmp(field.at, "th:", 3))
+			ret->has_th = digits_parse(obs_bytes_from(field, 3), &ret->th);
+		else if (field.len == 3 + OT_DIGITS && !memcmp(field.at, "rv:", 3))
+			ret->has_rv = digits_parse(obs_bytes_from(field, 3), &ret->rv);
+	}
+}
+
+/* The member of @key; NULL if there is none. */
+static const struct obs_bytes *members_find(const struct members *members,
+					    const char *key)
+{
+	struct obs_bytes name, value;
+	unsigned int i;
+
+	for (i = 0; i < members->nr; i++)
+		if (member_split(members->member[i], &name, &value) &&
+		    obs_bytes_equal(name, key))
+			return &members->member[i];
+	return NULL;
+}
+
+bool obs_tracestate_parse(const struct obs_bytes *value, unsigned int nr,
+			  struct obs_trace_context *ret, bool *ret_cut)
+{
+	struct members members = { .nr = 0 };
+	struct obs_bytes key, text;
+	const struct obs_bytes *ot;
+	unsigned int i;
+
+	for (i = 0; i < nr; i++)
+		if (!members_add(&members, value[i]))
+			return false;
+	*ret_cut = members_cut(&members, OBS_TRACESTATE_MAX);
+	*members_write(&members, ret->tracestate, false) = '\0';
+	ot = members_find(&members, "ot");
+	if (ot && member_split(*ot, &key, &text))
+		ot_parse(text, ret);
+	return true;
+}
+
+/* ---- Changing it --------------------------------------------------------- */
+
+static char *digits_write(char *at, const char *name, uint64_t n, bool short_form)
+{
+	uint8_t bytes[OT_DIGITS / 2];
+	size_t i = sizeof(bytes);
+	char *begin;
+
+	while (i) {
+		bytes[--i] = (uint8_t)n;
+		n >>= 8;
+	}
+	at = begin = stpcpy(at, name);
+	at = obs_hex_encode(at, bytes, sizeof(bytes));
+	while (short_form && at - begin > 1 && at[-1] == '0')
+		at--;
+	return at;
+}
+
+/* Fields that are not ours, as they were. */
+static char *ot_keep(char *at, const char *end, struct obs_bytes value)
+{
+	struct obs_bytes rest = value, field;
+
+	while (obs_bytes_cut(&rest, ';', &field)) {
+		if (!field.len || (field.len >= 3 && (!memcmp(field.at, "th:", 3) ||
+						      !memcmp(field.at, "rv:", 3))))
+			continue;
+		if ((size_t)(end - at) < field.len + 1)
+			continue;
+		*at++ = ';';
+		memcpy(at, field.at, field.len);
+		at += field.len;
+	}
+	return at;
+}
+
+/* The value of "ot", 0 to VALUE_MAX bytes. */
+static size_t ot_write(char *text, const struct obs_trace_context *context,
+		       const struct obs_bytes *old)
+{
+	char fields[2 * (OT_DIGITS + 4) + VALUE_MAX + 1], *at = fields;
+	struct obs_bytes key, value;
+
+	if (context->has_th) {
+		*at++ = ';';
+		at = digits_write(at, "th:", context->th, true);
+	}
+	if (context->has_rv) {
+		*at++ = ';';
+		at = digits_write(at, "rv:", context->rv, false);
+	}
+	if (old && member_split(*old, &key, &value))
+		at = ot_keep(at, fields + 1 + VALUE_MAX, value);
+	/* No value ends with a space, though a field may. */
+	while (at > fields + 1 && at[-1] == ' ')
+		at--;
+	if (at == fields)
+		return 0;
+	memcpy(text, fields + 1, (size_t)(at - fields - 1));
+	return (size_t)(at - fields - 1);
+}
+
+void obs_trace_update(struct obs_trace_context *context)
+{
+	char text[OBS_TRACESTATE_MAX + 1], *at = text;
+	struct members members = { .nr = 0 };
+	const struct obs_bytes *old;
+	size_t len;
+
+	/* Of our own making: it is well-formed. */
+	members_add(&members, obs_bytes(context->tracestate,
+					strnlen(context->tracestate,
+						OBS_TRACESTATE_MAX)));
+	old = members_find(&members, "ot");
+	len = ot_write(text + strlen("ot="), context, old);
+	if (len) {
+		memcpy(text, "ot=", strlen("ot="));
+		at += strlen("ot=") + len;
+	}
+	/* The first one counts; a second would be the first of the next reader. */
+	for (; old; old = members_find(&members, "ot"))
+		members_remove(&members, (unsigned int)(old - members.member));
+	if (members.nr == MEMBERS_MAX)
+		members_remove(&members, members.nr - 1);
+	members_cut(&members, OBS_TRACESTATE_MAX - (size_t)(at - text) - (at > text));
+	*members_write(&members, at, at > text) = '\0';
+	memcpy(context->tracestate, text, sizeof(text));
+}
