@@ -50,6 +50,7 @@ CTL_OBJS := \
 	obsringctl/family.o \
 	obsringctl/series.o \
 	obsringctl/drain.o \
+	obsringctl/trace.o \
 	obsringctl/complete.o \
 	obsringctl/table.o \
 	obsringctl/main.o

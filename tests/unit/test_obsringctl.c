@@ -347,7 +347,7 @@ static void test_table(void **state)
 		assert_int_equal(strncmp(output, text, strlen(text)), 0);
 	}
 	assert_int_equal(ctl("complete ''"), 0);
-	assert_string_equal(output, "info\nlist\nget\nsource\nprobe\nfamily\nseries\ndrain\n");
+	assert_string_equal(output, "info\nlist\nget\nsource\nprobe\nfamily\nseries\ndrain\ntrace\n");
 	assert_int_equal(ctl("complete source ''"), 0);
 	assert_string_equal(output, "list\nenable\ndisable\n");
 	assert_int_equal(ctl("complete probe add --s"), 0);
@@ -453,6 +453,34 @@ static void test_device_refused(void **state)
 	assert_int_equal(ctl_on(segment, "get ops_total"), 0);
 }
 
+static void test_trace_parse(void **state)
+{
+	(void)state;
+	assert_int_equal(0, ctl("trace parse "
+		"'TraceParent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-03' "
+		"'tracestate: a=1,ot=th:8;rv:00000000000001' 'Accept: any' 'b3: x'"));
+	assert_string_equal("format: w3c\n"
+			    "trace_id: 4bf92f3577b34da6a3ce929d0e0e4736\n"
+			    "span_id: 00f067aa0ba902b7\n"
+			    "flags: sampled random\n"
+			    "tracestate: a=1,ot=th:8;rv:00000000000001\n"
+			    "th: 80000000000000 (sampled with probability 0.5)\n"
+			    "rv: 00000000000001\n"
+			    "traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-03\n",
+			    output);
+	assert_int_equal(0, ctl("--json trace parse "
+		"'b3: 4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-d' "
+		"'traceparent: 00-x' 'tracestate: a=1'"));
+	assert_non_null(strstr(output, "\"b3\""));
+	assert_non_null(strstr(output, "traceparent is malformed"));
+	assert_non_null(strstr(output, "only with a valid traceparent"));
+	assert_int_equal(1, ctl("trace parse 'traceparent: 00-x'"));
+	assert_non_null(strstr(output, "format: none\n"));
+	assert_non_null(strstr(output, "obsringctl: no header gives a context"));
+	assert_int_equal(2, ctl("trace parse"));
+	assert_int_equal(2, ctl("trace parse traceparent"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -465,6 +493,7 @@ int main(void)
 		cmocka_unit_test(test_probe_words),
 		cmocka_unit_test(test_probe_shown),
 		cmocka_unit_test(test_family_options),
+		cmocka_unit_test(test_trace_parse),
 	};
 
 	return cmocka_run_group_tests_name("obsringctl", tests, setup, teardown);

@@ -65,6 +65,7 @@ int ctl_series_add(const struct ctl_command *, struct ctl_globals *, int, char *
 int ctl_series_delete(const struct ctl_command *, struct ctl_globals *, int, char **);
 int ctl_series_update(const struct ctl_command *, struct ctl_globals *, int, char **);
 int ctl_drain(const struct ctl_command *, struct ctl_globals *, int, char **);
+int ctl_trace_parse(const struct ctl_command *, struct ctl_globals *, int, char **);
 int ctl_complete(const struct ctl_command *, struct ctl_globals *, int, char **);
 
 /* error.c: `obsringctl: what failed: reason`, and the exit status. */
