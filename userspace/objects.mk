@@ -45,6 +45,9 @@ CTL_OBJS := \
 	obsringctl/info.o \
 	obsringctl/list.o \
 	obsringctl/get.o \
+	obsringctl/since.o \
+	obsringctl/logprint.o \
+	obsringctl/log.o \
 	obsringctl/source.o \
 	obsringctl/probe.o \
 	obsringctl/family.o \

@@ -11,9 +11,12 @@
 
 #include <cmocka.h>
 
+#include <obsring/ring.h>
+
 #include "obsringctl/family.h"
 #include "obsringctl/obsringctl.h"
 #include "obsringctl/probe.h"
+#include "obsringctl/since.h"
 #include "segment.h"
 
 static char output[1 << 16];
@@ -51,11 +54,32 @@ static int ctl_on(struct segment *s, const char *args)
 
 static struct segment *segment;
 
+static const struct obsring_trace trace = {
+	.trace_id = { 0x0a, 0xf7 }, .span_id = { 0xb7, 0xad }, .flags = 1 };
+
+/* A log of four, of which the last says what it likes. */
+static void log_fill(struct segment *s)
+{
+	segment_log(s, &(struct segment_record){ .cpu = 2, .time_ns = 1000, .level = 3,
+		.source = "disk", .comm = "swapper", .message = "failed",
+		.fields = "dev\0sda\0\"\n\0\xff", .fields_len = 13 });
+	segment_log(s, &(struct segment_record){ .cpu = 0, .time_ns = 2000, .level = 6,
+		.origin = OBSRING_ORIGIN_USER, .source = "shop", .message = "paid",
+		.pid = 7, .uid = 1000, .comm = "sh", .trace = &trace,
+		.threshold = 1ULL << 55, .flags = OBSRING_RECORD_CUT });
+	segment_log(s, &(struct segment_record){ .cpu = 0, .time_ns = 3000, .level = 7,
+		.source = "disk", .message = "spins" });
+	segment_log(s, &(struct segment_record){ .cpu = 2, .time_ns = 4000, .level = 4,
+		.origin = OBSRING_ORIGIN_USER, .source = "s\n",
+		.message = "a\"\\\x1b\xc2\x9b\xe2\x80\xae\xff\xe2\x82\xac" });
+}
+
 static int setup(void **state)
 {
 	static const uint64_t bounds[] = { 5000000, 100000000, 2500000000 };
 	struct segment *s = segment_new(&(struct segment_spec){ .nr_cpus = 3,
-							 .cpus_absent = 1 << 1 });
+							 .cpus_absent = 1 << 1,
+							 .ring_lines = 64 });
 	uint32_t family, series;
 
 	(void)state;
@@ -97,6 +121,7 @@ static int setup(void **state)
 		.name = "my.gauge", .kind = OBSRING_KIND_GAUGE, .set = true, .exp10 = -3 });
 	series = segment_series_add(s, family, NULL);
 	segment_slot(s, series, 0)[0] = (uint64_t)-1500;
+	log_fill(s);
 	return 0;
 }
 
@@ -159,6 +184,7 @@ static const struct {
 	  "{\"state\": \"running\", \"abi_major\": 1, \"abi_minor\": 0, "
 	  "\"instance\": 1311768467294899695, \"cpus\": 3, \"series\": 6}\n" },
 	{ "complete get w", 0, "wait_seconds\n" },
+	{ "complete log --s", 0, "--since\n--source\n" },
 
 	{ "get nothing", 1, "obsringctl: no metric is named \"nothing\"\n" },
 	{ "get 'ops_total{of=\"x\"}'", 1,
@@ -193,6 +219,128 @@ static void test_runs(void **state)
 		if (r != runs[i].status || strcmp(output, runs[i].output))
 			fail_msg("%s: status %d\n%s", runs[i].args, r, output);
 	}
+}
+
+#define DISK_LINE \
+	"T level=err source=disk cpu=2 pid=0 uid=0 comm=swapper msg=\"failed\" " \
+	"dev=sda __=\"\\xff\"\n"
+#define SHOP_LINE \
+	"T level=info source=user.shop cpu=0 pid=7 uid=1000 comm=sh " \
+	"trace_id=0af70000000000000000000000000000 span_id=b7ad000000000000 " \
+	"msg=\"paid\" cut=true\n"
+#define SPINS_LINE \
+	"T level=debug source=disk cpu=0 pid=0 uid=0 comm=\"\" msg=\"spins\"\n"
+#define ODD_LINE \
+	"T level=warning source=\"user.s\\n\" cpu=2 pid=0 uid=0 comm=\"\" " \
+	"msg=\"a\\\"\\\\\\x1b\\xc2\\x9b\\xe2\\x80\\xae\\xff\xe2\x82\xac\"\n"
+
+/* Behind "log"; what is printed, with T for the time. */
+static const struct {
+	const char *args, *output;
+} logs[] = {
+	{ "", DISK_LINE SHOP_LINE SPINS_LINE ODD_LINE },
+	{ "--level err", DISK_LINE },
+	{ "--level 6", DISK_LINE SHOP_LINE ODD_LINE },
+	{ "--level emerg", "" },
+	{ "--source disk", DISK_LINE SPINS_LINE },
+	{ "--source 'user.*' --level info", SHOP_LINE ODD_LINE },
+	{ "--origin kernel", DISK_LINE SPINS_LINE },
+	{ "--origin user --source '*shop'", SHOP_LINE },
+	{ "--trace-id 0af70000000000000000000000000000", SHOP_LINE },
+	{ "--trace-id 0af70000000000000000000000000001", "" },
+	{ "--since @0", DISK_LINE SHOP_LINE SPINS_LINE ODD_LINE },
+	{ "--since 0s", "" },
+	{ "--since 2026-11-22T16:14:17.5+01:00 --source none", "" },
+	{ "--json --source disk",
+	  "{T, \"level\": \"err\", \"source\": \"disk\", \"origin\": \"kernel\", "
+	  "\"cpu\": 2, \"pid\": 0, \"uid\": 0, \"comm\": \"swapper\", "
+	  "\"threshold\": 0, \"weight\": 1, \"msg\": \"failed\", "
+	  "\"fields\": {\"dev\": \"sda\", \"\\\"\\u000a\": \"\\ufffd\"}}\n"
+	  "{T, \"level\": \"debug\", \"source\": \"disk\", \"origin\": \"kernel\", "
+	  "\"cpu\": 0, \"pid\": 0, \"uid\": 0, \"comm\": \"\", "
+	  "\"threshold\": 0, \"weight\": 1, \"msg\": \"spins\"}\n" },
+	{ "--json --origin user",
+	  "{T, \"level\": \"info\", \"source\": \"user.shop\", \"origin\": \"user\", "
+	  "\"cpu\": 0, \"pid\": 7, \"uid\": 1000, \"comm\": \"sh\", "
+	  "\"trace_id\": \"0af70000000000000000000000000000\", "
+	  "\"span_id\": \"b7ad000000000000\", \"trace_flags\": 1, "
+	  "\"threshold\": 36028797018963968, \"weight\": 2, \"msg\": \"paid\", "
+	  "\"cut\": true}\n"
+	  "{T, \"level\": \"warning\", \"source\": \"user.s\\u000a\", "
+	  "\"origin\": \"user\", \"cpu\": 2, \"pid\": 0, \"uid\": 0, \"comm\": \"\", "
+	  "\"threshold\": 0, \"weight\": 1, "
+	  "\"msg\": \"a\\\"\\\\\\u001b\\u009b\\u202e\\ufffd\xe2\x82\xac\"}\n" },
+};
+
+static void log_check(struct segment *s, const char *args, const char *expected)
+{
+	char all[256];
+
+	snprintf(all, sizeof(all), "log %s | sed -E "
+		 "'s/^ts=[^ ]*Z /T /; s/\"ts\": \"[^\"]*Z\"/T/'", args);
+	assert_int_equal(ctl_on(s, all), 0);
+	if (strcmp(output, expected))
+		fail_msg("log %s:\n%s", args, output);
+}
+
+static void test_log(void **state)
+{
+	struct segment *s = segment_new(&(struct segment_spec){ .ring_lines = 64 });
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(logs) / sizeof(logs[0]); i++)
+		log_check(segment, logs[i].args, logs[i].output);
+	/* A gap, in its place. */
+	for (i = 0; i < 5; i++)
+		segment_log(s, &(struct segment_record){ .time_ns = i });
+	segment_lines(s, 0)[OBS_RING_LINE_START % 64].word[0] |= 0xffULL << 32;
+	segment_lines(s, 0)[(OBS_RING_LINE_START + 2 * 4) % 64].word[0] |= 0xffULL << 32;
+	log_check(s, "--since @0 | cut -d ' ' -f 1 | sed -E 's/^ts=.*/T/'",
+		  "lost=1\nT\nT\nT\nlost=1\n");
+	log_check(s, "--json --since @0 | grep lost",
+		  "{\"lost\": 1, \"origin\": \"kernel\", \"cpu\": 0}\n"
+		  "{\"lost\": 1, \"origin\": \"kernel\", \"cpu\": 0}\n");
+	segment_free(s);
+	s = segment_new(NULL);
+	assert_int_equal(ctl_on(s, "log"), 1);
+	assert_non_null(strstr(output, "can't be mapped"));
+	segment_free(s);
+}
+
+/* Follows until the module goes; what was there, and what came, in whole lines. */
+static void test_log_follow(void **state)
+{
+	struct segment *s = segment_new(&(struct segment_spec){ .ring_lines = 1024 });
+	char command[256], line[512];
+	unsigned int i;
+	FILE *p;
+
+	(void)state;
+	segment_log(s, &(struct segment_record){ .message = "before" });
+	snprintf(command, sizeof(command),
+		 OBJECTS "/bin/obsringctl --device %s log --follow", segment_path(s));
+	p = popen(command, "r");
+	assert_non_null(p);
+	assert_non_null(fgets(line, sizeof(line), p));
+	assert_non_null(strstr(line, "msg=\"before\"\n"));
+	for (i = 0; i < 100; i++) {
+		segment_log(s, &(struct segment_record){ .cpu = i % 4, .time_ns = i,
+			.message = "while" });
+		assert_non_null(fgets(line, sizeof(line), p));
+		assert_non_null(strstr(line, "msg=\"while\"\n"));
+	}
+	segment_set_state(s, OBSRING_STATE_DRAINING);
+	assert_null(fgets(line, sizeof(line), p));
+	assert_int_equal(pclose(p), 0);
+	/* Who reads no more ends it, at once and quietly. */
+	segment_set_state(s, OBSRING_STATE_RUNNING);
+	snprintf(command, sizeof(command), "--device %s log --follow | head -n 3; "
+		 "trap '' PIPE; " OBJECTS "/bin/obsringctl --device %s log --follow | "
+		 "head -n 1", segment_path(s), segment_path(s));
+	assert_int_equal(ctl(command), 0);
+	assert_null(strstr(output, "obsringctl:"));
+	segment_free(s);
 }
 
 static void refused_by_full(const char *args)
@@ -237,6 +385,14 @@ static const struct {
 	{ "get --raw=1 a", "--raw" },
 	{ "get 'a{'", "a{" },
 	{ "info x", "\"x\"" },
+	{ "log x", "\"x\"" },
+	{ "log --follow=1", "--follow" },
+	{ "log --level 8", "--level 8" },
+	{ "log --level error", "--level error" },
+	{ "log --origin root", "--origin root" },
+	{ "log --trace-id 0af7", "--trace-id 0af7" },
+	{ "log --trace-id 0AF70000000000000000000000000000", "lower-case" },
+	{ "log --since yesterday", "--since yesterday" },
 	{ "source enable", "source is missing" },
 	{ "source enable syscall sample", "\"sample\"" },
 	{ "source enable syscall sample=10 =5", "\"=5\"" },
@@ -347,7 +503,8 @@ static void test_table(void **state)
 		assert_int_equal(strncmp(output, text, strlen(text)), 0);
 	}
 	assert_int_equal(ctl("complete ''"), 0);
-	assert_string_equal(output, "info\nlist\nget\nsource\nprobe\nfamily\nseries\ndrain\ntrace\n");
+	assert_string_equal(output,
+		"info\nlist\nget\nlog\nsource\nprobe\nfamily\nseries\ndrain\ntrace\n");
 	assert_int_equal(ctl("complete source ''"), 0);
 	assert_string_equal(output, "list\nenable\ndisable\n");
 	assert_int_equal(ctl("complete probe add --s"), 0);
@@ -418,6 +575,72 @@ static void test_probe_shown(void **state)
 		"\"reason\": \"went away\"}\n");
 }
 
+#define NOW	1795364057123456789ULL	/* 2026-11-22T16:14:17.123456789Z */
+#define NO_TIME	UINT64_MAX
+
+static const struct {
+	const char *text;
+	uint64_t ns;
+} times[] = {
+	{ "0s", NOW },
+	{ "10m", NOW - 600000000000ULL },
+	{ "2h", NOW - 7200000000000ULL },
+	{ "1.5h", NOW - 5400000000000ULL },
+	{ "1d2h3m4.000000005s", NOW - 93784000000005ULL },
+	{ "100000d", 0 },
+	{ "@1795364057.123456789", NOW },
+	{ "@0", 0 },
+	{ "@18446744073", 18446744073000000000ULL },
+	{ "2026-11-22T16:14:17.123456789Z", NOW },
+	{ "2026-11-22 16:14:17.123456789z", NOW },
+	{ "2026-11-22t17:44:17.123456789+01:30", NOW },
+	{ "2026-11-22T15:14:17.123456789-01:00", NOW },
+	{ "2026-11-22T16:14:17Z", NOW - 123456789 },
+	{ "2024-02-29T00:00:00Z", 1709164800000000000ULL },
+	{ "1969-12-31T23:59:59.5Z", 0 },
+	{ "", NO_TIME },
+	{ "10", NO_TIME },
+	{ "m", NO_TIME },
+	{ "-5m", NO_TIME },
+	{ "1.2.3s", NO_TIME },
+	{ "5m ", NO_TIME },
+	{ "10M", NO_TIME },
+	{ "99999999999999999999s", NO_TIME },
+	{ "999999999999d", NO_TIME },
+	{ "@", NO_TIME },
+	{ "@-1", NO_TIME },
+	{ "@18446744074", NO_TIME },
+	{ "@1x", NO_TIME },
+	{ "2026-11-22T16:14:17", NO_TIME },
+	{ "2026-11-22", NO_TIME },
+	{ "2026-11-22T16:14Z", NO_TIME },
+	{ "2026-11-22T16:14:17.Z", NO_TIME },
+	{ "2026-11-22T16:14:17.5.5Z", NO_TIME },
+	{ "2026-11-22T16:14:17+0100", NO_TIME },
+	{ "2026-11-22T16:14:17+24:00", NO_TIME },
+	{ "2026-11-22T16:14:17Zx", NO_TIME },
+	{ "2023-02-29T00:00:00Z", NO_TIME },
+	{ "2026-13-01T00:00:00Z", NO_TIME },
+	{ "2026-00-01T00:00:00Z", NO_TIME },
+	{ "2026-01-01T24:00:00Z", NO_TIME },
+	{ "9999-01-01T00:00:00Z", NO_TIME },
+};
+
+static void test_since(void **state)
+{
+	uint64_t ns;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
+		ns = NO_TIME;
+		if (since_parse(times[i].text, NOW, &ns))
+			assert_int_equal(ns, NO_TIME);
+		if (ns != times[i].ns)
+			fail_msg("%s: %llu", times[i].text, (unsigned long long)ns);
+	}
+}
+
 static void test_family_options(void **state)
 {
 	struct family_options options = {
@@ -486,6 +709,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_device_refused),
 		cmocka_unit_test(test_runs),
+		cmocka_unit_test(test_log),
+		cmocka_unit_test(test_log_follow),
+		cmocka_unit_test(test_since),
 		cmocka_unit_test(test_full_output),
 		cmocka_unit_test(test_misuses),
 		cmocka_unit_test(test_no_device),

@@ -132,9 +132,9 @@ int ctl_complete(const struct ctl_command *self, struct ctl_globals *globals,
 	command = ctl_command_find(argc - 1, argv, &words);
 	if (argc == 1)
 		first_words(typed);
-	else if (!command && argc == 2)
+	if (argc == 2)
 		second_words(argv[0], typed);
-	else if (command && typed[0] == '-')
+	if (command && typed[0] == '-')
 		options(command, typed);
 	else if (command && argc - 1 == words)
 		operands(command, globals, typed);

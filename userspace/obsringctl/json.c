@@ -1,16 +1,35 @@
 // SPDX-License-Identifier: MIT
+#include <string.h>
+
+#include <obsring/name.h>
+
 #include "json.h"
 
-static void text(struct json *json, const char *s)
+/* What a terminal would act on, or would show in another order. */
+static bool is_escaped(__u32 c)
 {
+	return c < 0x20 || (c >= 0x7f && c < 0xa0) || (c >= 0x2028 && c <= 0x202e) ||
+	       (c >= 0x2066 && c <= 0x2069);
+}
+
+/* @len bytes, and a NUL behind them. */
+static void text(struct json *json, const char *s, size_t len)
+{
+	const char *end = s + len;
+	unsigned int n;
+	__u32 c;
+
 	fputc('"', json->out);
-	for (; *s; s++) {
-		if (*s == '"' || *s == '\\')
+	for (; s < end; s += n ? n : 1) {
+		n = obs_utf8_decode(s, &c);
+		if (!n)
+			c = *s ? 0xfffd : 0;
+		if (c == '"' || c == '\\')
 			fprintf(json->out, "\\%c", *s);
-		else if ((unsigned char)*s < 0x20 || *s == 0x7f)
-			fprintf(json->out, "\\u%04x", (unsigned char)*s);
+		else if (!n || is_escaped(c))
+			fprintf(json->out, "\\u%04x", c);
 		else
-			fputc(*s, json->out);
+			fwrite(s, 1, n, json->out);
 	}
 	fputc('"', json->out);
 }
@@ -22,7 +41,7 @@ static void begin(struct json *json, const char *key)
 	json->filled[json->depth] = true;
 	if (!key)
 		return;
-	text(json, key);
+	text(json, key, strlen(key));
 	fputs(": ", json->out);
 }
 
@@ -43,8 +62,13 @@ void json_close(struct json *json, char bracket)
 
 void json_string(struct json *json, const char *key, const char *value)
 {
+	json_bytes(json, key, value, strlen(value));
+}
+
+void json_bytes(struct json *json, const char *key, const char *bytes, size_t len)
+{
 	begin(json, key);
-	text(json, value);
+	text(json, bytes, len);
 }
 
 void json_number(struct json *json, const char *key, const char *digits)

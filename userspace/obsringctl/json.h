@@ -26,6 +26,8 @@ struct json {
 void json_open(struct json *json, const char *key, char bracket);
 void json_close(struct json *json, char bracket);
 void json_string(struct json *json, const char *key, const char *value);
+/* @len bytes, any, and a NUL behind them; what is no UTF-8 becomes U+FFFD. */
+void json_bytes(struct json *json, const char *key, const char *bytes, size_t len);
 void json_number(struct json *json, const char *key, const char *digits);
 void json_u64(struct json *json, const char *key, uint64_t value);
 void json_bool(struct json *json, const char *key, bool value);

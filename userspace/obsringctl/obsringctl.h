@@ -46,13 +46,14 @@ struct ctl_command {
 	bool maps;		/* reads a device: --device is for these */
 };
 
-/* table.c: all of them, ended by a NULL name. */
+/* table.c: all of them, ended by a NULL name. Of two that match, the longer one. */
 extern const struct ctl_command ctl_commands[];
 const struct ctl_command *ctl_command_find(int argc, char **argv, int *ret_words);
 
 int ctl_info(const struct ctl_command *, struct ctl_globals *, int, char **);
 int ctl_list(const struct ctl_command *, struct ctl_globals *, int, char **);
 int ctl_get(const struct ctl_command *, struct ctl_globals *, int, char **);
+int ctl_log(const struct ctl_command *, struct ctl_globals *, int, char **);
 int ctl_source_list(const struct ctl_command *, struct ctl_globals *, int, char **);
 int ctl_source_enable(const struct ctl_command *, struct ctl_globals *, int, char **);
 int ctl_source_disable(const struct ctl_command *, struct ctl_globals *, int, char **);

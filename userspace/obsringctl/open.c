@@ -17,6 +17,7 @@ static const struct {
 	{ EACCES, "permission denied: readers belong to the device's group" },
 	{ ESHUTDOWN, "the module is being unloaded (drain)" },
 	{ EPROTO, "this is no obsring device, or what it shows is damaged" },
+	{ EOPNOTSUPP, "this module's log can't be mapped" },
 	{ EPROTONOSUPPORT, "the module has another layout than this program knows" },
 };
 

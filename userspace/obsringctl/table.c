@@ -11,6 +11,10 @@ const struct ctl_command ctl_commands[] = {
 	  "list metrics: all, or those that match a shell pattern", CTL_METRIC, false, true },
 	{ "get", ctl_get, "NAME[{label=\"value\",...}] [--per-cpu] [--raw]",
 	  "show values; labels select series", CTL_METRIC, false, true },
+	{ "log", ctl_log,
+	  "[--follow] [--since TIME] [--level LEVEL] [--source PATTERN] [--trace-id ID] "
+	  "[--origin kernel|user]",
+	  "show the log, or follow it", CTL_NOTHING, false, true },
 	{ "source list", ctl_source_list, "",
 	  "list the built-in sources", CTL_NOTHING, false, false },
 	{ "source enable", ctl_source_enable, "NAME [key=value...]",
@@ -65,15 +69,17 @@ static int words_match(const char *name, int argc, char **argv)
 
 const struct ctl_command *ctl_command_find(int argc, char **argv, int *ret_words)
 {
-	const struct ctl_command *command;
-	int words;
+	const struct ctl_command *command, *found = NULL;
+	int words, most = 0;
 
 	for (command = ctl_commands; command->name; command++) {
 		words = words_match(command->name, argc, argv);
-		if (words) {
-			*ret_words = words;
-			return command;
-		}
+		if (words <= most)
+			continue;
+		found = command;
+		most = words;
 	}
-	return NULL;
+	if (found)
+		*ret_words = most;
+	return found;
 }
