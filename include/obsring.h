@@ -449,8 +449,7 @@ int obs_series_dump(struct obs_control *control, const char *family, bool per_cp
  * of: taken out of them, passed on in others. Nothing here fails, allocates, or
  * knows HTTP: what is malformed counts as absent, and there is always a context.
  *
- *      struct obs_trace_headers headers = { 0 };
- *
+ *      obs_trace_headers_init(&headers);
  *      for each header of the request:
  *              obs_trace_headers_add(&headers, name, name_len, value, value_len);
  *      obs_trace_extract(&headers, &context, &dropped);
@@ -502,15 +501,22 @@ struct obs_bytes {
 
 #define OBS_TRACE_HEADER_VALUES	32	/* headers of one name */
 
-/* The headers that matter, zeroed at first. @nr_...: one more than fit: too many. */
+/* The headers that matter. @nr_...: one more than are kept: there are too many. */
 struct obs_trace_headers {
 	unsigned int nr_traceparent, nr_tracestate, nr_baggage;
 	struct obs_bytes traceparent;
-	struct obs_bytes tracestate[OBS_TRACE_HEADER_VALUES];
-	struct obs_bytes baggage[OBS_TRACE_HEADER_VALUES];
 	struct obs_bytes b3, b3_trace_id, b3_span_id, b3_parent_id, b3_sampled, b3_flags;
 	struct obs_bytes grpc_trace;
+	/* The first @nr_... of these are set. */
+	struct obs_bytes tracestate[OBS_TRACE_HEADER_VALUES];
+	struct obs_bytes baggage[OBS_TRACE_HEADER_VALUES];
 };
+
+/* No headers. */
+static inline void obs_trace_headers_init(struct obs_trace_headers *headers)
+{
+	__builtin_memset(headers, 0, offsetof(struct obs_trace_headers, tracestate));
+}
 
 /*
  * Take note of a header, if it matters; names have no case. The value must stay

@@ -66,10 +66,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static const enum obs_trace_format formats[] = {
 		OBS_TRACE_W3C, OBS_TRACE_B3_SINGLE, OBS_TRACE_B3_MULTI, OBS_TRACE_GRPC,
 	};
-	struct obs_trace_headers headers = { 0 };
+	struct obs_trace_headers headers;
 	struct obs_trace_context context;
 	size_t len, i;
 
+	obs_trace_headers_init(&headers);
 	/* Which header, its length, its bytes. */
 	while (size >= 3) {
 		len = (data[1] << 8 | data[2]) % 1024;

@@ -349,11 +349,12 @@ static void b3_single(void **state)
 
 static void b3_short_trace_id(void **state)
 {
-	struct obs_trace_headers headers = { 0 };
+	struct obs_trace_headers headers;
 	struct obs_trace_context context;
 	char text[OBS_TRACEPARENT_LEN + 1];
 
 	(void)state;
+	obs_trace_headers_init(&headers);
 	add(&headers, "b3", "a3ce929d0e0e4736-" SPAN "-1");
 	assert_int_equal(OBS_TRACE_B3_SINGLE,
 			 obs_trace_extract(&headers, &context, NULL));
@@ -394,8 +395,9 @@ static void b3_multi(void **state)
 
 	(void)state;
 	for (i = 0; i < NR(multis); i++) {
-		struct obs_trace_headers headers = { 0 };
+		struct obs_trace_headers headers;
 
+		obs_trace_headers_init(&headers);
 		memset(&context, 0, sizeof(context));
 		if (multis[i].trace)
 			add(&headers, "X-B3-TraceId", multis[i].trace);
@@ -497,11 +499,12 @@ static int refuse(const char *name, const char *value, size_t len, void *arg)
 
 static void precedence(void **state)
 {
-	struct obs_trace_headers headers = { 0 };
+	struct obs_trace_headers headers;
 	struct obs_trace_context context;
 	unsigned int dropped;
 
 	(void)state;
+	obs_trace_headers_init(&headers);
 	/* The worst first: each that is added comes before what was there. */
 	assert_int_equal(OBS_TRACE_NONE, obs_trace_extract(&headers, &context, &dropped));
 	assert_int_equal(0, dropped);
@@ -534,11 +537,12 @@ static void precedence(void **state)
 
 static void all_bad(void **state)
 {
-	struct obs_trace_headers headers = { 0 };
+	struct obs_trace_headers headers;
 	struct obs_trace_context context;
 	unsigned int dropped, i;
 
 	(void)state;
+	obs_trace_headers_init(&headers);
 	add(&headers, "traceparent", "00-" TRACE);
 	add(&headers, "b3", "x");
 	add(&headers, "x-b3-traceid", "x");
@@ -550,14 +554,14 @@ static void all_bad(void **state)
 	assert_false(obs_id_is_zero(context.trace_id, 16));
 	assert_false(obs_id_is_zero(context.span_id, 8));
 
-	memset(&headers, 0, sizeof(headers));
+	obs_trace_headers_init(&headers);
 	add(&headers, "traceparent", PARENT "-01");
 	add(&headers, "tracestate", "no");
 	assert_int_equal(OBS_TRACE_W3C, obs_trace_extract(&headers, &context, &dropped));
 	assert_int_equal(OBS_TRACE_BAD_TRACESTATE, dropped);
 	assert_string_equal("", context.tracestate);
 
-	memset(&headers, 0, sizeof(headers));
+	obs_trace_headers_init(&headers);
 	add(&headers, "traceparent", PARENT "-01");
 	for (i = 0; i < OBS_TRACE_HEADER_VALUES; i++)
 		add(&headers, "tracestate", "");
@@ -571,12 +575,13 @@ static void all_bad(void **state)
 
 static void inject(void **state)
 {
-	struct obs_trace_headers headers = { 0 };
+	struct obs_trace_headers headers;
 	struct obs_trace_context context, back;
 	struct out out = { 0 };
 	int calls = 0;
 
 	(void)state;
+	obs_trace_headers_init(&headers);
 	add(&headers, "traceparent", PARENT "-01");
 	add(&headers, "tracestate", "a=1");
 	obs_trace_extract(&headers, &context, NULL);
@@ -606,11 +611,12 @@ static void inject(void **state)
 
 static void baggage(void **state)
 {
-	struct obs_trace_headers headers = { 0 };
+	struct obs_trace_headers headers;
 	static char big[8193 + 1];
 	struct out out = { 0 };
 
 	(void)state;
+	obs_trace_headers_init(&headers);
 	memset(big, 'x', sizeof(big) - 1);
 	add(&headers, "Baggage", "userId=alice,serverNode=DF%2028;p=1");
 	add(&headers, "baggage", "a=\n");

@@ -9,21 +9,23 @@
 /**
  * struct known - a header that matters
  * @name: compared without case
+ * @len: of @name
  * @offset: where in struct obs_trace_headers its value goes
  * @max: values that are kept; 0: the last one, and they are not counted
  * @nr_offset: of their number, if they are
  */
 struct known {
 	const char *name;
+	size_t len;
 	size_t offset;
 	unsigned int max;
 	size_t nr_offset;
 };
 
 #define ONE(_name, _field) \
-	{ _name, offsetof(struct obs_trace_headers, _field), 0, 0 }
+	{ _name, sizeof(_name) - 1, offsetof(struct obs_trace_headers, _field), 0, 0 }
 #define COUNTED(_name, _field, _max) \
-	{ _name, offsetof(struct obs_trace_headers, _field), _max, \
+	{ _name, sizeof(_name) - 1, offsetof(struct obs_trace_headers, _field), _max, \
 	  offsetof(struct obs_trace_headers, nr_##_field) }
 #define MANY(_name, _field)	COUNTED(_name, _field, OBS_TRACE_HEADER_VALUES)
 
@@ -45,7 +47,7 @@ static const struct known *known_find(struct obs_bytes name)
 	size_t i;
 
 	for (i = 0; i < sizeof(known) / sizeof(known[0]); i++)
-		if (strlen(known[i].name) == name.len &&
+		if (known[i].len == name.len &&
 		    !strncasecmp(known[i].name, name.at, name.len))
 			return &known[i];
 	return NULL;
@@ -131,20 +133,18 @@ enum obs_trace_format obs_trace_extract(const struct obs_trace_headers *headers,
 					struct obs_trace_context *ret_context,
 					unsigned int *ret_dropped)
 {
-	struct obs_trace_context context;
-	unsigned int dropped = 0;
 	enum obs_trace_format format = OBS_TRACE_W3C;
+	unsigned int dropped = 0;
 	bool ids = true, debug;
 
-	memset(&context, 0, sizeof(context));
-	if (!w3c_extract(headers, &context, &dropped))
-		format = others_extract(headers, &context, &dropped, &ids);
+	memset(ret_context, 0, offsetof(struct obs_trace_context, tracestate) + 1);
+	if (!w3c_extract(headers, ret_context, &dropped))
+		format = others_extract(headers, ret_context, &dropped, &ids);
 	if (!ids) {
-		debug = context.debug;
-		obs_trace_new(&context, context.flags & OBS_TRACE_SAMPLED);
-		context.debug = debug;
+		debug = ret_context->debug;
+		obs_trace_new(ret_context, ret_context->flags & OBS_TRACE_SAMPLED);
+		ret_context->debug = debug;
 	}
-	*ret_context = context;
 	if (ret_dropped)
 		*ret_dropped = dropped;
 	return format;

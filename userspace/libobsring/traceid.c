@@ -103,7 +103,7 @@ void obs_trace_new(struct obs_trace_context *context, bool sampled)
 	do {
 		id[1] = next();
 	} while (!id[1]);
-	memset(context, 0, sizeof(*context));
+	memset(context, 0, offsetof(struct obs_trace_context, tracestate) + 1);
 	memcpy(context->trace_id, id, sizeof(id));
 	span_id_new(context);
 	context->flags = OBS_TRACE_RANDOM | (sampled ? OBS_TRACE_SAMPLED : 0);

@@ -40,8 +40,9 @@ struct members {
 
 static bool key_char(char c, bool first)
 {
-	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
-	       (!first && c && strchr("_-*/@", c));
+	if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'))
+		return true;
+	return !first && (c == '_' || c == '-' || c == '*' || c == '/' || c == '@');
 }
 
 static bool key_valid(struct obs_bytes key)
@@ -181,11 +182,13 @@ static const struct obs_bytes *members_find(const struct members *members,
 bool obs_tracestate_parse(const struct obs_bytes *value, unsigned int nr,
 			  struct obs_trace_context *ret, bool *ret_cut)
 {
-	struct members members = { .nr = 0 };
 	struct obs_bytes key, text;
 	const struct obs_bytes *ot;
+	struct members members;
 	unsigned int i;
 
+	members.nr = 0;
+	members.len = 0;
 	for (i = 0; i < nr; i++)
 		if (!members_add(&members, value[i]))
 			return false;
@@ -284,5 +287,5 @@ void obs_trace_update(struct obs_trace_context *context)
 		members_remove(&members, members.nr - 1);
 	members_cut(&members, OBS_TRACESTATE_MAX - (size_t)(at - text) - (at > text));
 	*members_write(&members, at, at > text) = '\0';
-	memcpy(context->tracestate, text, sizeof(text));
+	strcpy(context->tracestate, text);
 }

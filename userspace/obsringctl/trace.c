@@ -142,7 +142,7 @@ static void print_text(const struct explained *x)
 int ctl_trace_parse(const struct ctl_command *command, struct ctl_globals *globals,
 		    int argc, char **argv)
 {
-	struct obs_trace_headers headers = { .nr_traceparent = 0 };
+	struct obs_trace_headers headers;
 	enum obs_trace_format format;
 	struct explained explained;
 	const char *colon;
@@ -153,6 +153,7 @@ int ctl_trace_parse(const struct ctl_command *command, struct ctl_globals *globa
 		return r;
 	if (!words)
 		return ctl_misused(command, "a header is missing");
+	obs_trace_headers_init(&headers);
 	for (i = 0; i < words; i++) {
 		colon = strchr(argv[i], ':');
 		if (!colon)
