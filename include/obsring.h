@@ -87,6 +87,7 @@ struct obs_series_info {
 	const char *const *value;	/* label values, family->nr_labels */
 	bool overflow;
 	uint64_t created_ns;
+	unsigned int nr_exemplars;	/* 0, or ranges of a histogram's buckets */
 };
 
 /*
@@ -305,6 +306,39 @@ int obs_log_wait(struct obs_log *log, int timeout_ms);
  */
 int obs_log_prepare(struct obs_log *log, int *ret_timeout_ms);
 int obs_log_fd(const struct obs_log *log);
+
+/* ---- Exemplars ----------------------------------------------------------- */
+
+/* An observation, and the trace that it was made in. */
+struct obs_exemplar {
+	uint64_t value;			/* in stored units */
+	uint64_t time_ns;		/* CLOCK_REALTIME; 0: there is none */
+	uint8_t trace_id[16];
+	uint8_t span_id[8];
+};
+
+#define OBS_RANGES_MAX	(OBSRING_BOUNDS_MAX + 1)
+
+/*
+ * Ranges of buckets, of which each may have an exemplar: what text formats show
+ * as buckets. A range ends with bucket obs_family_range_last(), whose bound is
+ * its upper bound, and begins behind that of the range before. 0 unless it is a
+ * histogram; at most OBS_RANGES_MAX.
+ */
+unsigned int obs_family_nr_ranges(const struct obs_family_info *family);
+unsigned int obs_family_range_last(const struct obs_family_info *family,
+				   unsigned int range);
+
+/*
+ * The newest exemplars of the first @nr ranges (at most series->nr_exemplars),
+ * read now from the mapping: they may be newer than the last update. Each is whole
+ * and in its range; one that is just being written counts as none. How many there
+ * are; -ESTALE: the series was removed since the last update; -EPROTO: damaged; what
+ * @exemplar holds then means nothing.
+ */
+int obs_series_exemplars(const struct obs_snapshot *snapshot,
+			 const struct obs_series_info *series,
+			 struct obs_exemplar *exemplar, unsigned int nr);
 
 /* ---- Control: generic netlink -------------------------------------------- */
 

@@ -11,6 +11,7 @@ LIB_OBJS := \
 	libobsring/directory.o \
 	libobsring/snapshot.o \
 	libobsring/metric.o \
+	libobsring/exemplar.o \
 	libobsring/histogram.o \
 	libobsring/logring.o \
 	libobsring/logclock.o \

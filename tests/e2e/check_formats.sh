@@ -33,16 +33,24 @@ check_text() {
 	[ $status = 0 ] || { [ $status = 3 ] && [ "$(basename "$1")" = odd.prom ]; }
 }
 
-# The parser takes every line into a sample or refuses the whole.
+# The parser takes every line into a sample, and what follows its number into an
+# exemplar, or refuses the whole.
 check_openmetrics() {
 	"$PYTHON" - "$1" <<-'END'
 		import sys
 		from prometheus_client.openmetrics.parser import text_string_to_metric_families
 		text = open(sys.argv[1], encoding="utf-8", newline="\n").read()
-		parsed = sum(len(f.samples) for f in text_string_to_metric_families(text))
-		lines = sum(not line.startswith("#") for line in text.split("\n")[:-1])
-		if parsed != lines:
-		    sys.exit(f"{parsed} samples in {lines} lines")
+		samples = [s for f in text_string_to_metric_families(text) for s in f.samples]
+		lines = [line for line in text.split("\n")[:-1] if not line.startswith("#")]
+		if len(samples) != len(lines):
+		    sys.exit(f"{len(samples)} samples in {len(lines)} lines")
+		parsed = [s for s in samples if s.exemplar]
+		for s in parsed:
+		    if set(s.exemplar.labels) != {"trace_id", "span_id"} or not s.exemplar.timestamp:
+		        sys.exit(f"{s}: not the exemplar of a trace")
+		shown = sum(' # {trace_id="' in line for line in lines)
+		if len(parsed) != shown:
+		    sys.exit(f"{len(parsed)} exemplars in {shown} lines that have one")
 	END
 }
 

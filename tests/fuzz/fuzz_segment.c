@@ -33,11 +33,32 @@ static void strings_use(const char *const *string, unsigned int nr)
 		sink += strlen(string[i]);
 }
 
+/* @found of them, or an error: all are in their range and of a trace. */
+static void exemplars_use(const struct obs_family_info *family,
+			  const struct obs_exemplar *exemplar, int found)
+{
+	static const uint8_t none[16];
+	unsigned int range, last;
+
+	for (range = 0; found > 0; range++, exemplar++) {
+		require(range < obs_family_nr_ranges(family));
+		if (!exemplar->time_ns)
+			continue;
+		last = obs_family_range_last(family, range);
+		require(last == family->nr_bounds ||
+			exemplar->value <= family->bound[last]);
+		require(memcmp(exemplar->trace_id, none, sizeof(exemplar->trace_id)) &&
+			memcmp(exemplar->span_id, none, sizeof(exemplar->span_id)));
+		found--;
+	}
+}
+
 static void series_use(const struct obs_device *device,
 		       const struct obs_snapshot *snapshot,
 		       const struct obs_series_info *series)
 {
 	const struct obs_family_info *family = series->family;
+	struct obs_exemplar exemplar[OBS_RANGES_MAX];
 	uint64_t slots[OBSRING_SLOTS_MAX];
 	int cpu = -1;
 
@@ -46,6 +67,9 @@ static void series_use(const struct obs_device *device,
 	while ((cpu = obs_cpu_next(device, cpu)) >= 0)
 		sink += (uint64_t)obs_series_row(snapshot, series, (unsigned int)cpu,
 						 slots, 1);
+	exemplars_use(family, exemplar,
+		      obs_series_exemplars(snapshot, series, exemplar,
+					   series->nr_exemplars));
 }
 
 static void snapshot_use(const struct obs_device *device,

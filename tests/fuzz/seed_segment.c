@@ -3,13 +3,23 @@
 #include <stdio.h>
 #include <sys/mman.h>
 
+#include <obsring/exemplar.h>
+
 #include "../unit/segment.h"
+
+static void exemplar_put(struct obsring_exemplar *slot, uint64_t value)
+{
+	obs_exemplar_put(slot, obs_exemplar_look(slot), value, 1700000000000000000ULL,
+			 &(struct obsring_trace){ .trace_id = "0123456789abcdef",
+						  .span_id = "01234567" });
+}
 
 int main(void)
 {
 	static const uint64_t bounds[] = { 10, 20, 30 };
 	struct segment *s = segment_new(&(struct segment_spec){ .nr_cpus = 2,
-		.max_families = 3, .max_series = 4, .max_pages = 1, .journal_nr = 8 });
+		.max_families = 3, .max_series = 4, .max_pages = 1, .max_exemplars = 64,
+		.journal_nr = 8 });
 	static const char padding[48 * 1024 + 64];
 	size_t bytes = segment_bytes(s);
 
@@ -22,9 +32,13 @@ int main(void)
 	segment_family_add(s, &(struct obs_family_spec){
 		.name = "exponential", .kind = OBSRING_KIND_HISTOGRAM, .exp10 = -9,
 		.schema = 3, .min_log2 = -20, .max_log2 = 4 });
+	segment_family_exemplars(s, 1);
+	segment_family_exemplars(s, 2);
 	segment_series_add(s, 0, (const char *[]){ "1", "2" });
 	segment_series_add(s, 1, NULL);
 	segment_series_add(s, 2, NULL);
+	exemplar_put(segment_exemplar(s, 1, 2), 30);
+	exemplar_put(segment_exemplar(s, 2, 1), 1000);
 	fwrite(segment_header(s), 1, bytes, stdout);
 	fwrite(padding, 1, sizeof(padding) - bytes, stdout);
 	segment_free(s);

@@ -8,6 +8,7 @@
 
 #include <obsring/counter.h>
 #include <obsring/directory.h>
+#include <obsring/exemplar.h>
 #include <obsring/histogram.h>
 #include <obsring/record.h>
 
@@ -30,6 +31,8 @@
  * @page_slots: slots of a page
  * @slot_used: a byte for each slot of each page
  * @page_single: by page: 0 unused, 1 for rows of each CPU, 2 for single rows
+ * @exemplar_used: a byte for each exemplar
+ * @exemplars: a byte for each family: do its series have exemplars?
  * @clock: counts creations
  * @writer: of each ring
  */
@@ -43,6 +46,8 @@ struct segment {
 	uint32_t page_slots;
 	uint8_t *slot_used;
 	uint8_t *page_single;
+	uint8_t *exemplar_used;
+	uint8_t *exemplars;
 	uint64_t clock;
 	struct obs_ring_writer *writer;
 };
@@ -57,7 +62,7 @@ static void check(bool holds, const char *what)
 
 static const struct segment_spec defaults = {
 	.nr_cpus = 4, .max_families = 64, .max_series = 1024, .max_pages = 64,
-	.journal_nr = 1024,
+	.max_exemplars = 512, .journal_nr = 1024,
 };
 
 static struct segment_spec spec_complete(const struct segment_spec *spec)
@@ -68,6 +73,7 @@ static struct segment_spec spec_complete(const struct segment_spec *spec)
 	s.max_families = s.max_families ? s.max_families : defaults.max_families;
 	s.max_series = s.max_series ? s.max_series : defaults.max_series;
 	s.max_pages = s.max_pages ? s.max_pages : defaults.max_pages;
+	s.max_exemplars = s.max_exemplars ? s.max_exemplars : defaults.max_exemplars;
 	s.journal_nr = s.journal_nr ? s.journal_nr : defaults.journal_nr;
 	s.ring_lines_max = s.ring_lines_max ? s.ring_lines_max : 4 * s.ring_lines;
 	return s;
@@ -152,6 +158,9 @@ static void header_init(struct segment *segment, struct obsring_header *header)
 		   (uint64_t)spec->max_pages * spec->nr_cpus * segment->page_size);
 	if (spec->ring_lines)
 		header_init_log(segment, header);
+	region_set(segment, header, OBSRING_REGION_EXEMPLARS,
+		   sizeof(struct obsring_exemplar), spec->max_exemplars,
+		   spec->max_exemplars * sizeof(struct obsring_exemplar));
 }
 
 static void rings_init(struct segment *segment);
@@ -175,7 +184,10 @@ struct segment *segment_new(const struct segment_spec *spec)
 	memcpy(segment->base, &header, sizeof(header));
 	segment->slot_used = calloc(segment->spec.max_pages, segment->page_slots);
 	segment->page_single = calloc(segment->spec.max_pages, 1);
-	check(segment->slot_used && segment->page_single, "out of memory");
+	segment->exemplar_used = calloc(segment->spec.max_exemplars, 1);
+	segment->exemplars = calloc(segment->spec.max_families, 1);
+	check(segment->slot_used && segment->page_single && segment->exemplar_used &&
+	      segment->exemplars, "out of memory");
 	snprintf(segment->path, sizeof(segment->path), "/proc/%d/fd/%d", getpid(),
 		 segment->fd);
 	if (segment->spec.ring_lines)
@@ -192,6 +204,8 @@ void segment_free(struct segment *segment)
 	free(segment->slot_used);
 	free(segment->page_single);
 	free(segment->writer);
+	free(segment->exemplar_used);
+	free(segment->exemplars);
 	free(segment);
 }
 
@@ -373,6 +387,7 @@ void segment_family_remove(struct segment *segment, uint32_t family)
 		if (obs_gen_alive(segment_series(segment, i)->gen) &&
 		    segment_series(segment, i)->family == family)
 			segment_series_remove(segment, i);
+	segment->exemplars[family] = 0;
 	obs_entry_retire(&segment_family(segment, family)->gen);
 	segment_tell(segment, OBSRING_REGION_FAMILIES, family);
 }
@@ -428,6 +443,52 @@ uint64_t *segment_slot(struct segment *segment, uint32_t series, uint32_t cpu)
 	return row_at(segment, entry->page, entry->slot, entry->rows == 1 ? 0 : cpu);
 }
 
+void segment_family_exemplars(struct segment *segment, uint32_t family)
+{
+	segment->exemplars[family] = 1;
+}
+
+struct obsring_exemplar *segment_exemplar(struct segment *segment, uint32_t series,
+					  uint32_t range)
+{
+	return (struct obsring_exemplar *)region_base(segment,
+						      OBSRING_REGION_EXEMPLARS) +
+	       segment_series(segment, series)->exemplar + range;
+}
+
+/* The lowest free exemplars for a series of @family, if it has any. */
+static void exemplars_take(struct segment *segment, uint32_t family,
+			   struct obsring_series *entry)
+{
+	const struct obsring_family *owner = segment_family(segment, family);
+	uint32_t nr, first;
+
+	obs_write_once(&entry->nr_exemplars, 0);
+	if (!segment->exemplars[family])
+		return;
+	nr = obs_histogram_nr_ranges(owner->nr_bounds,
+				     owner->schema > 0 ? (__u32)owner->schema : 0);
+	for (first = 0; first + nr <= segment->spec.max_exemplars; first++) {
+		if (!slots_free(segment->exemplar_used, first, nr))
+			continue;
+		memset(segment->exemplar_used + first, 1, nr);
+		obs_write_once(&entry->exemplar, first);
+		obs_write_once(&entry->nr_exemplars, nr);
+		return;
+	}
+	check(false, "no room for exemplars");
+}
+
+static void exemplars_give_back(struct segment *segment, uint32_t series)
+{
+	const struct obsring_series *entry = segment_series(segment, series);
+	uint32_t i;
+
+	for (i = 0; i < entry->nr_exemplars; i++)
+		obs_exemplar_clear(segment_exemplar(segment, series, i));
+	memset(segment->exemplar_used + entry->exemplar, 0, entry->nr_exemplars);
+}
+
 uint32_t segment_series_add_as(struct segment *segment, uint32_t family,
 			       const char *const *value, uint32_t flags,
 			       uint64_t created_ns)
@@ -457,6 +518,7 @@ uint32_t segment_series_add_as(struct segment *segment, uint32_t family,
 	obs_write_once(&entry->text_off, granule);
 	obs_write_once(&entry->text_len, text.len);
 	obs_write_once(&entry->created_ns, created_ns);
+	exemplars_take(segment, family, entry);
 	obs_entry_publish(&entry->gen);
 	segment_header(segment)->series_live++;
 	segment_tell(segment, OBSRING_REGION_SERIES, index);
@@ -489,6 +551,7 @@ void segment_series_remove(struct segment *segment, uint32_t series)
 	segment_header(segment)->series_live--;
 	segment_tell(segment, OBSRING_REGION_SERIES, series);
 	slots_give_back(segment, entry->page, entry->slot, entry->nr_slots);
+	exemplars_give_back(segment, series);
 }
 
 /* ---- The log ------------------------------------------------------------- */

@@ -29,6 +29,7 @@ struct segment_spec {
 	uint32_t max_families;		/* 64 */
 	uint32_t max_series;		/* 1024 */
 	uint32_t max_pages;		/* 64 value pages */
+	uint32_t max_exemplars;		/* 512 */
 	uint32_t journal_nr;		/* 1024, a power of two */
 	uint64_t cpus_absent;		/* bit c: CPU c below 64 has no rows, nor rings */
 	uint32_t ring_lines;		/* of each ring; 0: there is no log */
@@ -64,6 +65,14 @@ void segment_series_remove(struct segment *segment, uint32_t series);
 
 /* The slots of a series in the row of @cpu (row 0 for a set-type gauge). */
 uint64_t *segment_slot(struct segment *segment, uint32_t series, uint32_t cpu);
+
+/*
+ * Series that are added to this histogram from now on have exemplars; that of a
+ * range, for obs_exemplar_put().
+ */
+void segment_family_exemplars(struct segment *segment, uint32_t family);
+struct obsring_exemplar *segment_exemplar(struct segment *segment, uint32_t series,
+					  uint32_t range);
 
 /* Tell a change of an entry, as a writer would. */
 void segment_tell(struct segment *segment, enum obsring_region_id table,

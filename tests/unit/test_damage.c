@@ -25,7 +25,8 @@ static const uint64_t bounds[] = { 10, 20, 30 };
 static struct segment *sample_new(void)
 {
 	struct segment *s = segment_new(&(struct segment_spec){ .nr_cpus = 2,
-		.max_families = 8, .max_series = 8, .max_pages = 4, .journal_nr = 32 });
+		.max_families = 8, .max_series = 8, .max_pages = 4, .journal_nr = 32,
+		.max_exemplars = 64 });
 
 	segment_family_add(s, &(struct obs_family_spec){
 		.name = "a_total", .help = "Help.", .kind = OBSRING_KIND_COUNTER,
@@ -36,6 +37,7 @@ static struct segment *sample_new(void)
 	segment_family_add(s, &(struct obs_family_spec){
 		.name = "exponential", .kind = OBSRING_KIND_HISTOGRAM, .exp10 = -9,
 		.schema = 3, .min_log2 = -20, .max_log2 = 4 });
+	segment_family_exemplars(s, 1);
 	segment_series_add(s, 0, (const char *[]){ "1", "2" });
 	segment_series_add(s, 1, NULL);
 	segment_series_add(s, 2, NULL);
@@ -144,6 +146,14 @@ static const struct damage damages[] = {
 	HEADER_FIELD(region[OBSRING_REGION_VALUES].nr, ~0),
 	HEADER_FIELD(region[OBSRING_REGION_VALUES].nr, 0),	/* the series' */
 
+	HEADER_FIELD(region[OBSRING_REGION_EXEMPLARS].offset, 4097),
+	HEADER_FIELD(region[OBSRING_REGION_EXEMPLARS].offset, 4096),	/* overlaps */
+	HEADER_FIELD(region[OBSRING_REGION_EXEMPLARS].size, 0),	/* the series' */
+	HEADER_FIELD(region[OBSRING_REGION_EXEMPLARS].size, 1ULL << 50),
+	HEADER_FIELD(region[OBSRING_REGION_EXEMPLARS].entry_size, 56),
+	HEADER_FIELD(region[OBSRING_REGION_EXEMPLARS].nr, 65),
+	HEADER_FIELD(region[OBSRING_REGION_EXEMPLARS].nr, 3),
+
 	{ "a family that died, but not its series", FAMILY0,
 	  offsetof(struct obsring_family, gen), 4, 2, -EPROTO },
 	FAMILY_FIELD(0, gen, 3),
@@ -201,7 +211,13 @@ static const struct damage damages[] = {
 	SERIES_FIELD(0, text_len, 0),
 	SERIES_FIELD(0, text_len, 3),
 	SERIES_FIELD(0, text_len, ~0),
+	SERIES_FIELD(0, nr_exemplars, 1),
 	SERIES_FIELD(1, slot, 508),
+	SERIES_FIELD(1, exemplar, 61),
+	SERIES_FIELD(1, exemplar, ~0),
+	SERIES_FIELD(1, nr_exemplars, 3),
+	SERIES_FIELD(1, nr_exemplars, 5),
+	SERIES_FIELD(1, nr_exemplars, ~0),
 };
 
 static void *target_of(struct segment *s, enum target target)

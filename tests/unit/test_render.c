@@ -12,6 +12,8 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include <obsring/exemplar.h>
+
 #include "obsringd/render.h"
 #include "segment.h"
 
@@ -187,6 +189,52 @@ static void build_histograms(struct segment *s)
 			      OBSRING_SERIES_OVERFLOW, 1);
 }
 
+static void exemplar_put(struct segment *s, uint32_t series, uint32_t range,
+			 uint64_t value, uint64_t time_ns, uint8_t id)
+{
+	struct obsring_exemplar *slot = segment_exemplar(s, series, range);
+	struct obsring_trace trace = { .trace_id = { [0] = id, [15] = 0xef },
+				       .span_id = { [0] = 0x01, [7] = id } };
+
+	assert_int_equal(obs_exemplar_put(slot, obs_exemplar_look(slot), value,
+					  time_ns, &trace), OBS_EXEMPLAR_STORED);
+}
+
+static void build_exemplars(struct segment *s)
+{
+	static const uint64_t bounds[] = { 0, 100, UINT64_MAX - 1 };
+	uint32_t family, series;
+
+	family = segment_family_add(s, &(struct obs_family_spec){
+		.name = "demo_stall_seconds", .help = "With exemplars.",
+		.unit = "seconds", .kind = OBSRING_KIND_HISTOGRAM, .exp10 = -9,
+		.schema = 3, .min_log2 = -2, .max_log2 = 3, .nr_labels = 1,
+		.label = NAMES("op") });
+	segment_family_exemplars(s, family);
+	series = segment_series_add(s, family, NAMES("read"));
+	fill_histogram(s, series, (5U << 3) + 2, 123456789);
+	exemplar_put(s, series, 0, 250000000, 1700000000000000000, 0xa0);
+	exemplar_put(s, series, 2, 500000001, 1700000000123456789, 0xa2);
+	exemplar_put(s, series, 6, 90000000000, 1700000000100000000, 0xa6);
+	/* Newer than the counts: not yet shown. */
+	series = segment_series_add(s, family, NAMES("write"));
+	exemplar_put(s, series, 2, 500000001, 1700000000123456789, 0xb2);
+	series = segment_series_add_as(s, family, NAMES("_overflow"),
+				       OBSRING_SERIES_OVERFLOW, 1);
+	segment_slot(s, series, 0)[1] = 1;
+	exemplar_put(s, series, 0, 1, 2000000, 0xc0);
+	family = segment_family_add(s, &(struct obs_family_spec){
+		.name = "demo_answer_bytes", .help = "Explicit bounds.",
+		.unit = "bytes", .kind = OBSRING_KIND_HISTOGRAM,
+		.nr_bounds = NR(bounds), .bound = bounds });
+	segment_family_exemplars(s, family);
+	series = segment_series_add(s, family, NULL);
+	fill_histogram(s, series, NR(bounds) + 1, 99);
+	exemplar_put(s, series, 0, 0, 1700000000000000000, 0xd0);
+	exemplar_put(s, series, 2, 101, UINT64_MAX, 0xd2);
+	exemplar_put(s, series, 3, UINT64_MAX, 1700000000000000001, 0xd3);
+}
+
 static void build_huge(struct segment *s)
 {
 	static const uint64_t bounds[] = { 1, UINT64_MAX - 1 };
@@ -255,6 +303,7 @@ static const struct {
 } cases[] = {
 	{ "kinds", build_kinds },
 	{ "histograms", build_histograms },
+	{ "exemplars", build_exemplars },
 	{ "huge", build_huge },
 	{ "odd", build_odd },
 	{ "empty", build_empty },
@@ -452,6 +501,52 @@ static void test_values_change(void **state)
 	fixture_close(&f);
 }
 
+/* Lines grow and shrink under one plan as exemplars come, change and go. */
+static void test_exemplars_change(void **state)
+{
+	static const uint64_t bounds[] = { 10 };
+	struct text body = { 0 };
+	struct plan plan = { 0 };
+	uint32_t family, series;
+	struct fixture f;
+
+	(void)state;
+	fixture_open(&f, build_empty);
+	family = segment_family_add(f.segment, &(struct obs_family_spec){
+		.name = "x", .help = "X.", .kind = OBSRING_KIND_HISTOGRAM,
+		.nr_bounds = 1, .bound = bounds });
+	segment_family_exemplars(f.segment, family);
+	series = segment_series_add(f.segment, family, NULL);
+	segment_slot(f.segment, series, 0)[1] = 1;
+	assert_int_equal(obs_snapshot_update(f.snapshot), 1);
+	assert_int_equal(plan_build(&plan, &formats[FORMAT_OPENMETRICS], f.snapshot,
+				    NULL), 0);
+	render_with(&plan, &f, &body);
+	assert_true(body_has(&body, "x_bucket{le=\"10.0\"} 1\nx_bucket{le=\"+Inf\"} 1\n"));
+
+	exemplar_put(f.segment, series, 0, 7, 1500000000, 0xaa);
+	render_with(&plan, &f, &body);
+	assert_true(body_has(&body, "x_bucket{le=\"10.0\"} 1 # {"
+		"trace_id=\"aa0000000000000000000000000000ef\","
+		"span_id=\"01000000000000aa\"} 7 1.5\nx_bucket{le=\"+Inf\"} 1\n"));
+
+	exemplar_put(f.segment, series, 0, 10, 12000000000000, 0xab);
+	render_with(&plan, &f, &body);
+	assert_true(body_has(&body, "01000000000000ab\"} 10 12000\nx_bucket"));
+
+	obs_exemplar_clear(segment_exemplar(f.segment, series, 0));
+	render_with(&plan, &f, &body);
+	assert_false(body_has(&body, "# {"));
+	/* A series that is gone since the update has its counts, and no exemplar. */
+	exemplar_put(f.segment, series, 0, 7, 1500000000, 0xaa);
+	segment_series_remove(f.segment, series);
+	render_with(&plan, &f, &body);
+	assert_true(body_has(&body, "x_bucket{le=\"10.0\"} 1\n"));
+	plan_free(&plan);
+	text_free(&body);
+	fixture_close(&f);
+}
+
 static bool is_demo_forks(enum obsring_kind kind, const char *name)
 {
 	return kind == OBSRING_KIND_COUNTER && !strcmp(name, "demo_forks_total");
@@ -481,6 +576,7 @@ int main(void)
 		cmocka_unit_test(test_golden),
 		cmocka_unit_test(test_twice_the_same),
 		cmocka_unit_test(test_values_change),
+		cmocka_unit_test(test_exemplars_change),
 		cmocka_unit_test(test_reserved_names),
 	};
 

@@ -43,6 +43,7 @@ struct obs_family {
  * @slot: first slot
  * @nr_slots: consecutive slots
  * @single: has row 0 alone
+ * @exemplar: its first exemplar; info has their number
  */
 struct obs_series {
 	struct obs_series_info info;
@@ -50,6 +51,7 @@ struct obs_series {
 	struct obs_series *prev, *next;
 	uint32_t page, slot, nr_slots;
 	bool single;
+	uint32_t exemplar;
 };
 
 /* An entry: the life that is shown and, if @staged, the one that will be. */

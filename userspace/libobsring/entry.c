@@ -297,6 +297,24 @@ static int series_check_slots(const struct obs_directory *directory,
 	return 0;
 }
 
+static int series_check_exemplars(const struct obs_directory *directory,
+				  const struct obsring_series *entry,
+				  const struct obs_family *family)
+{
+	uint32_t nr;
+	int r;
+
+	if (!entry->nr_exemplars)
+		return 0;
+	r = obs_region_nr(directory->device, OBSRING_REGION_EXEMPLARS, &nr);
+	if (r)
+		return r;
+	if (entry->nr_exemplars != obs_family_nr_ranges(&family->info) ||
+	    entry->nr_exemplars > nr || entry->exemplar > nr - entry->nr_exemplars)
+		return -EPROTO;
+	return 0;
+}
+
 /* Check the copy of a series' entry against its family. */
 static int series_parse(struct obs_directory *directory,
 			const struct obsring_series *entry,
@@ -311,6 +329,9 @@ static int series_parse(struct obs_directory *directory,
 	if (!family || entry->nr_slots != family->nr_slots)
 		return -EPROTO;
 	r = series_check_slots(directory, entry);
+	if (r)
+		return r;
+	r = series_check_exemplars(directory, entry, family);
 	if (r)
 		return r;
 	r = text_copy(directory, entry->text_off, entry->text_len);
@@ -348,6 +369,7 @@ static struct obs_series *series_new(const struct obs_directory *directory,
 			.value = value,
 			.overflow = entry->flags & OBSRING_SERIES_OVERFLOW,
 			.created_ns = entry->created_ns,
+			.nr_exemplars = entry->nr_exemplars,
 		},
 		.family = entry->family,
 		.family_gen = entry->family_gen,
@@ -355,6 +377,7 @@ static struct obs_series *series_new(const struct obs_directory *directory,
 		.slot = entry->slot,
 		.nr_slots = entry->nr_slots,
 		.single = entry->rows == 1,
+		.exemplar = entry->exemplar,
 	};
 	return series;
 }

@@ -24,7 +24,7 @@ static const struct {
 	[OBSRING_REGION_VALUES]		= { 0, true },	/* page_size */
 	[OBSRING_REGION_RINGS]		= { sizeof(struct obsring_ring), false },
 	[OBSRING_REGION_LOG]		= { sizeof(struct obsring_line), true },
-	[OBSRING_REGION_EXEMPLARS]	= { 64, false },
+	[OBSRING_REGION_EXEMPLARS]	= { sizeof(struct obsring_exemplar), false },
 };
 
 static bool is_power_of_two(uint64_t n)

@@ -30,6 +30,7 @@ const struct format formats[FORMAT_NR] = {
 		.units = true,
 		.created = true,
 		.le_point = true,
+		.exemplars = true,
 		.help_escapes = "\\\n\"",
 		.end = "# EOF\n",
 	},
@@ -163,4 +164,27 @@ void expose_bucket(struct text *text, const struct expose_name *name,
 	text_puts(text, "le=\"");
 	text_put(text, bound, bound_len);
 	text_puts(text, "\"} ");
+}
+
+static char *put_hex(char *out, const uint8_t *byte, size_t nr)
+{
+	static const char digit[] = "0123456789abcdef";
+
+	for (; nr--; byte++) {
+		*out++ = digit[*byte >> 4];
+		*out++ = digit[*byte & 15];
+	}
+	return out;
+}
+
+char *expose_exemplar(char *out, const struct obs_exemplar *exemplar, int exp10)
+{
+	out = stpcpy(out, " # {trace_id=\"");
+	out = put_hex(out, exemplar->trace_id, sizeof(exemplar->trace_id));
+	out = stpcpy(out, "\",span_id=\"");
+	out = put_hex(out, exemplar->span_id, sizeof(exemplar->span_id));
+	out = stpcpy(out, "\"} ");
+	out = number_scaled(out, exemplar->value, exp10);
+	*out++ = ' ';
+	return number_scaled(out, exemplar->time_ns, -9);
 }

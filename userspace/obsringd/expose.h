@@ -10,8 +10,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include <linux/obsring.h>
+#include <obsring.h>
 
+#include "number.h"
 #include "text.h"
 
 enum format_id {
@@ -29,6 +30,7 @@ struct format {
 	bool units;	/* # UNIT */
 	bool created;	/* _created samples */
 	bool le_point;	/* le="1.0", not "1" */
+	bool exemplars;	/* behind the number of a bucket */
 	const char *help_escapes;
 	const char *end;
 };
@@ -61,5 +63,14 @@ void expose_sample(struct text *text, const struct expose_name *name,
 /* The same of a histogram's bucket, @bound of @bound_len bytes. */
 void expose_bucket(struct text *text, const struct expose_name *name,
 		   const struct text *labels, const char *bound, size_t bound_len);
+
+/*
+ * What follows the number of a bucket: trace and span, value and time. Writes at
+ * most EXPOSE_EXEMPLAR_MAX bytes at @out, without a NUL, and returns their end.
+ * Its labels have 63 characters; OpenMetrics allows 128.
+ */
+#define EXPOSE_EXEMPLAR_MAX (sizeof(" # {trace_id=\"\",span_id=\"\"}  ") + 32 + 16 + 2 * NUMBER_MAX)
+
+char *expose_exemplar(char *out, const struct obs_exemplar *exemplar, int exp10);
 
 #endif /* OBSRINGD_EXPOSE_H */

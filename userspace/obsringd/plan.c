@@ -15,27 +15,14 @@ struct build {
 	size_t line_offset;	/* where the line at hand begins */
 };
 
-/* Buckets that classic lines are made for: each power of two, or each bound. */
-static unsigned int nr_bounds_shown(const struct obs_family_info *family)
-{
-	if (family->exponential)
-		return family->max_log2 - family->min_log2 + 1;
-	return family->nr_bounds;
-}
-
-static unsigned int bound_shown(const struct obs_family_info *family, unsigned int i)
-{
-	return family->exponential ? i << family->schema : i;
-}
-
 static unsigned int nr_lines(const struct format *format,
 			     const struct obs_family_info *family)
 {
 	switch (family->kind) {
 	case OBSRING_KIND_COUNTER:
 		return format->created ? 2 : 1;
-	case OBSRING_KIND_HISTOGRAM:	/* +Inf, _sum, _count */
-		return nr_bounds_shown(family) + 3 + (format->created ? 1 : 0);
+	case OBSRING_KIND_HISTOGRAM:	/* buckets, _sum, _count */
+		return obs_family_nr_ranges(family) + 2 + (format->created ? 1 : 0);
 	default:
 		return 1;
 	}
@@ -92,15 +79,15 @@ static void add_histogram(struct build *build, const struct obs_series_info *ser
 	char bound[NUMBER_MAX];
 	unsigned int i;
 
-	for (i = 0; i < nr_bounds_shown(family); i++) {
+	for (i = 0; i < obs_family_nr_ranges(family) - 1; i++) {
 		expose_bucket(text, &build->name, &build->labels, bound,
 			      format_bound(build, i, bound));
-		end_line(build, PLAN_BUCKET, bound_shown(family, i));
+		end_line(build, PLAN_BUCKET, obs_family_range_last(family, i));
 	}
 	expose_bucket(text, &build->name, &build->labels, "+Inf", 4);
 	end_line(build, PLAN_BUCKET, family->nr_bounds);
 	add_sample(build, "_sum", PLAN_SUM, 0);
-	add_sample(build, "_count", PLAN_BUCKET, family->nr_bounds);
+	add_sample(build, "_count", PLAN_COUNT, family->nr_bounds);
 	add_created(build, series);
 }
 
@@ -137,6 +124,8 @@ static void add_series(struct build *build, const struct obs_series_info *info)
 	build->line_offset = plan->text.len;
 	add_lines(build, info);
 	series->nr_lines = plan->nr_lines - series->first_line;
+	if (plan->format->exemplars)
+		plan->nr_exemplars += info->nr_exemplars;
 }
 
 static void add_family(struct build *build, const struct obs_family_info *info)

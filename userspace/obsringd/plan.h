@@ -19,6 +19,7 @@ enum plan_number {
 	PLAN_GAUGE,
 	PLAN_SUM,
 	PLAN_BUCKET,	/* observations in buckets up to last_bucket */
+	PLAN_COUNT,	/* the same of all buckets, on a line that is no bucket's */
 };
 
 struct plan_line {
@@ -51,6 +52,7 @@ struct plan {
 	size_t nr_families;
 	size_t nr_series;
 	size_t nr_lines;
+	size_t nr_exemplars;	/* that lines may end with */
 };
 
 /*

@@ -12,6 +12,9 @@ struct cursor {
 	const uint64_t *bucket;		/* histograms */
 	unsigned int next_bucket;	/* not yet in cumulated */
 	uint64_t cumulated;
+	unsigned int nr_exemplars;	/* 0: none are shown */
+	unsigned int next_range;
+	struct obs_exemplar exemplar[OBS_RANGES_MAX];
 };
 
 static bool series_shown(const struct obs_snapshot *snapshot,
@@ -39,6 +42,22 @@ static uint64_t cumulate(struct cursor *cursor, unsigned int last_bucket)
 	return cursor->cumulated;
 }
 
+/*
+ * Lines come in the order of their ranges. An exemplar is newer than the counts
+ * may be: one of a range that holds nothing yet waits for the next scrape.
+ */
+static char *put_bucket(char *out, struct cursor *cursor, unsigned int last_bucket)
+{
+	const struct obs_exemplar *exemplar = &cursor->exemplar[cursor->next_range++];
+	uint64_t before = cursor->cumulated;
+
+	out = number_u64(out, cumulate(cursor, last_bucket));
+	if (cursor->next_range > cursor->nr_exemplars || !exemplar->time_ns ||
+	    cursor->cumulated == before)
+		return out;
+	return expose_exemplar(out, exemplar, cursor->exp10);
+}
+
 static char *put_number(char *out, struct cursor *cursor,
 			const struct plan_line *line)
 {
@@ -64,11 +83,32 @@ static char *put_number(char *out, struct cursor *cursor,
 				    cursor->exp10);
 		break;
 	case PLAN_BUCKET:
+		out = put_bucket(out, cursor, line->last_bucket);
+		break;
+	case PLAN_COUNT:
 		out = number_u64(out, cumulate(cursor, line->last_bucket));
 		break;
 	}
 	*out++ = '\n';
 	return out;
+}
+
+static void cursor_init(struct cursor *cursor, const struct format *format,
+			const struct obs_series_info *info,
+			const struct obs_snapshot *snapshot)
+{
+	unsigned int nr = format->exemplars ? info->nr_exemplars : 0;
+
+	cursor->info = info;
+	cursor->snapshot = snapshot;
+	cursor->exp10 = info->family->exp10;
+	cursor->bucket = obs_series_buckets(snapshot, info);
+	cursor->next_bucket = 0;
+	cursor->cumulated = 0;
+	cursor->next_range = 0;
+	if (nr && obs_series_exemplars(snapshot, info, cursor->exemplar, nr) < 0)
+		nr = 0;
+	cursor->nr_exemplars = nr;
 }
 
 static char *put_series(char *out, const struct plan *plan,
@@ -78,14 +118,9 @@ static char *put_series(char *out, const struct plan *plan,
 	const struct plan_line *line = &plan->line[series->first_line];
 	const struct plan_line *end = line + series->nr_lines;
 	const char *text = plan->text.data + series->offset;
-	struct cursor cursor = {
-		.info = series->info,
-		.snapshot = snapshot,
-		.exp10 = series->info->family->exp10,
-	};
+	struct cursor cursor;
 
-	if (series->info->family->kind == OBSRING_KIND_HISTOGRAM)
-		cursor.bucket = obs_series_buckets(snapshot, series->info);
+	cursor_init(&cursor, plan->format, series->info, snapshot);
 	for (; line < end; line++) {
 		memcpy(out, text, line->len);
 		text += line->len;
@@ -119,7 +154,8 @@ static char *put_family(char *out, const struct plan *plan,
 void render(const struct plan *plan, const struct obs_snapshot *snapshot,
 	    struct text *body)
 {
-	size_t longest = plan->text.len + plan->nr_lines * (NUMBER_MAX + 1);
+	size_t longest = plan->text.len + plan->nr_lines * (NUMBER_MAX + 1) +
+			 plan->nr_exemplars * EXPOSE_EXEMPLAR_MAX;
 	char *out = text_reserve(body, longest);
 	size_t i;
 

@@ -345,7 +345,8 @@ TEST_F(request, info_equals_the_header)
 	EXPECT_EQ(obs_device_header(view.device)->nr_cpus, info.nr_cpus);
 	EXPECT_EQ(obs_device_header(view.device)->series_live, info.series);
 	EXPECT_EQ(obs_device_header(view.device)->state, info.state);
-	EXPECT_EQ((int64_t)info.bytes, metric(&view, "obsring_memory_bytes", "values"));
+	EXPECT_EQ((int64_t)info.bytes, metric(&view, "obsring_memory_bytes", "values") +
+		  metric(&view, "obsring_memory_bytes", "exemplars"));
 	EXPECT_EQ((int64_t)info.directory_bytes,
 		  metric(&view, "obsring_memory_bytes", "directory"));
 	obs_control_close(control);
