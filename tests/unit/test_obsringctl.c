@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include <obsring/exemplar.h>
 #include <obsring/ring.h>
 
 #include "obsringctl/family.h"
@@ -704,6 +705,54 @@ static void test_trace_parse(void **state)
 	assert_int_equal(2, ctl("trace parse traceparent"));
 }
 
+/* On the lines of buckets, as OpenMetrics has them, and in JSON. */
+static void test_exemplars(void **state)
+{
+	static const struct obsring_trace trace = {
+		.trace_id = { [0] = 0xab, [15] = 1 }, .span_id = { [7] = 0xcd },
+	};
+	static const uint64_t bounds[] = { 5000000 };
+	struct segment *s = segment_new(NULL);
+	struct obsring_exemplar *slot;
+	uint32_t family, series;
+
+	(void)state;
+	family = segment_family_add(s, &(struct obs_family_spec){
+		.name = "traced_seconds", .kind = OBSRING_KIND_HISTOGRAM,
+		.exp10 = -9, .nr_bounds = 1, .bound = bounds });
+	segment_family_exemplars(s, family);
+	series = segment_series_add(s, family, NULL);
+	segment_slot(s, series, 0)[0] = 7000000;
+	segment_slot(s, series, 0)[2] = 1;
+	slot = segment_exemplar(s, series, 1);
+	assert_int_equal(obs_exemplar_put(slot, obs_exemplar_look(slot), 7000000,
+					  1700000000250000000ULL, &trace),
+			 OBS_EXEMPLAR_STORED);
+
+	assert_int_equal(ctl_on(s, "get traced_seconds"), 0);
+	assert_string_equal(output,
+		"traced_seconds_sum 0.007\ntraced_seconds_count 1\n"
+		"traced_seconds_bucket{le=\"0.005\"} 0\n"
+		"traced_seconds_bucket{le=\"+Inf\"} 1 # "
+		"{trace_id=\"ab000000000000000000000000000001\","
+		"span_id=\"00000000000000cd\"} 0.007 1700000000.25\n");
+	assert_int_equal(ctl_on(s, "get traced_seconds --raw --json"), 0);
+	assert_string_equal(output,
+		"[{\"name\": \"traced_seconds\", \"kind\": \"histogram\", "
+		"\"labels\": {}, \"count\": 1, \"sum\": 7000000, \"buckets\": "
+		"[{\"le\": \"5000000\", \"count\": 0}, "
+		"{\"le\": \"+Inf\", \"count\": 1, \"exemplar\": "
+		"{\"trace_id\": \"ab000000000000000000000000000001\", "
+		"\"span_id\": \"00000000000000cd\", "
+		"\"value\": 7000000, \"time\": 1700000000.25}}]}]\n");
+	/* Damage is told, and nothing is made up. */
+	slot->value = 1;
+	assert_int_equal(ctl_on(s, "get traced_seconds"), 1);
+	assert_string_equal(output,
+			    "obsringctl: cannot read traced_seconds: Protocol error\n");
+	segment_free(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -720,6 +769,7 @@ int main(void)
 		cmocka_unit_test(test_probe_shown),
 		cmocka_unit_test(test_family_options),
 		cmocka_unit_test(test_trace_parse),
+		cmocka_unit_test(test_exemplars),
 	};
 
 	return cmocka_run_group_tests_name("obsringctl", tests, setup, teardown);

@@ -11,6 +11,15 @@
 struct reading {
 	uint64_t number;		/* value, or a histogram's sum */
 	const uint64_t *bucket;		/* NULL if it is none */
+	const struct obs_exemplar *exemplar; /* nr_exemplars, by range */
+	unsigned int nr_exemplars;
+};
+
+/* A bucket as it is shown: a range of those that are counted. */
+struct shown {
+	const char *le;
+	uint64_t count;			/* up to it */
+	const struct obs_exemplar *exemplar; /* NULL: none */
 };
 
 static const char *number_format(const struct print *print,
@@ -33,12 +42,6 @@ static uint64_t buckets_sum(const uint64_t *bucket, unsigned int from, unsigned 
 	return sum;
 }
 
-/* From one bound that is shown to the next: powers of two, or each. */
-static unsigned int bound_step(const struct obs_family_info *family)
-{
-	return family->exponential ? 1U << family->schema : 1;
-}
-
 static const char *bound_format(const struct print *print,
 				const struct obs_family_info *family,
 				unsigned int index, char *text)
@@ -50,25 +53,42 @@ static const char *bound_format(const struct print *print,
 	return double_format(text, obs_family_bound(family, index));
 }
 
-/* Calls @fn with each bound that is shown and the count up to it. */
+static const struct obs_exemplar *exemplar_of(const struct reading *reading,
+					      unsigned int range)
+{
+	if (range >= reading->nr_exemplars || !reading->exemplar[range].time_ns)
+		return NULL;
+	return &reading->exemplar[range];
+}
+
 static void buckets_walk(const struct print *print,
-			 const struct obs_series_info *series, const uint64_t *bucket,
+			 const struct obs_series_info *series,
+			 const struct reading *reading,
 			 void (*fn)(const struct print *print,
 				    const struct obs_series_info *series,
-				    const char *le, uint64_t count))
+				    const struct shown *shown))
 {
 	const struct obs_family_info *family = series->family;
-	unsigned int step = bound_step(family), i, from = 0;
+	unsigned int nr = obs_family_nr_ranges(family), i, last, from = 0;
+	struct shown shown = { .count = 0 };
 	char text[DECIMAL_SIZE];
-	uint64_t count = 0;
 
-	for (i = 0; i < family->nr_bounds; i += step) {
-		count += buckets_sum(bucket, from, i);
-		from = i + 1;
-		fn(print, series, bound_format(print, family, i, text), count);
+	for (i = 0; i < nr; i++) {
+		last = obs_family_range_last(family, i);
+		shown.count += buckets_sum(reading->bucket, from, last);
+		shown.le = bound_format(print, family, last, text);
+		shown.exemplar = exemplar_of(reading, i);
+		fn(print, series, &shown);
+		from = last + 1;
 	}
-	count += buckets_sum(bucket, from, family->nr_bounds);
-	fn(print, series, "+Inf", count);
+}
+
+static void id_format(const uint8_t *byte, size_t nr, char *text)
+{
+	size_t i;
+
+	for (i = 0; i < nr; i++)
+		sprintf(text + 2 * i, "%02x", byte[i]);
 }
 
 /* ---- Lines --------------------------------------------------------------- */
@@ -81,13 +101,22 @@ static void sample_line(const struct obs_series_info *series, const char *suffix
 }
 
 static void bucket_line(const struct print *print,
-			const struct obs_series_info *series, const char *le,
-			uint64_t count)
+			const struct obs_series_info *series,
+			const struct shown *shown)
 {
-	char text[DECIMAL_SIZE];
+	const struct obs_exemplar *e = shown->exemplar;
+	char trace[33], span[17], value[DECIMAL_SIZE], time[DECIMAL_SIZE];
 
-	(void)print;
-	sample_line(series, "_bucket", le, decimal_format(text, count, 0));
+	print_selector(stdout, series->family->name, "_bucket", series, shown->le);
+	printf(" %s", decimal_format(value, shown->count, 0));
+	if (e) {
+		id_format(e->trace_id, sizeof(e->trace_id), trace);
+		id_format(e->span_id, sizeof(e->span_id), span);
+		printf(" # {trace_id=\"%s\",span_id=\"%s\"} %s %s", trace, span,
+		       number_format(print, series->family, e->value, value),
+		       decimal_format(time, e->time_ns, -9));
+	}
+	putchar('\n');
 }
 
 static void reading_lines(const struct print *print,
@@ -106,7 +135,7 @@ static void reading_lines(const struct print *print,
 	count = buckets_sum(reading->bucket, 0, family->nr_bounds);
 	sample_line(series, "_sum", NULL, text);
 	sample_line(series, "_count", NULL, decimal_format(text, count, 0));
-	buckets_walk(print, series, reading->bucket, bucket_line);
+	buckets_walk(print, series, reading, bucket_line);
 }
 
 static void cpu_line(const struct print *print, const struct obs_series_info *series,
@@ -126,14 +155,32 @@ static void cpu_line(const struct print *print, const struct obs_series_info *se
 
 /* ---- JSON ---------------------------------------------------------------- */
 
-static void bucket_json(const struct print *print,
-			const struct obs_series_info *series, const char *le,
-			uint64_t count)
+static void exemplar_json(const struct print *print,
+			  const struct obs_family_info *family,
+			  const struct obs_exemplar *e)
 {
-	(void)series;
+	char id[33], number[DECIMAL_SIZE];
+
+	json_open(print->json, "exemplar", '{');
+	id_format(e->trace_id, sizeof(e->trace_id), id);
+	json_string(print->json, "trace_id", id);
+	id_format(e->span_id, sizeof(e->span_id), id);
+	json_string(print->json, "span_id", id);
+	json_number(print->json, "value",
+		    number_format(print, family, e->value, number));
+	json_number(print->json, "time", decimal_format(number, e->time_ns, -9));
+	json_close(print->json, '}');
+}
+
+static void bucket_json(const struct print *print,
+			const struct obs_series_info *series,
+			const struct shown *shown)
+{
 	json_open(print->json, NULL, '{');
-	json_string(print->json, "le", le);
-	json_u64(print->json, "count", count);
+	json_string(print->json, "le", shown->le);
+	json_u64(print->json, "count", shown->count);
+	if (shown->exemplar)
+		exemplar_json(print, series->family, shown->exemplar);
 	json_close(print->json, '}');
 }
 
@@ -153,7 +200,7 @@ static void reading_json(const struct print *print,
 		 buckets_sum(reading->bucket, 0, family->nr_bounds));
 	json_number(print->json, "sum", text);
 	json_open(print->json, "buckets", '[');
-	buckets_walk(print, series, reading->bucket, bucket_json);
+	buckets_walk(print, series, reading, bucket_json);
 	json_close(print->json, ']');
 }
 
@@ -188,7 +235,7 @@ static int cpus_print(const struct print *print, const struct obs_series_info *s
 	const struct obs_family_info *family = series->family;
 	bool histogram = family->kind == OBSRING_KIND_HISTOGRAM;
 	unsigned int nr = histogram ? family->nr_bounds + 2 : 1;
-	struct reading reading;
+	struct reading reading = { .nr_exemplars = 0 };
 	uint64_t *slots;
 	int cpu = -1, r = 0;
 
@@ -216,12 +263,19 @@ static int cpus_print(const struct print *print, const struct obs_series_info *s
 int print_series(const struct print *print, const struct obs_series_info *series)
 {
 	const struct obs_snapshot *snapshot = print->reader->snapshot;
+	struct obs_exemplar exemplar[OBS_RANGES_MAX];
 	const struct reading reading = {
 		.number = obs_series_counter(snapshot, series),
 		.bucket = obs_series_buckets(snapshot, series),
+		.exemplar = exemplar,
+		.nr_exemplars = series->nr_exemplars,
 	};
-	int r = 0;
+	int r;
 
+	r = obs_series_exemplars(snapshot, series, exemplar, reading.nr_exemplars);
+	if (r < 0)
+		return r;
+	r = 0;
 	if (!print->json) {
 		reading_lines(print, series, &reading);
 		return print->per_cpu ? cpus_print(print, series) : 0;
