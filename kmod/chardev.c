@@ -19,6 +19,7 @@
 
 #include "chardev.h"
 #include "compat.h"
+#include "context.h"
 #include "logread.h"
 #include "logwrite.h"
 #include "store.h"
@@ -183,20 +184,29 @@ static __poll_t device_poll(struct file *file, poll_table *wait)
 	return events;
 }
 
-static long device_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+static int declare_seen(struct open *open, u64 seen)
 {
-	struct open *open = file->private_data;
-	u64 seen;
-
-	if (cmd != OBSRING_IOC_SEEN)
-		return -ENOTTY;
-	if (copy_from_user(&seen, (void __user *)arg, sizeof(seen)))
-		return -EFAULT;
 	/* Positions run free: what lies ahead has not been reached. */
 	if ((s64)(READ_ONCE(obs_header->journal_pos) - seen) < 0)
 		return -EINVAL;
 	WRITE_ONCE(open->seen, seen);
 	return 0;
+}
+
+static long device_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	u64 word;
+
+	if (cmd != OBSRING_IOC_SEEN && cmd != OBSRING_IOC_CONTEXT)
+		return -ENOTTY;
+	if (copy_from_user(&word, (void __user *)arg, sizeof(word)))
+		return -EFAULT;
+	if (cmd == OBSRING_IOC_SEEN)
+		return declare_seen(file->private_data, word);
+	/* A context goes into what others read: that is writing. */
+	if (!(file->f_mode & FMODE_WRITE))
+		return -EPERM;
+	return obs_context_register(word);
 }
 
 static const struct file_operations device_fops = {

@@ -7,6 +7,7 @@
 #include <linux/string.h>
 #include <linux/timekeeping.h>
 
+#include "context.h"
 #include "export.h"
 #include "log.h"
 #include "logread.h"
@@ -142,6 +143,13 @@ static void task_set(struct obsring_record *head)
 	data_race(memcpy(head->comm, current->comm, sizeof(head->comm)));
 }
 
+static void trace_set(union obs_record_buffer *buffer,
+		      const struct obsring_trace *trace)
+{
+	buffer->head.flags |= OBSRING_RECORD_TRACE;
+	append(buffer, trace, sizeof(*trace));
+}
+
 /* A record has a source: a task's name may be empty. */
 static void source_set(union obs_record_buffer *buffer, const char *name, u32 len)
 {
@@ -214,6 +222,8 @@ static void log_kernel(struct obs_log_source *source, int level,
 		       const struct obs_log_field *field, unsigned int nr,
 		       const char *fmt, va_list args)
 {
+	struct obs_context context;
+	bool traced = obs_context_get(&context);
 	union obs_record_buffer *buffer;
 
 	level = clamp(level, 0, 7);
@@ -223,6 +233,8 @@ static void log_kernel(struct obs_log_source *source, int level,
 	if (buffer) {
 		buffer->head.level = level;
 		task_set(&buffer->head);
+		if (traced)
+			trace_set(buffer, &context.trace);
 		source_set(buffer, source->name, strlen(source->name));
 		message_format(buffer, fmt, args);
 		fields_set(buffer, field, nr);
@@ -257,9 +269,13 @@ EXPORT_SYMBOL_OBSRING(obs_log_fields);
 
 void obs_log_user(const struct obs_log_line *line)
 {
+	const struct obsring_trace *trace = line->trace;
+	struct obs_context context;
 	union obs_record_buffer *buffer;
 	struct obsring_record *head;
 
+	if (!trace && obs_context_get(&context))
+		trace = &context.trace;
 	if (!obs_logsource_keep(obs_logsource_user(line->service, line->service_len)))
 		return;
 	buffer = buffer_get();
@@ -273,10 +289,8 @@ void obs_log_user(const struct obs_log_line *line)
 	head->flags = OBSRING_RECORD_USER;
 	task_set(head);
 	head->uid = from_kuid(&init_user_ns, line->uid);
-	if (line->trace) {
-		head->flags |= OBSRING_RECORD_TRACE;
-		append(buffer, line->trace, sizeof(*line->trace));
-	}
+	if (trace)
+		trace_set(buffer, trace);
 	source_set(buffer, line->service, line->service_len);
 	head->message_len = min_t(u32, line->message_len, OBSRING_MESSAGE_MAX);
 	if (line->cut || head->message_len < line->message_len)

@@ -27,7 +27,7 @@ enum obs_log_loss {
  * struct obs_log_line - a record that a process writes
  * @level: 0 to 7
  * @service: @service_len bytes, 1 to OBSRING_SOURCE_MAX
- * @trace: NULL if it has none
+ * @trace: NULL if it has none of its own: then it gets its thread's, if any
  * @message: @message_len bytes; what is beyond OBSRING_MESSAGE_MAX is cut
  * @uid: whose it is
  * @cut: it was cut already

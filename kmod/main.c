@@ -9,6 +9,7 @@
 #include <linux/sizes.h>
 
 #include "chardev.h"
+#include "context.h"
 #include "log.h"
 #include "logread.h"
 #include "logsource.h"
@@ -52,6 +53,12 @@ static unsigned int max_log_services = 256;
 module_param(max_log_services, uint, 0444);
 MODULE_PARM_DESC(max_log_services, "The same for services of processes (default 256)");
 
+#define MAX_CONTEXTS_MAX 1048576
+
+static unsigned int max_contexts = 65536;
+module_param(max_contexts, uint, 0444);
+MODULE_PARM_DESC(max_contexts, "Threads that may have registered a trace context, 0 to 1048576 (default 65536); a user has a quarter");
+
 static int log_check(const char *name, unsigned long bytes)
 {
 	if (is_power_of_2(bytes) && bytes >= SZ_4K && bytes <= SZ_64M)
@@ -89,6 +96,10 @@ static int limits_check(struct obs_limits *limits)
 		       max_bytes);
 		return -EINVAL;
 	}
+	if (max_contexts > MAX_CONTEXTS_MAX) {
+		pr_err("parameter max_contexts: %u is above 1048576\n", max_contexts);
+		return -EINVAL;
+	}
 	return log_check("log_kernel_bytes", log_kernel_bytes) ?:
 	       log_check("log_user_bytes", log_user_bytes) ?:
 	       source_check("max_log_sources", max_log_sources) ?:
@@ -114,6 +125,7 @@ static int __init obsring_init(void)
 	ret = obs_self_init();
 	if (ret)
 		goto err_self;
+	obs_contexts_init(max_contexts);
 	ret = obs_logsource_init(&sources);
 	if (ret)
 		goto err_logsource;
@@ -151,6 +163,7 @@ err_logread:
 err_log:
 	obs_logsource_exit();
 err_logsource:
+	obs_contexts_exit();
 	obs_self_exit();
 err_self:
 	obs_registry_exit();
@@ -168,6 +181,7 @@ static void __exit obsring_exit(void)
 	obs_logwrite_exit();
 	obs_log_exit();
 	obs_logsource_exit();
+	obs_contexts_exit();
 	obs_self_exit();
 	obs_registry_exit();
 }

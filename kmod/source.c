@@ -10,7 +10,6 @@
 #include <linux/netlink.h>
 #include <linux/slab.h>
 #include <linux/string.h>
-#include <linux/tracepoint.h>
 
 #include "netlink.h"
 #include "source.h"
@@ -57,62 +56,23 @@ struct obs_source *obs_source_at(unsigned int index)
 
 /* ---- Finding tracepoints ------------------------------------------------- */
 
-static void hook_match(struct tracepoint *tp, void *unused)
-{
-	unsigned int i, h;
-
-	for (i = 0; i < ARRAY_SIZE(sources); i++) {
-		for (h = 0; h < sources[i]->nr_hooks; h++) {
-			if (!strcmp(sources[i]->hooks[h].name, tp->name))
-				sources[i]->hooks[h].tp = tp;
-		}
-	}
-}
-
 static void hooks_find(void)
 {
 	static char missing[ARRAY_SIZE(sources)][80];
-	unsigned int i, h;
+	const struct obs_hook *hook;
+	unsigned int i;
 
-	for_each_kernel_tracepoint(hook_match, NULL);
 	for (i = 0; i < ARRAY_SIZE(sources); i++) {
-		for (h = 0; h < sources[i]->nr_hooks; h++) {
-			if (sources[i]->unavailable || sources[i]->hooks[h].tp)
-				continue;
-			snprintf(missing[i], sizeof(missing[i]),
-				 "this kernel has no tracepoint %s",
-				 sources[i]->hooks[h].name);
-			sources[i]->unavailable = missing[i];
-		}
+		hook = obs_hooks_find(sources[i]->hooks, sources[i]->nr_hooks);
+		if (!hook || sources[i]->unavailable)
+			continue;
+		snprintf(missing[i], sizeof(missing[i]),
+			 "this kernel has no tracepoint %s", hook->name);
+		sources[i]->unavailable = missing[i];
 	}
 }
 
 /* ---- Switching ----------------------------------------------------------- */
-
-static void hooks_remove(struct obs_source *source, unsigned int nr)
-{
-	while (nr--)
-		tracepoint_probe_unregister(source->hooks[nr].tp,
-					    source->hooks[nr].probe, NULL);
-	/* Probes that run now are done when this returns. */
-	tracepoint_synchronize_unregister();
-}
-
-static int hooks_set(struct obs_source *source)
-{
-	unsigned int h;
-	int ret;
-
-	for (h = 0; h < source->nr_hooks; h++) {
-		ret = tracepoint_probe_register(source->hooks[h].tp,
-						source->hooks[h].probe, NULL);
-		if (ret) {
-			hooks_remove(source, h);
-			return ret;
-		}
-	}
-	return 0;
-}
 
 static void source_unregister(struct obs_source *source)
 {
@@ -132,7 +92,7 @@ static int source_start(struct obs_source *source,
 		NL_SET_ERR_MSG(extack, "the source could not start");
 		return ret;
 	}
-	ret = hooks_set(source);
+	ret = obs_hooks_set(source->hooks, source->nr_hooks);
 	if (ret) {
 		NL_SET_ERR_MSG(extack, "a tracepoint could not be hooked");
 		if (source->stop)
@@ -165,7 +125,7 @@ static int source_enable(struct obs_source *source,
 
 static void source_disable(struct obs_source *source)
 {
-	hooks_remove(source, source->nr_hooks);
+	obs_hooks_remove(source->hooks, source->nr_hooks);
 	if (source->stop)
 		source->stop();
 	source->enabled = false;

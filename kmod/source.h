@@ -10,32 +10,10 @@
 
 #include <linux/mutex.h>
 #include <linux/netlink.h>
-#include <linux/tracepoint.h>
 
 #include <linux/obsring.h>
 
-/**
- * struct obs_hook - a tracepoint and what is called for it
- * @name: of the tracepoint
- * @probe: function of the tracepoint's prototype, with void *data before; its
- *	type is checked where OBS_HOOK_CHECK() stands
- * @tp: found by source.c at load; NULL if this kernel lacks it
- */
-struct obs_hook {
-	const char *name;
-	void *probe;
-	struct tracepoint *tp;
-};
-
-/*
- * Most tracepoints are not exported and are found by name, which forgets their
- * type: this makes a prototype that differs from the probe's a build error.
- */
-#define OBS_HOOK_CHECK(_tp, _probe)					\
-	static void __maybe_unused _probe##_check(void)		\
-	{								\
-		check_trace_callback_type_##_tp(_probe);		\
-	}
+#include "hook.h"
 
 /**
  * struct obs_source_option - a setting of a source, as text
