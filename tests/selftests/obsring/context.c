@@ -1,0 +1,733 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Trace context of a thread: what the kernel logs for it is tagged, nothing else
+ * is, and no address, no memory and no timing does harm. Contexts describe
+ * themselves, by each of their bytes: a mix of two is seen.
+ */
+#include <pthread.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include <obsring/context.h>
+
+#include "kernel.h"
+#include "test.h"
+
+#define TEXT_MAX	262144
+#define NONE		(-1)	/* a record without a tag */
+#define NO_RECORD	(-2)
+#define MIXED		(-3)	/* a tag that no thread has set */
+
+#define SAY		"/sys/module/obsring_speaker/parameters/say"
+
+FIXTURE(context)
+{
+	struct obsring_context *own;	/* a page of it */
+	size_t page;
+	int fd;
+	char text[TEXT_MAX];
+};
+
+/* A context that tells by each of its bytes which one it is, 1 to 255. */
+static void set(struct obsring_context *c, unsigned int k)
+{
+	struct obs_context to = { .trace.flags = (__u8)k };
+
+	memset(to.trace.trace_id, (int)k, sizeof(to.trace.trace_id));
+	memset(to.trace.span_id, (int)k, sizeof(to.trace.span_id));
+	obs_context_set(c, &to);
+}
+
+static int context_register(int fd, const void *at)
+{
+	__u64 address = (uintptr_t)at;
+
+	return ioctl(fd, OBSRING_IOC_CONTEXT, &address) ? -errno : 0;
+}
+
+static int say(const char *what)
+{
+	return file_write(SAY, what);
+}
+
+static int setup(FIXTURE_DATA(context) *self, const char *parameters);
+
+FIXTURE_SETUP(context)
+{
+	ASSERT_EQ(0, setup(self, ""));
+}
+
+FIXTURE_TEARDOWN(context)
+{
+	context_register(self->fd, NULL);
+	munmap(self->own, self->page);
+	close(self->fd);
+	EXPECT_EQ(0, module_unload("obsring_speaker"));
+}
+
+static int setup(FIXTURE_DATA(context) *self, const char *parameters)
+{
+	int r = module_reload(parameters) ?: module_load("obsring_speaker", "");
+
+	if (r)
+		return r;
+	self->fd = open(OBSRING_DEVICE, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	self->page = (size_t)getpagesize();
+	self->own = mmap(NULL, self->page, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	return self->fd < 0 || self->own == MAP_FAILED ? -errno : 0;
+}
+
+/* ---- What the log says --------------------------------------------------- */
+
+/* All of the log that was not read yet. */
+static const char *drain(FIXTURE_DATA(context) *self)
+{
+	size_t len = 0;
+	ssize_t n;
+
+	while (len < TEXT_MAX - 1 &&
+	       (n = read(self->fd, self->text + len, TEXT_MAX - 1 - len)) > 0)
+		len += (size_t)n;
+	self->text[len] = 0;
+	return self->text;
+}
+
+/* Are the @nr bytes at @hex all @k? */
+static bool all_are(const char *hex, unsigned int nr, unsigned int k)
+{
+	unsigned int i, byte;
+
+	for (i = 0; i < nr; i++)
+		if (sscanf(hex + 2 * i, "%2x", &byte) != 1 || byte != k)
+			return false;
+	return true;
+}
+
+/* The tag of the line that begins at @line. */
+static int tag_of(const char *line)
+{
+	size_t len = strcspn(line, "\n");
+	const char *trace = memmem(line, len, " trace_id=", 10);
+	const char *span = memmem(line, len, " span_id=", 9);
+	unsigned int k;
+
+	if (!trace && !span)
+		return NONE;
+	if (!trace || !span || sscanf(trace + 10, "%2x", &k) != 1 ||
+	    !all_are(trace + 10, 16, k) || !all_are(span + 9, 8, k))
+		return MIXED;
+	return (int)k;
+}
+
+/* The tag of the only record of the log's news from @source. */
+static int only_tag(FIXTURE_DATA(context) *self, const char *source)
+{
+	const char *at = strstr(drain(self), source);
+
+	if (!at || strstr(at + 1, source))
+		return NO_RECORD;
+	while (at > self->text && at[-1] != '\n')
+		at--;
+	return tag_of(at);
+}
+
+/* The tag of what the kernel says for this thread @where. */
+static int tag(FIXTURE_DATA(context) *self, const char *where)
+{
+	drain(self);
+	return say(where) ? NO_RECORD : only_tag(self, " source=speaker ");
+}
+
+/* ---- Whose records ------------------------------------------------------- */
+
+TEST_F(context, of_the_thread)
+{
+	set(self->own, 1);
+	EXPECT_EQ(NONE, tag(self, "task"));
+	ASSERT_EQ(0, context_register(self->fd, self->own));
+	EXPECT_EQ(1, tag(self, "task"));
+	/* From now on, a store. */
+	set(self->own, 2);
+	EXPECT_EQ(2, tag(self, "task"));
+	obs_context_clear(self->own);
+	EXPECT_EQ(NONE, tag(self, "task"));
+	set(self->own, 3);
+	/* The file is of no matter. */
+	close(self->fd);
+	self->fd = open(OBSRING_DEVICE, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	EXPECT_EQ(3, tag(self, "task"));
+	set(self->own + 1, 4);
+	ASSERT_EQ(0, context_register(self->fd, self->own + 1));
+	EXPECT_EQ(4, tag(self, "task"));
+	ASSERT_EQ(0, context_register(self->fd, NULL));
+	EXPECT_EQ(NONE, tag(self, "task"));
+	EXPECT_EQ(0, context_register(self->fd, NULL));
+}
+
+TEST_F(context, where_it_is_known)
+{
+	set(self->own, 1);
+	ASSERT_EQ(0, context_register(self->fd, self->own));
+	EXPECT_EQ(1, tag(self, "bh"));
+	EXPECT_EQ(1, tag(self, "locked"));
+	EXPECT_EQ(NONE, tag(self, "softirq"));
+	EXPECT_EQ(NONE, tag(self, "irq"));
+	EXPECT_EQ(NONE, tag(self, "work"));
+	EXPECT_EQ(NO_RECORD, tag(self, "nowhere"));
+}
+
+TEST_F(context, of_what_the_thread_writes)
+{
+	static const char plain[] = "service=shop paid";
+	static const char traced[] = "service=shop traceparent="
+		"00-09090909090909090909090909090909-0909090909090909-01 paid";
+
+	set(self->own, 1);
+	ASSERT_EQ(0, context_register(self->fd, self->own));
+	ASSERT_LT(0, write(self->fd, plain, strlen(plain)));
+	EXPECT_EQ(1, only_tag(self, " source=user.shop "));
+	ASSERT_LT(0, write(self->fd, traced, strlen(traced)));
+	EXPECT_EQ(9, only_tag(self, " source=user.shop "));
+}
+
+static int tag_in_child(FIXTURE_DATA(context) *self)
+{
+	int r = tag(self, "task");
+
+	if (r != NONE)
+		return r;
+	set(self->own, 7);
+	return context_register(self->fd, self->own) ?: tag(self, "task");
+}
+
+static int fork_job(void *self)
+{
+	return tag_in_child(self);
+}
+
+TEST_F(context, not_of_children)
+{
+	set(self->own, 1);
+	ASSERT_EQ(0, context_register(self->fd, self->own));
+	EXPECT_EQ(7, child_run(fork_job, self));
+	drain(self);
+	EXPECT_EQ(1, tag(self, "task"));
+}
+
+/* Another task on the same memory: as vfork and as threads are. */
+static int sharing_fn(void *arg)
+{
+	(void)arg;
+	_exit(say("task"));
+}
+
+static int sharing_run(int flags)
+{
+	static char stack[65536] __attribute__((aligned(16)));
+	int status;
+	pid_t pid = clone(sharing_fn, stack + sizeof(stack), flags | SIGCHLD, NULL);
+
+	return pid < 0 || waitpid(pid, &status, 0) != pid ? -errno : status;
+}
+
+static void *thread_say(void *arg)
+{
+	*(int *)arg = say("task");
+	return NULL;
+}
+
+TEST_F(context, not_of_others_on_the_same_memory)
+{
+	pthread_t thread;
+	int r;
+
+	set(self->own, 1);
+	ASSERT_EQ(0, context_register(self->fd, self->own));
+	ASSERT_EQ(0, sharing_run(CLONE_VM | CLONE_VFORK));
+	EXPECT_EQ(NONE, only_tag(self, " source=speaker "));
+	ASSERT_EQ(0, sharing_run(CLONE_VM));
+	EXPECT_EQ(NONE, only_tag(self, " source=speaker "));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, thread_say, &r));
+	pthread_join(thread, NULL);
+	ASSERT_EQ(0, r);
+	EXPECT_EQ(NONE, only_tag(self, " source=speaker "));
+	EXPECT_EQ(1, tag(self, "task"));
+}
+
+static int exec_job(void *arg)
+{
+	FIXTURE_DATA(context) *self = arg;
+	int r;
+
+	set(self->own, 1);
+	r = context_register(self->fd, self->own);
+	/* One that fails changes nothing. */
+	execl("/no/such/program", "program", NULL);
+	if (r || tag(self, "task") != 1)
+		return -EPROTO;
+	execl("/bin/sh", "sh", "-c", "echo task >" SAY, NULL);
+	return -errno;
+}
+
+TEST_F(context, not_of_what_is_executed)
+{
+	/* The pipe of child_run() ends with the exec: no answer. */
+	EXPECT_EQ(-EPROTO, child_run(exec_job, self));
+	EXPECT_TRUE(await(strstr(drain(self), "comm=sh ")));
+	EXPECT_EQ(NONE, tag_of(self->text)) TH_LOG("%s", self->text);
+}
+
+/* ---- No tag, no harm ----------------------------------------------------- */
+
+TEST_F(context, what_is_none)
+{
+	ASSERT_EQ(0, context_register(self->fd, self->own));
+	EXPECT_EQ(NONE, tag(self, "task"));
+	set(self->own, 1);
+	self->own->sequence++;
+	EXPECT_EQ(NONE, tag(self, "task"));
+	self->own->sequence++;
+	EXPECT_EQ(1, tag(self, "task"));
+	memset(self->own->span_id, 0, 8);
+	EXPECT_EQ(NONE, tag(self, "task"));
+	set(self->own, 1);
+	memset(self->own->trace_id, 0, 16);
+	EXPECT_EQ(NONE, tag(self, "task"));
+	memset(self->own, 0xfe, sizeof(*self->own));
+	EXPECT_EQ(0xfe, tag(self, "task"));
+	memset(self->own, 0xff, sizeof(*self->own));
+	EXPECT_EQ(NONE, tag(self, "task"));
+}
+
+static const struct {
+	__u64 address;
+	int expected;
+} addresses[] = {
+	{ 1, -EINVAL },
+	{ 8, 0 },
+	{ 0x1000 + 4, -EINVAL },
+	{ ~0ULL, -EINVAL },
+	{ ~7ULL, -EFAULT },
+	{ ~0ULL << 63, -EFAULT },
+	{ 0xffffffff81000000, -EFAULT },
+	{ 0xffff888000000000, -EFAULT },
+	{ 0x0123456789abcde8, -EFAULT },
+};
+
+TEST_F(context, addresses)
+{
+	size_t i;
+
+	set(self->own, 1);
+	for (i = 0; i < ARRAY_SIZE(addresses); i++) {
+		ASSERT_EQ(0, context_register(self->fd, self->own));
+		EXPECT_EQ(addresses[i].expected,
+			  ioctl(self->fd, OBSRING_IOC_CONTEXT, &addresses[i].address) ?
+			  -errno : 0)
+			TH_LOG("%llx", (unsigned long long)addresses[i].address);
+		/* What was refused changed nothing. */
+		EXPECT_EQ(addresses[i].expected ? 1 : NONE, tag(self, "task"));
+		EXPECT_EQ(addresses[i].expected ? 1 : NONE, tag(self, "locked"));
+	}
+	EXPECT_EQ(-1, ioctl(self->fd, OBSRING_IOC_CONTEXT, NULL));
+	EXPECT_EQ(EFAULT, errno);
+}
+
+/* Memory that is there, and then is not, and so on. */
+TEST_F(context, memory_that_goes)
+{
+	char *at = mmap(NULL, 2 * self->page, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct obsring_context *c = (void *)(at + self->page - sizeof(*c) / 2);
+
+	ASSERT_NE(MAP_FAILED, at);
+	ASSERT_EQ(0, context_register(self->fd, c));
+	/* Never touched: not there. */
+	EXPECT_EQ(NONE, tag(self, "locked"));
+	set(c, 1);
+	EXPECT_EQ(1, tag(self, "locked"));
+	/* Each of the two pages alone. */
+	ASSERT_EQ(0, mprotect(at, self->page, PROT_NONE));
+	EXPECT_EQ(NONE, tag(self, "locked"));
+	ASSERT_EQ(0, mprotect(at, self->page, PROT_READ));
+	EXPECT_EQ(1, tag(self, "locked"));
+	ASSERT_EQ(0, mprotect(at + self->page, self->page, PROT_NONE));
+	EXPECT_EQ(NONE, tag(self, "locked"));
+	ASSERT_EQ(0, munmap(at + self->page, self->page));
+	EXPECT_EQ(NONE, tag(self, "locked"));
+	EXPECT_EQ(NONE, tag(self, "task"));
+	ASSERT_EQ(0, munmap(at, self->page));
+	EXPECT_EQ(NONE, tag(self, "task"));
+	/* Something else comes to be there: it is read as a context. */
+	ASSERT_EQ(at, mmap(at, 2 * self->page, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0));
+	set(c, 2);
+	EXPECT_EQ(2, tag(self, "task"));
+	munmap(at, 2 * self->page);
+}
+
+/* A page of a file that has been cut off: touching it would be SIGBUS. */
+TEST_F(context, file_that_is_cut)
+{
+	int fd = memfd_create("context", MFD_CLOEXEC);
+	struct obsring_context *c;
+
+	ASSERT_EQ(0, ftruncate(fd, (off_t)self->page));
+	c = mmap(NULL, self->page, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	ASSERT_NE(MAP_FAILED, c);
+	set(c, 1);
+	ASSERT_EQ(0, context_register(self->fd, c));
+	EXPECT_EQ(1, tag(self, "task"));
+	ASSERT_EQ(0, ftruncate(fd, 0));
+	EXPECT_EQ(NONE, tag(self, "task"));
+	munmap(c, self->page);
+	close(fd);
+}
+
+/* The device itself is as good an address as any other. */
+TEST_F(context, memory_of_the_device)
+{
+	void *header = mmap(NULL, self->page, PROT_READ, MAP_SHARED, self->fd, 0);
+
+	ASSERT_NE(MAP_FAILED, header);
+	ASSERT_EQ(OBSRING_MAGIC, *(__u64 *)header);
+	ASSERT_EQ(0, context_register(self->fd, header));
+	/* Its first word is odd. */
+	EXPECT_EQ(NONE, tag(self, "locked"));
+	munmap(header, self->page);
+}
+
+/* ---- Who may, and how many ----------------------------------------------- */
+
+TEST_F(context, only_who_may_write)
+{
+	int fd = open(OBSRING_DEVICE, O_RDONLY | O_CLOEXEC);
+
+	set(self->own, 1);
+	EXPECT_EQ(-EPERM, context_register(fd, self->own));
+	EXPECT_EQ(NONE, tag(self, "task"));
+	ASSERT_EQ(0, context_register(self->fd, self->own));
+	EXPECT_EQ(-EPERM, context_register(fd, NULL));
+	EXPECT_EQ(1, tag(self, "task"));
+	close(fd);
+	fd = open(OBSRING_DEVICE, O_WRONLY | O_CLOEXEC);
+	EXPECT_EQ(0, context_register(fd, NULL));
+	EXPECT_EQ(NONE, tag(self, "task"));
+	close(fd);
+}
+
+#ifdef __x86_64__
+/* ioctl as a 32-bit program calls it, the arguments below 4 GiB. */
+static int ioctl_compat(int fd, unsigned int cmd, const void *arg)
+{
+	int ret;
+
+	__asm__ volatile("int $0x80" : "=a"(ret)
+			 : "a"(54), "b"(fd), "c"(cmd), "d"(arg)
+			 : "memory", "r8", "r9", "r10", "r11");
+	return ret;
+}
+
+static int compat_job(void *arg)
+{
+	FIXTURE_DATA(context) *self = arg;
+	__u64 *word = mmap(NULL, self->page, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+
+	if (word == MAP_FAILED)
+		return -errno;
+	*word = (uintptr_t)self->own;
+	return ioctl_compat(self->fd, OBSRING_IOC_CONTEXT, word);
+}
+
+TEST_F(context, not_of_32_bit_programs)
+{
+	int r = child_run(compat_job, self);
+
+	if (r == -EPROTO)
+		SKIP(return, "this kernel runs no 32-bit programs");
+	EXPECT_EQ(-EOPNOTSUPP, r);
+}
+#endif
+
+struct crowd {
+	pthread_barrier_t all;
+	struct obsring_context *at;
+	int fd, refused, taken;
+};
+
+static void *crowd_member(void *arg)
+{
+	struct crowd *crowd = arg;
+	int r = context_register(crowd->fd, crowd->at);
+
+	__atomic_fetch_add(r ? &crowd->refused : &crowd->taken, 1, __ATOMIC_RELAXED);
+	pthread_barrier_wait(&crowd->all);
+	return r && r != -ENOSPC ? arg : NULL;
+}
+
+/* Threads that are registered at the same time: how many could. */
+static int crowd_run(FIXTURE_DATA(context) *self, unsigned int nr)
+{
+	struct crowd crowd = { .at = self->own, .fd = self->fd };
+	pthread_t thread[32];
+	void *failed = NULL, *one;
+	unsigned int i;
+
+	pthread_barrier_init(&crowd.all, NULL, nr);
+	for (i = 0; i < nr; i++)
+		if (pthread_create(&thread[i], NULL, crowd_member, &crowd))
+			_exit(1);
+	for (i = 0; i < nr; i++) {
+		pthread_join(thread[i], &one);
+		failed = failed ?: one;
+	}
+	return failed ? -EPROTO : crowd.taken;
+}
+
+static int crowd_job(void *self)
+{
+	return crowd_run(self, 8);
+}
+
+TEST_F(context, limit)
+{
+	int i;
+
+	close(self->fd);
+	munmap(self->own, self->page);
+	ASSERT_EQ(0, module_unload("obsring_speaker"));
+	ASSERT_EQ(0, setup(self, "max_contexts=12"));
+	/* A quarter for a user; those that exited have made room. */
+	for (i = 0; i < 5; i++)
+		EXPECT_EQ(3, crowd_run(self, 8));
+	ASSERT_EQ(0, context_register(self->fd, self->own));
+	EXPECT_EQ(2, crowd_run(self, 8));
+	EXPECT_EQ(3, nobody_run(OBSRING_GROUP, crowd_job, self));
+	/* Who is registered may change the address. */
+	EXPECT_EQ(0, context_register(self->fd, self->own + 1));
+	close(self->fd);
+	munmap(self->own, self->page);
+	ASSERT_EQ(0, module_unload("obsring_speaker"));
+	ASSERT_EQ(0, setup(self, "max_contexts=0"));
+	EXPECT_EQ(-ENOSPC, context_register(self->fd, self->own));
+}
+
+/* Nothing is hooked while nobody has one. Nobody else hooks this tracepoint. */
+TEST_F(context, costs_nothing_when_off)
+{
+	static const char name[] = "sched_process_exec";
+
+	if (kernel_tracepoint_on(name) < 0)
+		SKIP(return, "this kernel does not show its memory");
+	EXPECT_EQ(0, kernel_tracepoint_on(name));
+	ASSERT_EQ(0, context_register(self->fd, self->own));
+	EXPECT_EQ(1, kernel_tracepoint_on(name));
+	ASSERT_EQ(0, context_register(self->fd, NULL));
+	EXPECT_TRUE(await(kernel_tracepoint_on(name) == 0));
+	set(self->own, 5);
+	ASSERT_EQ(0, context_register(self->fd, self->own));
+	EXPECT_EQ(5, tag(self, "task"));
+}
+
+TEST_F(context, unload_while_registered)
+{
+	int i;
+
+	for (i = 0; i < 10; i++) {
+		set(self->own, 1);
+		ASSERT_EQ(0, context_register(self->fd, self->own));
+		ASSERT_EQ(1, tag(self, "task"));
+		close(self->fd);
+		ASSERT_EQ(0, module_unload("obsring_speaker"));
+		ASSERT_EQ(0, module_reload(""));
+		ASSERT_EQ(0, module_load("obsring_speaker", ""));
+		self->fd = open(OBSRING_DEVICE, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+		EXPECT_EQ(NONE, tag(self, "task"));
+	}
+}
+
+/* ---- At full speed ------------------------------------------------------- */
+
+#define HOSTILE_ROUND	50	/* records between two looks at the log */
+#define HOSTILE_ROUNDS	20
+
+struct hostile {
+	struct obsring_context *at;
+	bool stop;
+	unsigned long sets;
+};
+
+static void *hostile_fn(void *arg)
+{
+	struct hostile *h = arg;
+
+	while (!__atomic_load_n(&h->stop, __ATOMIC_RELAXED))
+		set(h->at, 1 + h->sets++ % 255);
+	return NULL;
+}
+
+/* The tags of all lines of the speaker's in @text, by what they are. */
+static void tags_count(const char *text, unsigned int *tagged, unsigned int *none,
+		       unsigned int *mixed)
+{
+	for (; *text; text = strchr(text, '\n') + 1) {
+		int k = tag_of(text);
+
+		*tagged += k >= 0;
+		*none += k == NONE;
+		*mixed += k == MIXED;
+	}
+}
+
+/* Another thread rewrites the context while it is read: whole ones or none. */
+TEST_F(context, rewritten_by_another)
+{
+	struct hostile hostile = { .at = self->own };
+	unsigned int i, tagged = 0, none = 0, mixed = 0;
+	pthread_t thread;
+	char what[32];
+
+	ASSERT_EQ(0, context_register(self->fd, self->own));
+	drain(self);
+	ASSERT_EQ(0, pthread_create(&thread, NULL, hostile_fn, &hostile));
+	snprintf(what, sizeof(what), "task %d", HOSTILE_ROUND);
+	for (i = 0; i < HOSTILE_ROUNDS || (i < 100 * HOSTILE_ROUNDS && (!tagged || !none));
+	     i++) {
+		ASSERT_EQ(0, say(what));
+		tags_count(drain(self), &tagged, &none, &mixed);
+	}
+	hostile.stop = true;
+	pthread_join(thread, NULL);
+	EXPECT_EQ(0, mixed);
+	EXPECT_LT(0, tagged);
+	EXPECT_LT(0, none);
+	TH_LOG("%lu sets; %u records tagged, %u met a set", hostile.sets, tagged, none);
+}
+
+static unsigned long remapped;
+
+static void *remapping_fn(void *arg)
+{
+	struct hostile *h = arg;
+	size_t page = (size_t)getpagesize();
+
+	while (!__atomic_load_n(&h->stop, __ATOMIC_RELAXED)) {
+		mmap(h->at, page, PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+		set(h->at, 1 + h->sets++ % 255);
+		mprotect(h->at, page, PROT_NONE);
+		remapped++;
+	}
+	mmap(h->at, page, PROT_READ | PROT_WRITE,
+	     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+	return NULL;
+}
+
+/* Its page comes and goes under the reads. */
+TEST_F(context, remapped_by_another)
+{
+	struct hostile hostile = { .at = self->own };
+	unsigned int i, tagged = 0, none = 0, mixed = 0;
+	pthread_t thread;
+	char what[32];
+
+	ASSERT_EQ(0, context_register(self->fd, self->own));
+	drain(self);
+	ASSERT_EQ(0, pthread_create(&thread, NULL, remapping_fn, &hostile));
+	snprintf(what, sizeof(what), "locked %d", HOSTILE_ROUND);
+	for (i = 0; i < HOSTILE_ROUNDS || (i < 100 * HOSTILE_ROUNDS && (!tagged || !none));
+	     i++) {
+		ASSERT_EQ(0, say(what));
+		tags_count(drain(self), &tagged, &none, &mixed);
+	}
+	hostile.stop = true;
+	pthread_join(thread, NULL);
+	EXPECT_EQ(0, mixed);
+	EXPECT_LT(0, tagged);
+	EXPECT_LT(0, none);
+	TH_LOG("%lu mappings; %u records tagged, %u not", remapped, tagged, none);
+}
+
+#define STORM_THREADS	8	/* at once */
+#define STORM_LIVES	60	/* of each, one after the other */
+
+struct storm {
+	int fd;
+	unsigned long registered, ended, died, wrong;
+};
+
+static void *storm_life(void *arg)
+{
+	static const char line[] = "service=storm x";
+	struct storm *storm = arg;
+	struct obsring_context own;
+	unsigned int i;
+
+	obs_context_init(&own);
+	set(&own, 1 + (unsigned int)gettid() % 255);
+	for (i = 0; i < 4; i++) {
+		if (context_register(storm->fd, &own) ||
+		    write(storm->fd, line, strlen(line)) < 0)
+			__atomic_fetch_add(&storm->wrong, 1, __ATOMIC_RELAXED);
+		__atomic_fetch_add(&storm->registered, 1, __ATOMIC_RELAXED);
+		/* The last one is left to the exit. */
+		if (i < 3 && !context_register(storm->fd, NULL))
+			__atomic_fetch_add(&storm->ended, 1, __ATOMIC_RELAXED);
+	}
+	__atomic_fetch_add(&storm->died, 1, __ATOMIC_RELAXED);
+	return NULL;
+}
+
+static void *storm_fn(void *arg)
+{
+	struct storm *storm = arg;
+	pthread_t life;
+	unsigned int i;
+
+	for (i = 0; i < STORM_LIVES; i++) {
+		if (pthread_create(&life, NULL, storm_life, storm))
+			_exit(1);
+		pthread_join(life, NULL);
+	}
+	return NULL;
+}
+
+/* Threads come, register, end it or die with it, on all CPUs at once. */
+TEST_F(context, storm)
+{
+	struct storm storm = { .fd = open(OBSRING_DEVICE, O_RDWR | O_CLOEXEC) };
+	pthread_t thread[STORM_THREADS];
+	unsigned int tagged = 0, none = 0, mixed = 0;
+	int i;
+
+	close(self->fd);
+	munmap(self->own, self->page);
+	close(storm.fd);
+	ASSERT_EQ(0, module_unload("obsring_speaker"));
+	/* Room for as many as there are at once: each that leaks is missed. */
+	ASSERT_EQ(0, setup(self, "max_contexts=64 log_user_bytes=1048576"));
+	storm.fd = open(OBSRING_DEVICE, O_WRONLY | O_CLOEXEC);
+	for (i = 0; i < STORM_THREADS; i++)
+		ASSERT_EQ(0, pthread_create(&thread[i], NULL, storm_fn, &storm));
+	for (i = 0; i < STORM_THREADS; i++)
+		pthread_join(thread[i], NULL);
+	while (*drain(self))
+		tags_count(self->text, &tagged, &none, &mixed);
+	EXPECT_EQ(0, storm.wrong);
+	EXPECT_EQ(0, mixed);
+	EXPECT_EQ(0, none);
+	EXPECT_EQ(storm.registered, tagged);
+	EXPECT_EQ(STORM_THREADS * STORM_LIVES, storm.died);
+	EXPECT_EQ(3 * storm.died, storm.ended);
+	EXPECT_EQ(16, crowd_run(self, 20));
+	TH_LOG("%lu registered, %lu ended it, %lu died with it, %u tags", storm.registered,
+	       storm.ended, storm.died, tagged);
+	close(storm.fd);
+}
+
+TEST_HARNESS_MAIN
