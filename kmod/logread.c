@@ -7,9 +7,10 @@
  * comes first. One that is committed later with an earlier time (its writer was
  * interrupted, or its CPU is slower) is printed when it comes.
  *
- * Waking: a writer tells only that there is something, by irq_work, as it may be
- * in an NMI or hold any lock. A full barrier stands between publishing the record
- * and looking for waiters:
+ * Waking: a writer may be in an NMI or hold any lock. It raises an irq_work, a
+ * hard one, which is run in time even where its CPU goes off line; that queues the
+ * work that wakes, for a wait queue's lock may sleep on PREEMPT_RT. A full barrier
+ * stands between publishing the record and looking for waiters:
  *
  *      writer                          reader
  *      commit the record               enter the wait queue
@@ -19,9 +20,14 @@
  * One of the two sees the other. To spare a busy log a wake-up a record, readers
  * are woken at once if the last wake-up is INTERVAL ns ago, else when that is
  * over, or when a CPU has written WATERMARK records.
+ *
+ * A CPU that is off line, but still or already runs, can't raise an irq_work: it
+ * would be left there. What it writes then is told when it is dead or on line.
  */
-#include <linux/hrtimer.h>
+#include <linux/cpuhotplug.h>
+#include <linux/cpumask.h>
 #include <linux/irq_work.h>
+#include <linux/jiffies.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
 #include <linux/percpu.h>
@@ -30,15 +36,16 @@
 #include <linux/timekeeping.h>
 #include <linux/uaccess.h>
 #include <linux/wait.h>
+#include <linux/workqueue.h>
 
 #include <obsring/logfmt.h>
 
-#include "compat.h"
 #include "logread.h"
 #include "logring.h"
 #include "store.h"
 
 #define INTERVAL	(10 * NSEC_PER_MSEC)
+#define PAUSE		NSEC_PER_MSEC	/* between wake-ups, for all that */
 #define WATERMARK	64
 
 /**
@@ -76,14 +83,13 @@ struct obs_logreader {
 /* ---- Waking -------------------------------------------------------------- */
 
 static DECLARE_WAIT_QUEUE_HEAD(waiters);
-static struct hrtimer deadline;
 static u64 woken_ns;
 
 /**
  * struct waker - a CPU's
- * @work: wakes the waiters, or sets the deadline
+ * @work: queues waking
  * @records: since @told
- * @told: @work or the deadline will wake them
+ * @told: readers will be woken
  */
 struct waker {
 	struct irq_work work;
@@ -92,8 +98,10 @@ struct waker {
 };
 
 static struct waker __percpu *wakers;
+static enum cpuhp_state dead_state;
+static enum cpuhp_state online_state;
 
-static void wake(void)
+static void wake(struct work_struct *work)
 {
 	unsigned int cpu;
 
@@ -108,26 +116,24 @@ static void wake(void)
 	wake_up_interruptible_poll(&waiters, EPOLLIN | EPOLLRDNORM);
 }
 
-static enum hrtimer_restart deadline_over(struct hrtimer *timer)
+static DECLARE_DELAYED_WORK(waking, wake);
+
+static unsigned long ticks(s64 ns)
 {
-	wake();
-	return HRTIMER_NORESTART;
+	return ns > 0 ? usecs_to_jiffies(ns / NSEC_PER_USEC) : 0;
 }
 
 static void waker_run(struct irq_work *work)
 {
 	struct waker *waker = container_of(work, struct waker, work);
-	u64 since = ktime_get_mono_fast_ns() - READ_ONCE(woken_ns);
+	s64 since = ktime_get_mono_fast_ns() - READ_ONCE(woken_ns);
 
-	if (since < INTERVAL && READ_ONCE(waker->records) < WATERMARK) {
-		hrtimer_start(&deadline,
-			      ns_to_ktime(READ_ONCE(woken_ns) + INTERVAL),
-			      HRTIMER_MODE_ABS_SOFT);
-		return;
-	}
-	wake();
-	/* A probe of wake-ups that logs has told of this one: no watermark again. */
-	WRITE_ONCE(waker->records, 0);
+	/* A probe of wake-ups that logs may reach the watermark by each of them. */
+	if (since >= INTERVAL || READ_ONCE(waker->records) >= WATERMARK)
+		mod_delayed_work(system_unbound_wq, &waking, ticks(PAUSE - since));
+	else
+		queue_delayed_work(system_unbound_wq, &waking,
+				   ticks(INTERVAL - since));
 }
 
 void obs_logread_wake(void)
@@ -145,7 +151,15 @@ void obs_logread_wake(void)
 		if (READ_ONCE(waker->records) != WATERMARK)
 			return;
 	}
-	irq_work_queue(&waker->work);
+	if (cpu_online(smp_processor_id()))
+		irq_work_queue(&waker->work);
+}
+
+/* A CPU is dead, or is on line: see the head of this file. */
+static int cpu_changed(unsigned int cpu)
+{
+	mod_delayed_work(system_unbound_wq, &waking, 0);
+	return 0;
 }
 
 void obs_logread_wake_all(__poll_t events)
@@ -376,23 +390,40 @@ void obs_logreader_free(struct obs_logreader *reader)
 int obs_logread_init(void)
 {
 	unsigned int cpu;
+	int ret;
 
 	wakers = alloc_percpu(struct waker);
 	if (!wakers)
 		return -ENOMEM;
 	for_each_possible_cpu(cpu)
-		init_irq_work(&per_cpu_ptr(wakers, cpu)->work, waker_run);
-	obs_hrtimer_setup(&deadline, deadline_over, CLOCK_MONOTONIC,
-			  HRTIMER_MODE_ABS_SOFT);
+		per_cpu_ptr(wakers, cpu)->work = IRQ_WORK_INIT_HARD(waker_run);
+	ret = cpuhp_setup_state_nocalls(CPUHP_BP_PREPARE_DYN, "obsring:dead",
+					NULL, cpu_changed);
+	if (ret < 0)
+		goto err_dead;
+	dead_state = ret;
+	ret = cpuhp_setup_state_nocalls(CPUHP_AP_ONLINE_DYN, "obsring:online",
+					cpu_changed, NULL);
+	if (ret < 0)
+		goto err_online;
+	online_state = ret;
 	return 0;
+
+err_online:
+	cpuhp_remove_state_nocalls(dead_state);
+err_dead:
+	free_percpu(wakers);
+	return ret;
 }
 
 void obs_logread_exit(void)
 {
 	unsigned int cpu;
 
+	cpuhp_remove_state_nocalls(online_state);
+	cpuhp_remove_state_nocalls(dead_state);
 	for_each_possible_cpu(cpu)
 		irq_work_sync(&per_cpu_ptr(wakers, cpu)->work);
-	hrtimer_cancel(&deadline);
+	cancel_delayed_work_sync(&waking);
 	free_percpu(wakers);
 }

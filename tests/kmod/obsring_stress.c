@@ -19,6 +19,9 @@
  * than the smallest ring holds: if that writer is between reserve and commit, some
  * of it must be lost.
  *
+ * Loaded with dying=1, each CPU that goes off line writes a record from where it
+ * takes no interrupt any more.
+ *
  * The write returns when all is done. parameters/done then tells what was done:
  * it must equal the metrics.
  */
@@ -28,6 +31,7 @@
 #include <linux/hrtimer.h>
 #include <linux/interrupt.h>
 #include <linux/irq_work.h>
+#include <linux/kprobes.h>
 #include <linux/kthread.h>
 #include <linux/module.h>
 #include <linux/moduleparam.h>
@@ -121,6 +125,7 @@ static DEFINE_MUTEX(run_mutex);	/* one run at a time */
 static atomic64_t done[NR_CONTEXTS];
 static atomic64_t logged;
 static atomic64_t bursts;
+static atomic64_t died;
 static atomic64_t migrations;
 static atomic64_t churns;
 static atomic_t running;
@@ -184,6 +189,23 @@ static enum hrtimer_restart burst_fn(struct hrtimer *timer)
 	atomic64_inc(&bursts);
 	return HRTIMER_NORESTART;
 }
+
+static bool dying;
+module_param(dying, bool, 0400);
+MODULE_PARM_DESC(dying, "CPUs write to the log when they go off line");
+
+/* The last call of a CPU's idle task. */
+static int dying_fn(struct kprobe *probe, struct pt_regs *regs)
+{
+	log_one(TASK);
+	atomic64_inc(&died);
+	return 0;
+}
+
+static struct kprobe dying_probe = {
+	.symbol_name = "cpuhp_report_idle_dead",
+	.pre_handler = dying_fn,
+};
 
 static void log_batch(int context, unsigned int nr)
 {
@@ -393,13 +415,14 @@ MODULE_PARM_DESC(run, "Write a number to have so many task updates done");
 static int done_get(char *buffer, const struct kernel_param *kp)
 {
 	return scnprintf(buffer, PAGE_SIZE,
-			 "task=%llu softirq=%llu irq=%llu nmi=%llu logged=%llu bursts=%llu migrations=%llu churns=%llu\n",
+			 "task=%llu softirq=%llu irq=%llu nmi=%llu logged=%llu bursts=%llu died=%llu migrations=%llu churns=%llu\n",
 			 (u64)atomic64_read(&done[TASK]),
 			 (u64)atomic64_read(&done[SOFTIRQ]),
 			 (u64)atomic64_read(&done[IRQ]),
 			 (u64)atomic64_read(&done[NMI]),
 			 (u64)atomic64_read(&logged),
 			 (u64)atomic64_read(&bursts),
+			 (u64)atomic64_read(&died),
 			 (u64)atomic64_read(&migrations),
 			 (u64)atomic64_read(&churns));
 }
@@ -432,12 +455,24 @@ static int __init stress_init(void)
 	for (i = 0; i < NR_CONTEXTS && !ret; i++)
 		ret = obs_counter_attach(metrics[UPDATES].family,
 					 &context_name[i], &updates[i]);
-#ifdef CONFIG_X86
-	if (!ret)
-		ret = register_nmi_handler(NMI_LOCAL, nmi_fn, 0, "obsring_stress");
-#endif
+	if (!ret && dying)
+		ret = register_kprobe(&dying_probe);
 	if (ret)
-		obs_metrics_unregister(metrics, ARRAY_SIZE(metrics));
+		goto err_metrics;
+#ifdef CONFIG_X86
+	ret = register_nmi_handler(NMI_LOCAL, nmi_fn, 0, "obsring_stress");
+	if (ret)
+		goto err_nmi;
+#endif
+	return 0;
+
+#ifdef CONFIG_X86
+err_nmi:
+	if (dying)
+		unregister_kprobe(&dying_probe);
+#endif
+err_metrics:
+	obs_metrics_unregister(metrics, ARRAY_SIZE(metrics));
 	return ret;
 }
 
@@ -446,6 +481,8 @@ static void __exit stress_exit(void)
 #ifdef CONFIG_X86
 	unregister_nmi_handler(NMI_LOCAL, "obsring_stress");
 #endif
+	if (dying)
+		unregister_kprobe(&dying_probe);
 	obs_metrics_unregister(metrics, ARRAY_SIZE(metrics));
 }
 

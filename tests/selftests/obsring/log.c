@@ -542,7 +542,9 @@ TEST_F(log, bursts)
 
 /* ---- Everything at once -------------------------------------------------- */
 
-#define READERS	3
+#define READERS		3
+#define DYING_ROUNDS	12	/* CPUs that go off line */
+#define DYING_LINES	50	/* written there meanwhile */
 
 /**
  * struct tally - what a reader saw, in shared memory
@@ -616,17 +618,78 @@ static uint64_t done(const char *what)
 	return file_number("/sys/module/obsring_stress/parameters/done", what);
 }
 
+static bool cpu_switch(int cpu, const char *online)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%d/online", cpu);
+	return !file_write(path, online);
+}
+
 /* One after the other goes and comes back; CPU 0 can't. */
 static void hotplug(unsigned long long *rounds, const int *stop)
 {
 	int cpu, nr = (int)sysconf(_SC_NPROCESSORS_CONF);
-	char path[64];
 
 	for (cpu = 1; !__atomic_load_n(stop, __ATOMIC_RELAXED); cpu = cpu % (nr - 1) + 1) {
-		snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%d/online", cpu);
-		*rounds += !file_write(path, "0");
-		file_write(path, "1");
+		*rounds += cpu_switch(cpu, "0");
+		cpu_switch(cpu, "1");
 	}
+}
+
+/* Sleep for each line; count it, and what is lost. */
+static void follow(unsigned int *seen)
+{
+	FILE *file = fopen(OBSRING_DEVICE, "re");
+	char line[16384];
+
+	if (!file)
+		_exit(1);
+	while (fgets(line, sizeof(line), file))
+		__atomic_add_fetch(seen, accounted(line), __ATOMIC_RELEASE);
+	_exit(0);
+}
+
+/*
+ * What a CPU writes last, where it takes no interrupt any more, is told as well,
+ * with nothing behind it that would wake the reader.
+ */
+TEST_F_TIMEOUT(log, dying_cpus, 600)
+{
+	unsigned int *seen = mmap(NULL, sizeof(*seen), PROT_READ | PROT_WRITE,
+				  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	int i, cpu, nr = (int)sysconf(_SC_NPROCESSORS_CONF);
+	unsigned int said = 0;
+	pid_t reader, writer;
+
+	ASSERT_EQ(0, module_load("obsring_stress", "dying=1"));
+	reader = fork();
+	if (!reader)
+		follow(seen);
+	for (i = 0; i < DYING_ROUNDS; i++) {
+		cpu = i % (nr - 1) + 1;
+		EXPECT_TRUE(await(sleeps_in(reader, SYS_read)));
+		writer = fork();
+		if (!writer) {
+			stay_on_cpu(cpu);
+			for (int k = 0; k < DYING_LINES; k++)
+				say(self->fd, "here");
+			_exit(0);
+		}
+		EXPECT_TRUE(cpu_switch(cpu, "0"));
+		EXPECT_EQ(0, end_of(writer));
+		said += DYING_LINES;
+		EXPECT_EQ(i + 1, (int)done("died"));
+		ASSERT_TRUE(await(__atomic_load_n(seen, __ATOMIC_ACQUIRE) ==
+				  said + done("died")));
+		EXPECT_TRUE(cpu_switch(cpu, "1"));
+	}
+	TH_LOG("%llu CPUs went off line, %u records read",
+	       (unsigned long long)done("died"), *seen);
+	kill(reader, SIGKILL);
+	waitpid(reader, NULL, 0);
+	munmap(seen, sizeof(*seen));
+	EXPECT_EQ(0, module_unload("obsring_stress"));
 }
 
 TEST_F_TIMEOUT(log, all_contexts, 6000)
