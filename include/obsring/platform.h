@@ -26,6 +26,8 @@
  *   obs_xchg_acquire   what *p was, v being there now; what follows is not done before
  *   obs_mul_high       upper 64 bits of a product (no atomic)
  *   obs_barrier        nothing moves across it in the order that this CPU sees
+ *   obs_likely         the branch that is to be straight
+ *   obs_outline        a function that stays out of its callers: rarely called
  *
  * and reading what a process may be writing, in that process' context, without
  * ever waiting for a page:
@@ -63,6 +65,8 @@
 	try_cmpxchg_relaxed((p), (old), (new))
 #define obs_xchg_acquire(p, v)	xchg_acquire((p), (v))
 #define obs_barrier()		barrier()
+#define obs_likely(x)		likely(x)
+#define obs_outline		noinline __maybe_unused
 #define obs_mul_high(a, b)	mul_u64_u64_shr((a), (b), 64)
 
 #ifdef CONFIG_X86_64
@@ -136,6 +140,7 @@ fault:
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/cdefs.h>
 #include <linux/types.h>
 
 #define obs_read_once(p)	__atomic_load_n((p), __ATOMIC_RELAXED)
@@ -155,6 +160,8 @@ fault:
 				    __ATOMIC_RELAXED, __ATOMIC_RELAXED)
 #define obs_xchg_acquire(p, v)	__atomic_exchange_n((p), (v), __ATOMIC_ACQUIRE)
 #define obs_barrier()		__atomic_signal_fence(__ATOMIC_SEQ_CST)
+#define obs_likely(x)		__builtin_expect(!!(x), 1)
+#define obs_outline		__attribute_noinline__ __attribute_maybe_unused__
 
 /* A locked instruction costs many times more. ThreadSanitizer sees no assembly. */
 #if defined(__x86_64__) && !defined(__SANITIZE_THREAD__)

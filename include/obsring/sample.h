@@ -130,6 +130,7 @@ enum obs_sample_mode {
 };
 
 #define OBS_SAMPLE_OWNED	(~0ULL)	/* of left */
+#define OBS_SAMPLE_DROPPED	(~0ULL)	/* in place of a threshold */
 
 #define OBS_SAMPLE_PERIOD_SHIFT	32
 #define OBS_SAMPLE_DRY		0x80000000ULL
@@ -362,36 +363,41 @@ static inline __u64 obs_sample_begin(struct obs_sample_slot *slot,
 	return obs_sample_next(slot, rng, density);
 }
 
-/* An event for itself. */
-static inline bool obs_sample_coin(struct obs_sample_rng *rng, __u64 word,
-				   __u64 *ret_threshold)
+/* An event for itself: what became of it. */
+static obs_outline __u64 obs_sample_coin(struct obs_sample_rng *rng, __u64 word)
 {
-	*ret_threshold = obs_sample_threshold(word);
-	return obs_sample_random(rng) >> 8 >= *ret_threshold;
+	__u64 threshold = obs_sample_threshold(word);
+
+	return obs_sample_random(rng) >> 8 < threshold ? OBS_SAMPLE_DROPPED : threshold;
+}
+
+static inline __u64 obs_sample_picked(__u64 word, bool picked)
+{
+	return picked == obs_sample_picks_kept(word) ? obs_sample_threshold(word) :
+						       OBS_SAMPLE_DROPPED;
 }
 
 /* left was decremented below 0. */
-static inline bool obs_sample_pick(struct obs_sample_slot *slot,
-				   struct obs_sample_rng *rng, __u64 word,
-				   __u64 *ret_threshold)
+static obs_outline __u64 obs_sample_pick(struct obs_sample_slot *slot,
+					 struct obs_sample_rng *rng, __u64 word)
 {
+	__u64 left;
+
 	if (obs_read_once(&slot->left) != OBS_SAMPLE_OWNED) {
 		obs_add_local(&slot->left, 1);
-		return obs_sample_coin(rng, word, ret_threshold);
+		return obs_sample_coin(rng, word);
 	}
 	/* A nested context may have drawn for another one before it was ours. */
 	word = obs_read_once(&slot->word);
-	*ret_threshold = obs_sample_threshold(word);
-	word = obs_sample_next(slot, rng, obs_sample_density(word));
+	left = obs_sample_next(slot, rng, obs_sample_density(word));
 	obs_barrier();
-	obs_write_once(&slot->left, word);
-	return obs_sample_picks_kept(*ret_threshold);
+	obs_write_once(&slot->left, left);
+	return obs_sample_picked(word, true);
 }
 
 /* The slot was drawn for another word: make it ours, draw, and decide. */
-static inline bool obs_sample_redraw(struct obs_sample_slot *slot,
-				     struct obs_sample_rng *rng, __u64 word,
-				     __u64 *ret_threshold)
+static obs_outline __u64 obs_sample_redraw(struct obs_sample_slot *slot,
+					   struct obs_sample_rng *rng, __u64 word)
 {
 	__u64 left = obs_read_once(&slot->left);
 	__u64 density = obs_sample_density(word);
@@ -399,7 +405,7 @@ static inline bool obs_sample_redraw(struct obs_sample_slot *slot,
 
 	do {
 		if ((__s64)left < 0)
-			return obs_sample_coin(rng, word, ret_threshold);
+			return obs_sample_coin(rng, word);
 	} while (!obs_try_cmpxchg_local(&slot->left, &left, OBS_SAMPLE_OWNED));
 	obs_write_once(&slot->word, word);
 	left = obs_sample_begin(slot, rng, density);
@@ -407,22 +413,19 @@ static inline bool obs_sample_redraw(struct obs_sample_slot *slot,
 	left = picked ? obs_sample_next(slot, rng, density) : left - 1;
 	obs_barrier();
 	obs_write_once(&slot->left, left);
-	*ret_threshold = obs_sample_threshold(word);
-	return picked == obs_sample_picks_kept(word);
+	return obs_sample_picked(word, picked);
 }
 
-static inline bool obs_sample_blocks(struct obs_sample_slot *slot,
-				     struct obs_sample_rng *rng, __u64 word,
-				     __u64 *ret_threshold)
+static inline __u64 obs_sample_blocks(struct obs_sample_slot *slot,
+				      struct obs_sample_rng *rng, __u64 word)
 {
-	if (obs_read_once(&slot->word) != word)
-		return obs_sample_redraw(slot, rng, word, ret_threshold);
-	if (obs_dec_negative_local(&slot->left))
-		return obs_sample_pick(slot, rng, word, ret_threshold);
-	if (obs_read_once(&slot->word) != word)
-		return obs_sample_coin(rng, word, ret_threshold);
-	*ret_threshold = obs_sample_threshold(word);
-	return !obs_sample_picks_kept(word);
+	if (!obs_likely(obs_read_once(&slot->word) == word))
+		return obs_sample_redraw(slot, rng, word);
+	if (!obs_likely(!obs_dec_negative_local(&slot->left)))
+		return obs_sample_pick(slot, rng, word);
+	if (!obs_likely(obs_read_once(&slot->word) == word))
+		return obs_sample_coin(rng, word);
+	return obs_sample_picked(word, false);
 }
 
 /* ---- Quota --------------------------------------------------------------- */
@@ -493,34 +496,73 @@ static inline __u64 obs_sample_credit(struct obs_sample_slot *slot, __u64 thresh
 	return OBSRING_THRESHOLD_ONE - (keep ? keep : 1);
 }
 
-/* An event that sampling would keep with @threshold, and the quota may not. */
-static inline bool obs_sample_ask(struct obs_sample_rule *rule,
-				  struct obs_sample_slot *slot,
-				  __u64 threshold, __u64 *ret_threshold)
+static obs_outline __u64 obs_sample_ask_slowly(struct obs_sample_rule *rule,
+					       struct obs_sample_slot *slot,
+					       __u64 threshold)
 {
-	obs_add_local(&slot->asked, 1);
-	if (!obs_sample_take(rule, slot)) {
-		obs_add_local(&slot->dropped, obs_sample_weight(threshold));
-		return false;
-	}
-	*ret_threshold = obs_sample_credit(slot, threshold);
-	return true;
+	if (obs_sample_take(rule, slot))
+		return obs_sample_credit(slot, threshold);
+	obs_add_local(&slot->dropped, obs_sample_weight(threshold));
+	return OBS_SAMPLE_DROPPED;
 }
 
-static inline bool obs_sample_target(struct obs_sample_rule *rule,
-				     struct obs_sample_slot *slot,
-				     struct obs_sample_rng *rng, __u64 word,
-				     __u64 *ret_threshold)
+/* Is everything used that this CPU may keep in this period? */
+static inline bool obs_sample_is_dry(struct obs_sample_slot *slot)
+{
+	__u64 quota = obs_read_once(&slot->quota);
+
+	return quota & OBS_SAMPLE_DRY &&
+	       !((quota ^ obs_read_once(&slot->grant)) >> OBS_SAMPLE_PERIOD_SHIFT);
+}
+
+static inline __u64 obs_sample_rate(struct obs_sample_rule *rule,
+				    struct obs_sample_slot *slot)
+{
+	obs_add_local(&slot->asked, 1);
+	if (!obs_likely(obs_sample_is_dry(slot)))
+		return obs_sample_ask_slowly(rule, slot, 0);
+	obs_add_local(&slot->dropped, OBS_SAMPLE_WEIGHT_ONE);
+	return OBS_SAMPLE_DROPPED;
+}
+
+static inline __u64 obs_sample_target(struct obs_sample_rule *rule,
+				      struct obs_sample_slot *slot,
+				      struct obs_sample_rng *rng, __u64 word)
 {
 	__u64 threshold = obs_sample_threshold(word);
 
 	obs_add_local(&slot->seen, 1);
-	if (threshold && !obs_sample_blocks(slot, rng, word, &threshold))
-		return false;
-	return obs_sample_ask(rule, slot, threshold, ret_threshold);
+	if (threshold)
+		threshold = obs_sample_blocks(slot, rng, word);
+	if (threshold == OBS_SAMPLE_DROPPED)
+		return threshold;
+	obs_add_local(&slot->asked, 1);
+	return obs_sample_ask_slowly(rule, slot, threshold);
 }
 
 /* ---- Decision ------------------------------------------------------------ */
+
+/* The threshold with which an event is kept, or OBS_SAMPLE_DROPPED. */
+static inline __u64 obs_sample_verdict(__u64 word, struct obs_sample_rule *rule,
+				       struct obs_sample_slot *slot,
+				       struct obs_sample_rng *rng,
+				       const __u64 *randomness)
+{
+	enum obs_sample_mode mode = obs_sample_mode(word);
+
+	if (mode == OBS_SAMPLE_KEEP)
+		return 0;
+	if (mode == OBS_SAMPLE_TRACE && randomness)
+		return *randomness < obs_sample_threshold(word) ?
+			OBS_SAMPLE_DROPPED : obs_sample_threshold(word);
+	if (mode == OBS_SAMPLE_BLOCKS || mode == OBS_SAMPLE_TRACE)
+		return obs_sample_blocks(slot, rng, word);
+	if (mode == OBS_SAMPLE_RATE)
+		return obs_sample_rate(rule, slot);
+	if (mode == OBS_SAMPLE_TARGET)
+		return obs_sample_target(rule, slot, rng, word);
+	return OBS_SAMPLE_DROPPED;
+}
 
 /**
  * obs_sample_decide_word() - is this event kept?
@@ -539,26 +581,12 @@ static inline bool obs_sample_decide_word(__u64 word, struct obs_sample_rule *ru
 					  const __u64 *randomness,
 					  __u64 *ret_threshold)
 {
-	switch (obs_sample_mode(word)) {
-	case OBS_SAMPLE_KEEP:
-		*ret_threshold = 0;
-		return true;
-	case OBS_SAMPLE_DROP:
+	__u64 verdict = obs_sample_verdict(word, rule, slot, rng, randomness);
+
+	if (verdict == OBS_SAMPLE_DROPPED)
 		return false;
-	case OBS_SAMPLE_TRACE:
-		if (randomness) {
-			*ret_threshold = obs_sample_threshold(word);
-			return *randomness >= *ret_threshold;
-		}
-		return obs_sample_blocks(slot, rng, word, ret_threshold);
-	case OBS_SAMPLE_BLOCKS:
-		return obs_sample_blocks(slot, rng, word, ret_threshold);
-	case OBS_SAMPLE_RATE:
-		return obs_sample_ask(rule, slot, 0, ret_threshold);
-	case OBS_SAMPLE_TARGET:
-		return obs_sample_target(rule, slot, rng, word, ret_threshold);
-	}
-	return false;
+	*ret_threshold = verdict;
+	return true;
 }
 
 /* The same for a slot that is always there. */
