@@ -95,8 +95,10 @@ run() {
 		result "not ok" "$1: the module can't be loaded anew"
 		return
 	fi
+	begun=$(date +%s)
 	timeout "$timeout" "$program" >"/tmp/$1.tap" 2>&1
 	status=$?
+	echo "# $1: $(($(date +%s) - begun)) s"
 	cases "$1" "/tmp/$1.tap"
 	found=$(kernel_faults "$1")
 	if [ -n "$found" ]; then
