@@ -42,9 +42,9 @@
  *   those that are dropped.
  *
  *   A count runs down to the next pick. A decision is: look whether the slot was
- *   drawn for the rule's word, decrement the count (left), look again. A slot drawn
- *   for another word is drawn anew, at a random place in a random block: so each
- *   event is kept with p from the first one on, however often the rule changes.
+ *   drawn for the rule's word, decrement the count (left). A slot drawn for another
+ *   word is drawn anew, at a random place in a random block: so each event is kept
+ *   with p from the first one on, however often the rule changes.
  *
  *        >= 0   events until the next pick
  *        -1     owned by the context that made it so: by decrementing (its
@@ -54,10 +54,12 @@
  *               that back, and decides by a coin of the same p
  *
  *   A nested context can't draw anew under an owner; so word is what left was drawn
- *   for whenever -1 is met. A word that changed between the two looks is a nested
- *   context's redraw: a coin. The epoch tells a rule from the same one set again,
- *   but for 16 changes between two instructions; that event would be decided as if
- *   the rule were the other one, and nothing else would happen.
+ *   for whenever -1 is met, and a pick is decided by that. One thing is not exact: a
+ *   nested context draws for a changed rule between an outer one's look and its
+ *   decrement, and the outer event is not picked. With p <= 1/2 before and after it
+ *   is dropped, as it should be; else it is decided by the rule that it had read, as
+ *   one event in the place of another. The epoch tells a rule from the same one set
+ *   again.
  *
  * 2. TRACE
  *
@@ -423,8 +425,6 @@ static inline __u64 obs_sample_blocks(struct obs_sample_slot *slot,
 		return obs_sample_redraw(slot, rng, word);
 	if (!obs_likely(!obs_dec_negative_local(&slot->left)))
 		return obs_sample_pick(slot, rng, word);
-	if (!obs_likely(obs_read_once(&slot->word) == word))
-		return obs_sample_coin(rng, word);
 	return obs_sample_picked(word, false);
 }
 
@@ -618,10 +618,10 @@ static inline bool obs_sample_floor_take(struct obs_sample_floor *floor, __u32 l
 	if (!limit)
 		return false;
 	do {
-		/* Of 48 bits; negative: a CPU whose clock is ahead has begun it. */
+		/* Of 48 bits; little below 0: a CPU whose clock is ahead has begun it. */
 		age = (__s64)((now << OBS_SAMPLE_FLOOR_SHIFT) -
 			      (word & ~(__u64)OBS_SAMPLE_FLOOR_MAX)) >> OBS_SAMPLE_FLOOR_SHIFT;
-		if (age >= (__s64)minute)
+		if (age >= (__s64)minute || age < -(__s64)minute)
 			next = (now << OBS_SAMPLE_FLOOR_SHIFT) + 1;
 		else if ((word & OBS_SAMPLE_FLOOR_MAX) < limit)
 			next = word + 1;
