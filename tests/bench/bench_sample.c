@@ -27,6 +27,7 @@
 #define TRACES		4096	/* a power of two */
 #define TRIES		200	/* of a turn */
 #define ROUNDS_MAX	1001
+#define CASES		32	/* ways and numbers of threads, or more */
 #define NR(array)	(sizeof(array) / sizeof((array)[0]))
 
 #define PERCENT(n)	(OBSRING_THRESHOLD_ONE - (n) * OBSRING_THRESHOLD_ONE / 100)
@@ -34,7 +35,7 @@
 struct decider {
 	pthread_t thread;
 	struct obs_sample_rng rng __attribute__((aligned(128)));
-	struct obs_sample_slot slot[32];	/* one a way */
+	struct obs_sample_slot slot[CASES];	/* one for each case */
 	__u64 randomness[TRACES];
 	__u64 kept, weight;
 	__u64 began, ended;
@@ -43,16 +44,17 @@ struct decider {
 
 struct way {
 	const char *name;
-	void (*decide)(struct decider *d, unsigned int way);
+	void (*decide)(struct decider *d, unsigned int nr);
 	__u32 kind;
 	__u64 value;
 };
 
 static struct decider deciders[THREADS_MAX];
-static struct obs_sample_rule rules[32] __attribute__((aligned(128)));
-static struct obs_sample_control controls[32];
+static struct obs_sample_rule rules[CASES] __attribute__((aligned(128)));
+static struct obs_sample_control controls[CASES];
 static unsigned int nr_threads;
 static const struct way *turn_way;
+static unsigned int turn_case;
 static pthread_barrier_t turn_begins, turn_ends;
 static atomic_uint at_start;
 static unsigned int repeated, given_up;
@@ -68,10 +70,10 @@ static __u64 clock_ns(void)
 /* ---- Ways ---------------------------------------------------------------- */
 
 /* Compiled for each caller, as the kernel compiles it where it logs. */
-static inline void decide(struct decider *d, unsigned int way, bool traced)
+static inline void decide(struct decider *d, unsigned int nr, bool traced)
 {
-	struct obs_sample_rule *rule = &rules[way];
-	struct obs_sample_slot *slot = &d->slot[way];
+	struct obs_sample_rule *rule = &rules[nr];
+	struct obs_sample_slot *slot = &d->slot[nr];
 	__u64 kept = 0, weight = 0, threshold = 0;
 	__u32 i;
 
@@ -86,14 +88,14 @@ static inline void decide(struct decider *d, unsigned int way, bool traced)
 	d->weight += weight;
 }
 
-static void plain(struct decider *d, unsigned int way)
+static void plain(struct decider *d, unsigned int nr)
 {
-	decide(d, way, false);
+	decide(d, nr, false);
 }
 
-static void traced(struct decider *d, unsigned int way)
+static void traced(struct decider *d, unsigned int nr)
 {
-	decide(d, way, true);
+	decide(d, nr, true);
 }
 
 static struct {
@@ -102,24 +104,24 @@ static struct {
 	unsigned long locked;
 } shared = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
-static void counter(struct decider *d, unsigned int way)
+static void counter(struct decider *d, unsigned int nr)
 {
 	__u64 kept = 0;
 	__u32 i;
 
-	(void)way;
+	(void)nr;
 	for (i = 0; i < DECISIONS; i++)
 		kept += atomic_fetch_add_explicit(&shared.counter, 1,
 						  memory_order_relaxed) % 100 == 0;
 	d->kept += kept;
 }
 
-static void mutex(struct decider *d, unsigned int way)
+static void mutex(struct decider *d, unsigned int nr)
 {
 	__u64 kept = 0;
 	__u32 i;
 
-	(void)way;
+	(void)nr;
 	for (i = 0; i < DECISIONS; i++) {
 		pthread_mutex_lock(&shared.lock);
 		kept += shared.locked++ % 100 == 0;
@@ -147,18 +149,18 @@ static struct obs_sample_slot *slot_of(void *context, unsigned int n)
 	return &deciders[n].slot[*(unsigned int *)context];
 }
 
-/* Before the threads go: rule, or its next period. */
-static void prepare(unsigned int way, bool first)
+/* Before the threads go: the case's rule, or its next period. */
+static void prepare(unsigned int way, unsigned int nr, bool first)
 {
-	struct obs_sample_cpus cpus = { slot_of, &way, nr_threads };
+	struct obs_sample_cpus cpus = { slot_of, &nr, THREADS_MAX };
 
 	if (!ways[way].kind)
 		return;
 	if (first)
-		obs_sample_apply(&controls[way], &rules[way], &cpus, ways[way].kind,
+		obs_sample_apply(&controls[nr], &rules[nr], &cpus, ways[way].kind,
 				 ways[way].value);
 	else if (obs_sample_is_controlled(ways[way].kind))
-		obs_sample_control_run(&controls[way], &rules[way], &cpus,
+		obs_sample_control_run(&controls[nr], &rules[nr], &cpus,
 				       OBS_SAMPLE_PERIOD_NS);
 }
 
@@ -188,7 +190,7 @@ static void *run(void *arg)
 				sched_yield();
 			before = preemptions();
 			d->began = clock_ns();
-			turn_way->decide(d, turn_way - ways);
+			turn_way->decide(d, turn_case);
 			d->ended = clock_ns();
 			d->preempted = preemptions() != before;
 		}
@@ -233,9 +235,10 @@ static double turn(unsigned int way, unsigned int threads)
 	double ns = 0;
 
 	turn_way = &ways[way];
+	turn_case = way * THREADS_MAX + threads - 1;
 	nr_threads = threads;
 	while (tries--) {
-		prepare(way, false);
+		prepare(way, turn_case, false);
 		kept_by_all();
 		atomic_store(&at_start, 0);
 		pthread_barrier_wait(&turn_begins);
@@ -295,9 +298,10 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: bench_sample [ROUNDS], 1 to %u\n", ROUNDS_MAX);
 		return 2;
 	}
+	_Static_assert(NR(ways) * THREADS_MAX <= CASES, "each has a case");
 	deciders_start();
-	for (i = 0; i < NR(ways); i++)
-		prepare(i, true);
+	for (i = 0; i < NR(ways) * THREADS_MAX; i++)
+		prepare(i / THREADS_MAX, i, true);
 	for (round = 0; round < rounds; round++)
 		for (threads = 1; threads <= THREADS_MAX; threads++)
 			for (i = 0; i < NR(ways); i++) {
