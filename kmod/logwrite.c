@@ -29,7 +29,7 @@
 #define TOKEN_NS	(NSEC_PER_SEC / RATE)
 
 /* Fields before the message, and as much of it as is not cut anyway. */
-#define LINE_MAX	(OBSRING_MESSAGE_MAX + 256)
+#define LINE_MAX	(OBSRING_MESSAGE_MAX + OBS_LOGLINE_FIELDS_MAX)
 
 /**
  * struct bucket - a uid's tokens

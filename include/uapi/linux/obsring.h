@@ -166,7 +166,8 @@
  *
  * write takes lines, each of which becomes a record (empty ones do not):
  *
- *      [<N>][service=NAME ][traceparent=00-TRACEID-SPANID-FLAGS ]MESSAGE
+ *      [<N>][service=NAME ][traceparent=00-TRACEID-SPANID-FLAGS ]
+ *           [tracestate=LIST ]MESSAGE		all one line
  *
  * see include/obsring/logline.h. Their source is user.NAME, without a name that of
  * the writing task; the uid is that of who opened the file, the pid that of the
