@@ -223,7 +223,7 @@ static void log_kernel(struct obs_log_source *source, int level,
 		       const char *fmt, va_list args)
 {
 	struct obs_context context;
-	bool traced = obs_context_get(&context);
+	bool traced = !source->taskless && obs_context_get(&context);
 	union obs_record_buffer *buffer;
 
 	level = clamp(level, 0, 7);
@@ -232,7 +232,8 @@ static void log_kernel(struct obs_log_source *source, int level,
 	buffer = buffer_get();
 	if (buffer) {
 		buffer->head.level = level;
-		task_set(&buffer->head);
+		if (!source->taskless)
+			task_set(&buffer->head);
 		if (traced)
 			trace_set(buffer, &context.trace);
 		source_set(buffer, source->name, strlen(source->name));

@@ -146,7 +146,7 @@ static int fill_option(struct sk_buff *skb, const struct obs_source_option *opti
 
 	if (!nest)
 		return -EMSGSIZE;
-	option->show(value, sizeof(value));
+	option->show(option, value, sizeof(value));
 	if (nla_put_string(skb, OBSRING_A_OPTION_KEY, option->key) ||
 	    nla_put_string(skb, OBSRING_A_OPTION_VALUE, value) ||
 	    nla_put_string(skb, OBSRING_A_HELP, option->help))

@@ -8,8 +8,6 @@
 #include "probe.h"
 #include "source.h"
 
-#define SETTINGS_MAX	16
-
 static struct obs_source *request_source(struct genl_info *info)
 {
 	struct nlattr *name = info->attrs[OBSRING_A_NAME];
@@ -77,11 +75,13 @@ int obs_nl_source_dump(struct sk_buff *skb, struct netlink_callback *cb)
 	return ret && !skb->len ? ret : skb->len;
 }
 
-static int request_settings(struct genl_info *info, struct obs_setting *settings)
+static int request_settings(struct genl_info *info,
+			    struct obs_source_request *request)
 {
+	struct obs_setting *setting;
 	struct nlattr *tb[OBSRING_A_OPTION_VALUE + 1];
 	struct nlattr *attr;
-	int rem, ret, nr = 0;
+	int rem, ret;
 
 	nlmsg_for_each_attr(attr, info->nlhdr, GENL_HDRLEN, rem) {
 		if (nla_type(attr) != OBSRING_A_OPTION)
@@ -90,22 +90,23 @@ static int request_settings(struct genl_info *info, struct obs_setting *settings
 				       obs_nl_option_policy, info->extack);
 		if (ret)
 			return ret;
-		if (nr == SETTINGS_MAX || !tb[OBSRING_A_OPTION_KEY] ||
+		if (request->nr == OBS_SETTINGS_MAX || !tb[OBSRING_A_OPTION_KEY] ||
 		    !tb[OBSRING_A_OPTION_VALUE]) {
 			NL_SET_ERR_MSG_ATTR(info->extack, attr,
 					    "an option needs a key and a value; at most 16 options");
 			return -EINVAL;
 		}
-		settings[nr].key = nla_data(tb[OBSRING_A_OPTION_KEY]);
-		settings[nr].value = nla_data(tb[OBSRING_A_OPTION_VALUE]);
-		nr++;
+		setting = &request->setting[request->nr++];
+		setting->key = nla_data(tb[OBSRING_A_OPTION_KEY]);
+		setting->value = nla_data(tb[OBSRING_A_OPTION_VALUE]);
+		setting->attr = attr;
 	}
-	return nr;
+	return 0;
 }
 
 int obs_nl_source_set(struct sk_buff *skb, struct genl_info *info)
 {
-	struct obs_setting settings[SETTINGS_MAX];
+	struct obs_source_request request = { .skb = skb };
 	struct obs_source *source;
 	int ret;
 
@@ -117,11 +118,11 @@ int obs_nl_source_set(struct sk_buff *skb, struct genl_info *info)
 		return PTR_ERR(source);
 	if (!info->attrs[OBSRING_A_ENABLED])
 		return obs_nl_missing(info->extack, "attribute enabled is missing");
-	ret = request_settings(info, settings);
-	if (ret < 0)
+	request.enable = nla_get_u8(info->attrs[OBSRING_A_ENABLED]);
+	ret = request_settings(info, &request);
+	if (ret)
 		return ret;
-	return obs_source_set(source, nla_get_u8(info->attrs[OBSRING_A_ENABLED]),
-			      settings, ret, info->extack);
+	return obs_source_set(source, &request, info->extack);
 }
 
 /* ---- Probes -------------------------------------------------------------- */

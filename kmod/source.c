@@ -5,6 +5,7 @@
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
+#include <linux/capability.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/netlink.h>
@@ -145,71 +146,121 @@ option_find(const struct obs_source *source, const char *key)
 	return NULL;
 }
 
+static bool option_is_off(const struct obs_source_option *option)
+{
+	char value[OPTION_SIZE] = "";
+
+	option->show(option, value, sizeof(value));
+	return !strcmp(value, "off");
+}
+
+/* Of sender and socket, as for all that netlink changes. */
+static int syslog_check(const struct obs_source_request *request,
+			struct netlink_ext_ack *extack)
+{
+	if (request->skb && netlink_capable(request->skb, CAP_SYSLOG))
+		return 0;
+	NL_SET_ERR_MSG(extack, "log-level: messages of the kernel's log need CAP_SYSLOG in the initial user namespace");
+	return -EPERM;
+}
+
 /* Put back options that were set; what they were is known to be good. */
 static void options_restore(struct obs_source *source,
 			    const struct obs_setting *settings, unsigned int nr,
 			    char (*old)[OPTION_SIZE])
 {
-	while (nr--)
-		option_find(source, settings[nr].key)->set(old[nr], NULL);
+	const struct obs_source_option *option;
+
+	while (nr--) {
+		option = option_find(source, settings[nr].key);
+		option->set(option, old[nr], NULL);
+	}
+}
+
+static int option_set(struct obs_source *source,
+		      const struct obs_source_request *request,
+		      const struct obs_setting *setting, char *old,
+		      struct netlink_ext_ack *extack)
+{
+	const struct obs_source_option *option = option_find(source, setting->key);
+	int ret;
+
+	if (!option) {
+		NL_SET_ERR_MSG(extack, "the source has no such option");
+		return -EINVAL;
+	}
+	if (option->syslog && strcmp(setting->value, "off")) {
+		ret = syslog_check(request, extack);
+		if (ret)
+			return ret;
+	}
+	option->show(option, old, OPTION_SIZE);
+	return option->set(option, setting->value, extack);
 }
 
 /* Set options one after the other, or none; @old receives what they were. */
 static int options_set(struct obs_source *source,
-		       const struct obs_setting *settings, unsigned int nr,
+		       const struct obs_source_request *request,
 		       char (*old)[OPTION_SIZE], struct netlink_ext_ack *extack)
 {
-	const struct obs_source_option *option;
 	unsigned int i;
 	int ret = 0;
 
-	for (i = 0; i < nr; i++) {
-		option = option_find(source, settings[i].key);
-		if (!option) {
-			NL_SET_ERR_MSG(extack, "the source has no such option");
-			ret = -EINVAL;
-			break;
-		}
-		option->show(old[i], sizeof(old[i]));
-		ret = option->set(settings[i].value, extack);
-		if (ret)
-			break;
-	}
-	if (i == nr)
+	for (i = 0; i < request->nr && !ret; i++)
+		ret = option_set(source, request, &request->setting[i], old[i], extack);
+	if (!ret)
 		return 0;
-	options_restore(source, settings, i, old);
+	NL_SET_BAD_ATTR(extack, request->setting[--i].attr);
+	options_restore(source, request->setting, i, old);
 	return ret;
 }
 
-static int source_set(struct obs_source *source, bool enable,
-		      const struct obs_setting *settings, unsigned int nr,
+/* May it be switched on with the options that it has? */
+static int enable_check(const struct obs_source *source,
+			const struct obs_source_request *request,
+			struct netlink_ext_ack *extack)
+{
+	unsigned int i;
+	int ret = 0;
+
+	for (i = 0; i < source->nr_options && !ret; i++) {
+		if (source->options[i].syslog && !option_is_off(&source->options[i]))
+			ret = syslog_check(request, extack);
+	}
+	return ret;
+}
+
+static int source_set(struct obs_source *source,
+		      const struct obs_source_request *request,
 		      struct netlink_ext_ack *extack)
 {
 	char (*old)[OPTION_SIZE];
 	int ret;
 
-	if (enable && source->unavailable) {
+	if (request->enable && source->unavailable) {
 		if (extack)
 			extack->_msg = source->unavailable;
 		return -EOPNOTSUPP;
 	}
-	old = kcalloc(nr, sizeof(*old), GFP_KERNEL);
+	old = kcalloc(request->nr, sizeof(*old), GFP_KERNEL);
 	if (!old)
 		return -ENOMEM;
-	ret = options_set(source, settings, nr, old, extack);
-	if (!ret && enable && !source->enabled) {
-		ret = source_enable(source, extack);
+	ret = options_set(source, request, old, extack);
+	if (!ret && request->enable && !source->enabled) {
+		ret = enable_check(source, request, extack);
+		if (!ret)
+			ret = source_enable(source, extack);
 		if (ret)
-			options_restore(source, settings, nr, old);
+			options_restore(source, request->setting, request->nr, old);
 	}
-	if (!ret && !enable && source->enabled)
+	if (!ret && !request->enable && source->enabled)
 		source_disable(source);
 	kfree(old);
 	return ret;
 }
 
-int obs_source_set(struct obs_source *source, bool enable,
-		   const struct obs_setting *settings, unsigned int nr,
+int obs_source_set(struct obs_source *source,
+		   const struct obs_source_request *request,
 		   struct netlink_ext_ack *extack)
 {
 	bool before;
@@ -217,8 +268,8 @@ int obs_source_set(struct obs_source *source, bool enable,
 
 	mutex_lock(&obs_sources_mutex);
 	before = source->enabled;
-	ret = source_set(source, enable, settings, nr, extack);
-	if (!ret && (nr || before != source->enabled))
+	ret = source_set(source, request, extack);
+	if (!ret && (request->nr || before != source->enabled))
 		obs_netlink_ntf(OBSRING_CMD_SOURCE_NTF, obs_fill_source, source);
 	mutex_unlock(&obs_sources_mutex);
 	return ret;
@@ -261,6 +312,7 @@ static int list_check(const char *list)
 int obs_sources_init(void)
 {
 	const char *list = sources_on ?: sources_default;
+	static const struct obs_source_request on = { .enable = true };
 	bool all = !strcmp(list, "all");
 	unsigned int i;
 	int ret;
@@ -279,7 +331,7 @@ int obs_sources_init(void)
 				sources[i]->unavailable);
 			continue;
 		}
-		ret = obs_source_set(sources[i], true, NULL, 0, NULL);
+		ret = obs_source_set(sources[i], &on, NULL);
 		if (ret) {
 			pr_err("source %s: can't be switched on: %d\n",
 			       sources[i]->name, ret);

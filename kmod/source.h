@@ -19,15 +19,23 @@
  * struct obs_source_option - a setting of a source, as text
  * @key: name
  * @help: what it is, its range and default
+ * @bad: sentence for a value that is no good, where @set has only one
  * @set: -EINVAL for a value that is no good; then nothing has changed. Called
  *	under the sources' mutex, the source on or off
  * @show: write the present value, as sysfs_emit() does, up to 256 bytes
+ * @data: for @set and @show
+ * @syslog: any value but "off" shows what the kernel said: to set one, or to
+ *	switch the source on with one, takes CAP_SYSLOG
  */
 struct obs_source_option {
 	const char *key;
 	const char *help;
-	int (*set)(const char *value, struct netlink_ext_ack *extack);
-	int (*show)(char *buf, size_t size);
+	const char *bad;
+	int (*set)(const struct obs_source_option *option, const char *value,
+		   struct netlink_ext_ack *extack);
+	int (*show)(const struct obs_source_option *option, char *buf, size_t size);
+	void *data;
+	bool syslog;
 };
 
 /**
@@ -92,30 +100,47 @@ struct obs_source *obs_source_at(unsigned int index);	/* NULL behind the last */
 
 extern struct mutex obs_sources_mutex;	/* options and enabled */
 
+#define OBS_SETTINGS_MAX	16
+
 /**
  * struct obs_setting - one "key=value" of a request
  * @key: option's key
  * @value: its value
+ * @attr: where it stands in a message, to be blamed
  */
 struct obs_setting {
 	const char *key;
 	const char *value;
+	const struct nlattr *attr;
+};
+
+/**
+ * struct obs_source_request - what is asked of a source
+ * @skb: the message, in its sender's context; NULL: the module's own, which has
+ *	no capability
+ * @enable: on or off
+ * @nr: options to set before
+ * @setting: these
+ */
+struct obs_source_request {
+	const struct sk_buff *skb;
+	bool enable;
+	unsigned int nr;
+	struct obs_setting setting[OBS_SETTINGS_MAX];
 };
 
 /**
  * obs_source_set() - switch a source and set its options
  * @source: which
- * @enable: on or off
- * @settings: options to set before
- * @nr: their number
+ * @request: how
  * @extack: receives the reason of a failure, may be NULL
  *
  * All or nothing. Return: 0; -EOPNOTSUPP if this kernel can't have it, -EINVAL
- * for an unknown option or a bad value, -EPERM under lockdown, -ENOSPC,
- * -ENOMEM.
+ * for an unknown option or a bad value, -EPERM for a value that takes a
+ * capability, -ENOSPC, -ENOMEM.
  */
-int obs_source_set(struct obs_source *source, bool enable,
-		   const struct obs_setting *settings, unsigned int nr,
+int obs_source_set(struct obs_source *source,
+		   const struct obs_source_request *request,
 		   struct netlink_ext_ack *extack);
 
 #endif /* OBSRING_SOURCE_H */

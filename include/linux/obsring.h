@@ -431,6 +431,8 @@ struct obs_logsource;
  *	such a name, or of one that is longer or not printable, are written, and
  *	counted with those of sources past the limit
  * @known: obsring's own: where it is counted and how it is sampled, once found
+ * @taskless: what it says has nothing to do with the task that says it: its records
+ *	name none, as those of interrupts
  *
  * Declared statically,
  *
@@ -447,6 +449,7 @@ struct obs_logsource;
 struct obs_log_source {
 	const char *name;
 	struct obs_logsource *known;
+	bool taskless;
 };
 
 #define OBS_LOG_SOURCE_INIT(_name)	{ .name = (_name) }
@@ -463,6 +466,7 @@ static inline void obs_log_source_init(struct obs_log_source *source,
 {
 	source->name = name;
 	source->known = NULL;
+	source->taskless = false;
 }
 
 /**

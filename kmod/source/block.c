@@ -36,6 +36,7 @@
 #include <trace/events/block.h>
 
 #include "compat.h"
+#include "logging.h"
 #include "pending.h"
 #include "series.h"
 #include "source.h"
@@ -107,6 +108,9 @@ struct note {
 static struct note notes[NOTES];
 
 static struct obs_pending pending = { .missed = OBS_COUNTER_INIT };
+
+static struct obs_log_source log = { .name = "block", .taskless = true };
+static struct obs_log_threshold log_io = OBS_LOG_OFF(&log);
 
 enum { FAMILY_LATENCY, FAMILY_BYTES };
 
@@ -282,6 +286,34 @@ static unsigned int op_of(const struct request *rq)
 	}
 }
 
+/* Where a request begins, or what is left of it; 0: nowhere on the disk. */
+static u64 sector_of(struct request *rq)
+{
+	if (blk_rq_is_passthrough(rq) || blk_rq_pos(rq) == (sector_t)-1)
+		return 0;
+	return blk_rq_pos(rq);
+}
+
+/* @rq: with its last part; it began at @sector. */
+static noinline_for_stack void io_record(struct request *rq, u64 sector, u64 ns)
+{
+	u64 bytes = ((sector_of(rq) - sector) << SECTOR_SHIFT) + blk_rq_bytes(rq);
+	char where[24], size[24], latency[24];
+	const struct obs_log_field fields[] = {
+		{ "device", obs_request_disk(rq)->disk_name },
+		{ "op", op_name[op_of(rq)] },
+		{ "sector", where },
+		{ "bytes", size },
+		{ "latency_ns", latency },
+	};
+
+	snprintf(where, sizeof(where), "%llu", sector);
+	snprintf(size, sizeof(size), "%llu", bytes);
+	snprintf(latency, sizeof(latency), "%llu", ns);
+	obs_log_fields(&log, LOGLEVEL_WARNING, fields, ARRAY_SIZE(fields),
+		       "a request took %llu us", ns / NSEC_PER_USEC);
+}
+
 /*
  * Process or softirq context, in a driver's hands. Requests of queues without
  * a disk (those that administer a controller) are none to a disk.
@@ -294,7 +326,7 @@ static __maybe_unused void issue(void *data, struct request *rq)
 		return;
 	/* Looked up already now, to have the series when it completes. */
 	channel_find(gendisk, op_of(rq));
-	obs_pending_begin(&pending, rq, 0);
+	obs_pending_begin(&pending, rq, sector_of(rq));
 }
 
 /* Any context, NMI excepted; comes for each part of a request. */
@@ -303,16 +335,19 @@ static __maybe_unused void completed(struct request *rq, bool failed,
 {
 	struct gendisk *gendisk = obs_request_disk(rq);
 	struct channel *channel;
-	u64 ns, unused;
+	u64 ns, sector;
 
 	if (!gendisk)
 		return;
 	channel = channel_find(gendisk, op_of(rq));
 	if (!failed)
 		obs_counter_add(&channel->bytes, nr_bytes);
-	if (nr_bytes >= blk_rq_bytes(rq) &&
-	    obs_pending_end(&pending, rq, &ns, &unused))
-		obs_histogram_observe(&channel->latency, ns);
+	if (nr_bytes < blk_rq_bytes(rq) ||
+	    !obs_pending_end(&pending, rq, &ns, &sector))
+		return;
+	obs_histogram_observe(&channel->latency, ns);
+	if (obs_log_is_due(&log_io, ns))
+		io_record(rq, sector, ns);
 }
 
 #if defined(OBS_HAVE_tp_block_rq_complete_status)
@@ -350,6 +385,11 @@ static struct obs_hook hooks[0];
 
 /* ---- Life ---------------------------------------------------------------- */
 
+static const struct obs_source_option options[] = {
+	OBS_LOG_THRESHOLD_OPTION("log-io", "Log requests that take as long, at level warning: off, or 1us to 3600s (default off).",
+				 &log_io),
+};
+
 static int start(void)
 {
 	unsigned int i;
@@ -378,6 +418,8 @@ struct obs_source obs_source_block = {
 	.nr_metrics = ARRAY_SIZE(metrics),
 	.hooks = hooks,
 	.nr_hooks = ARRAY_SIZE(hooks),
+	.options = options,
+	.nr_options = ARRAY_SIZE(options),
 	.start = start,
 	.stop = stop,
 };

@@ -1,8 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Messages in the kernel's log, by level; those that programs write to /dev/kmsg
- * are among them. Only numbers leave: nothing of a message does, so that
- * dmesg_restrict is not bypassed.
+ * are among them. Only numbers leave, nothing of a message does, lest dmesg_restrict
+ * be bypassed: unless a holder of CAP_SYSLOG, who may read that log, has those of a
+ * level and above copied to the device's, for all who read it. Lockdown does not
+ * forbid it, as it leaves that log readable.
+ *
+ * A copied message is a record a line, as "dmesg" prints it, its time in brackets
+ * (printk.time) included: the record's own is that of the copying, up to a second
+ * later. Its facility is a field, 0 with the kernel's own alone: what a program
+ * wrote to /dev/kmsg can't pass for one.
  *
  * The console tracepoint carries no level, and comes before a record is whole,
  * so it is a wake-up alone: irq_work (a message may come from any context, with
@@ -21,12 +28,16 @@
 #include <linux/kernel.h>
 #include <linux/kmsg_dump.h>
 #include <linux/percpu.h>
+#include <linux/netlink.h>
 #include <linux/preempt.h>
 #include <linux/sched.h>
+#include <linux/string.h>
 #include <linux/tracepoint.h>
 #include <linux/version.h>
 #include <linux/workqueue.h>
 #include <trace/events/printk.h>
+
+#include <obsring/record.h>
 
 #include "compat.h"
 #include "series.h"
@@ -44,8 +55,11 @@
 
 /*
  * As "dmesg -x" prints them. A message is up to 1 KiB, and a prefix of up to 48
- * bytes goes before each of its lines: the first line always fits.
+ * bytes goes before each of its lines: the first line always fits. Of very many
+ * lines the kernel leaves out the last.
  */
+#define MESSAGE_MAX	1024
+#define PREFIX_MAX	48
 #define LINE_SIZE	4096
 
 static const char * const level_name[LEVELS + 1] = {
@@ -72,17 +86,82 @@ static struct obs_metric metrics[] = {
 static struct kmsg_dump_iter cursor;
 static char line[LINE_SIZE];
 
-/* "<N>...", N being facility * 8 + level. */
-static unsigned int line_level(const char *text, size_t len)
+/* Of "<N>..." the bytes, N being facility * 8 + level; 0: it is not of that form. */
+static size_t line_priority(const char *text, size_t len, unsigned int *ret_priority)
 {
 	unsigned int priority = 0;
 	size_t i;
 
 	if (len < 3 || text[0] != '<')
-		return UNKNOWN;
+		return 0;
 	for (i = 1; i < len && text[i] >= '0' && text[i] <= '9'; i++)
 		priority = priority * 10 + (text[i] - '0');
-	return i < len && text[i] == '>' ? priority % LEVELS : UNKNOWN;
+	if (i == len || text[i] != '>')
+		return 0;
+	*ret_priority = priority;
+	return i + 1;
+}
+
+/* ---- Copying ------------------------------------------------------------- */
+
+#define LEVEL_OFF	(-1)
+
+static int log_level = LEVEL_OFF;	/* copied up to this */
+
+static struct obs_log_source log = { .name = "printk", .taskless = true };
+
+/* The lines of a message, each with its prefix; @len counts a last newline. */
+static void copy(unsigned int priority, const char *text, size_t len)
+{
+	bool more = len + PREFIX_MAX + MESSAGE_MAX >= LINE_SIZE;
+	char facility[12];
+	const struct obs_log_field fields[] = {
+		{ "facility", facility },
+		{ "more", "maybe" },
+	};
+	const char *end = text + len, *next;
+	unsigned int unused;
+
+	snprintf(facility, sizeof(facility), "%u", priority / LEVELS);
+	for (; text < end; text = next) {
+		next = memchr(text, '\n', end - text);
+		next = next ? next + 1 : end;
+		text += line_priority(text, next - text, &unused);
+		obs_log_fields(&log, priority % LEVELS, fields,
+			       more && next == end ? 2 : 1,
+			       "%.*s", (int)(next - text), text);
+	}
+}
+
+static void copy_missed(u64 nr)
+{
+	char missed[24];
+	const struct obs_log_field field = { "missed", missed };
+
+	snprintf(missed, sizeof(missed), "%llu", nr);
+	obs_log_fields(&log, LOGLEVEL_WARNING, &field, 1,
+		       "messages were overwritten before they were read");
+}
+
+/* ---- Reading ------------------------------------------------------------- */
+
+static void read_message(const char *text, size_t len, u64 missed)
+{
+	int level = READ_ONCE(log_level);
+	unsigned int priority;
+
+	if (missed) {
+		obs_counter_add(&messages[UNKNOWN], missed);
+		if (level != LEVEL_OFF)
+			copy_missed(missed);
+	}
+	if (!line_priority(text, len, &priority)) {
+		obs_counter_inc(&messages[UNKNOWN]);
+		return;
+	}
+	obs_counter_inc(&messages[priority % LEVELS]);
+	if ((int)(priority % LEVELS) <= level)
+		copy(priority, text, len);
 }
 
 static void read_log(struct work_struct *work)
@@ -92,8 +171,7 @@ static void read_log(struct work_struct *work)
 
 	while (kmsg_dump_get_line(&cursor, true, line, sizeof(line), &len)) {
 		/* The cursor stands behind the record that was read. */
-		obs_counter_add(&messages[UNKNOWN], cursor.cur_seq - 1 - next);
-		obs_counter_inc(&messages[line_level(line, len)]);
+		read_message(line, len, cursor.cur_seq - 1 - next);
 		next = cursor.cur_seq;
 		cond_resched();
 	}
@@ -178,6 +256,55 @@ static void wake_sync(void)
 #endif
 #endif
 
+/* ---- Life ---------------------------------------------------------------- */
+
+/* What was said before is read by what was set before. */
+static void log_level_change(int level)
+{
+	if (obs_source_printk.enabled) {
+		queue_work(system_unbound_wq, &read_work);
+		flush_work(&read_work);
+	}
+	WRITE_ONCE(log_level, level);
+}
+
+static int log_level_set(const struct obs_source_option *option, const char *value,
+			 struct netlink_ext_ack *extack)
+{
+	int level;
+
+	if (!strcmp(value, "off")) {
+		log_level_change(LEVEL_OFF);
+		return 0;
+	}
+	for (level = 0; level < LEVELS; level++) {
+		if (strcmp(value, obs_level_name(level)))
+			continue;
+		/* Past the limit of sources it is counted with others. */
+		obs_log_source_register(&log);
+		log_level_change(level);
+		return 0;
+	}
+	NL_SET_ERR_MSG(extack, "log-level: not off, emerg, alert, crit, err, warning, notice, info or debug");
+	return -EINVAL;
+}
+
+static int log_level_show(const struct obs_source_option *option, char *buf, size_t size)
+{
+	return scnprintf(buf, size, "%s",
+			 log_level == LEVEL_OFF ? "off" : obs_level_name(log_level));
+}
+
+static const struct obs_source_option options[] = {
+	{
+		.key = "log-level",
+		.help = "Copy messages of this level and above to the log, emerg to debug; needs CAP_SYSLOG (default off).",
+		.set = log_level_set,
+		.show = log_level_show,
+		.syslog = true,
+	},
+};
+
 static int start(void)
 {
 	int ret;
@@ -209,6 +336,8 @@ struct obs_source obs_source_printk = {
 	.nr_metrics = ARRAY_SIZE(metrics),
 	.hooks = hooks,
 	.nr_hooks = ARRAY_SIZE(hooks),
+	.options = options,
+	.nr_options = ARRAY_SIZE(options),
 	.start = start,
 	.stop = stop,
 };

@@ -257,7 +257,8 @@ static int latency_attach(const bool *set)
 	return ret;
 }
 
-static int latency_set(const char *value, struct netlink_ext_ack *extack)
+static int latency_set(const struct obs_source_option *option, const char *value,
+		      struct netlink_ext_ack *extack)
 {
 	bool set[CALLS];
 	unsigned int nr;
@@ -275,7 +276,7 @@ static int latency_set(const char *value, struct netlink_ext_ack *extack)
 	return 0;
 }
 
-static int latency_show(char *buf, size_t size)
+static int latency_show(const struct obs_source_option *option, char *buf, size_t size)
 {
 	return scnprintf(buf, size, "%s", chosen_text);
 }
@@ -288,7 +289,8 @@ static void countdown_begin(void)
 		WRITE_ONCE(*per_cpu_ptr(&countdown, cpu), sample);
 }
 
-static int sample_set(const char *value, struct netlink_ext_ack *extack)
+static int sample_set(const struct obs_source_option *option, const char *value,
+		      struct netlink_ext_ack *extack)
 {
 	unsigned int n;
 
@@ -302,7 +304,7 @@ static int sample_set(const char *value, struct netlink_ext_ack *extack)
 	return 0;
 }
 
-static int sample_show(char *buf, size_t size)
+static int sample_show(const struct obs_source_option *option, char *buf, size_t size)
 {
 	return scnprintf(buf, size, "%u", sample);
 }
