@@ -3,6 +3,7 @@
 #include <linux/fs.h>
 #include <sys/ioctl.h>
 
+#include "logged.h"
 #include "test.h"
 
 #define LATENCY	"obsring_block_io_latency_seconds"
@@ -144,6 +145,54 @@ TEST_F(block, flushes_carry_no_bytes)
 	EXPECT_EQ(0, counted(&self->view, BYTES, "flush"));
 }
 
+/* ---- In the log ---------------------------------------------------------- */
+
+static int log_io(const char *option)
+{
+	struct obs_control *control;
+	int r = obs_control_open(&control);
+
+	if (!r)
+		r = obs_source_set(control, "block", true, &option, 1);
+	if (r)
+		return r;
+	obs_control_close(control);
+	return 0;
+}
+
+TEST_F(block, slow_ones_are_logged)
+{
+	struct logged log;
+	const char *line;
+	char where[64];
+	int i;
+
+	ASSERT_EQ(0, logged_open(&log));
+	for (i = 0; i < 10; i++)
+		ASSERT_EQ(8192, pwrite(self->fd, self->buffer, 8192, i * 65536));
+	EXPECT_EQ(0, logged(&log, "source=block"));
+	ASSERT_EQ(0, log_io("log-io=1us"));
+	for (i = 0; i < 10; i++)
+		ASSERT_EQ(8192, pwrite(self->fd, self->buffer, 8192, i * 65536));
+	ASSERT_EQ(4096, pread(self->fd, self->buffer, 4096, 4096));
+	EXPECT_EQ(11, logged(&log, " level=warning source=block ", " pid=0 ", " msg=\"a request took ",
+			     " device=vda "));
+	EXPECT_EQ(10, logged(&log, " op=write ", " bytes=8192 "));
+	EXPECT_EQ(1, logged(&log, " op=read sector=8 bytes=4096 "));
+	for (i = 0; i < 10; i++) {
+		snprintf(where, sizeof(where), " op=write sector=%d ", i * 128);
+		line = logged_line(&log, where);
+		EXPECT_LE(1000, logged_number(line, " latency_ns="));
+		EXPECT_NE(UINT64_MAX, logged_number(line, " latency_ns="));
+	}
+	ASSERT_EQ(0, log_io("log-io=3600s"));
+	ASSERT_EQ(4096, pread(self->fd, self->buffer, 4096, 4096));
+	ASSERT_EQ(0, log_io("log-io=off"));
+	ASSERT_EQ(4096, pread(self->fd, self->buffer, 4096, 4096));
+	EXPECT_EQ(11, logged(&log, "source=block"));
+	logged_close(&log);
+}
+
 /* ---- A disk that comes and goes ------------------------------------------ */
 
 FIXTURE(disk)
@@ -186,6 +235,30 @@ TEST_F(disk, discards)
 		ASSERT_EQ(0, ioctl(self->fd, BLKDISCARD, range));
 	}
 	EXPECT_EQ(bytes + (5 << 20), metric(&self->view, BYTES, "nullb0", "discard"));
+}
+
+/* A disk that takes 30 ms for each: all are beyond 20 ms. */
+TEST_F(disk, slow_disk_is_logged)
+{
+	struct logged log;
+	char *buffer = aligned_alloc(4096, 4096);
+	int i;
+
+	ASSERT_EQ(0, logged_open(&log));
+	close(self->fd);
+	ASSERT_EQ(0, program("rmmod", "null_blk"));
+	ASSERT_EQ(0, program("modprobe", "null_blk", "nr_devices=1", "gb=1", "irqmode=2",
+			     "completion_nsec=30000000"));
+	self->fd = open("/dev/nullb0", O_RDWR | O_DIRECT | O_CLOEXEC);
+	ASSERT_LE(0, self->fd);
+	ASSERT_EQ(0, log_io("log-io=20ms"));
+	for (i = 0; i < 5; i++)
+		ASSERT_EQ(4096, pread(self->fd, buffer, 4096, 1 << 20));
+	EXPECT_LE(5, logged(&log, " device=nullb0 op=read sector=2048 bytes=4096 "));
+	EXPECT_LE(20000000, logged_least(&log, " latency_ns="));
+	ASSERT_EQ(0, log_io("log-io=off"));
+	logged_close(&log);
+	free(buffer);
 }
 
 /* A disk of that name again goes on where the last one ended. */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* Source netdrop: packets that the kernel drops for reasons we give it. */
+#include "logged.h"
 #include "packet.h"
 #include "test.h"
 
@@ -68,6 +69,87 @@ TEST_F(netdrop, what_is_taken_is_no_drop)
 	EXPECT_EQ(METRIC_NONE, metric(&self->view, DROPS, "CONSUMED"));
 	EXPECT_EQ(METRIC_NONE, metric(&self->view, DROPS, "NOT_DROPPED_YET"));
 	EXPECT_EQ(before, metric(&self->view, DROPS, "NO_SOCKET"));
+}
+
+/* ---- In the log ---------------------------------------------------------- */
+
+FIXTURE(record)
+{
+	struct session session;
+	struct logged log;
+};
+
+FIXTURE_SETUP(record)
+{
+	const char *const on = "log-drop=on";
+
+	ASSERT_EQ(0, session_open(&self->session));
+	ASSERT_EQ(0, logged_open(&self->log));
+	ASSERT_EQ(0, packets_without_socket(10));
+	EXPECT_EQ(0, logged(&self->log, "source=netdrop"));
+	ASSERT_EQ(0, obs_source_set(self->session.control, "netdrop", true, &on, 1));
+}
+
+FIXTURE_TEARDOWN(record)
+{
+	const char *const off = "log-drop=off";
+
+	EXPECT_EQ(0, obs_source_set(self->session.control, "netdrop", true, &off, 1));
+	logged_clear(&self->log);
+	EXPECT_EQ(0, packets_without_socket(10));
+	EXPECT_EQ(0, logged(&self->log, "source=netdrop"));
+	logged_close(&self->log);
+	session_close(&self->session);
+}
+
+TEST_F(record, of_a_drop)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		char reason[64];
+
+		snprintf(reason, sizeof(reason), " reason=%s protocol=ipv4 bytes=", cases[i].reason);
+		ASSERT_EQ(0, cases[i].drop(20));
+		EXPECT_TRUE(await(logged(&self->log, reason) >= 20))
+			TH_LOG("%s", logged_line(&self->log, "source=netdrop"));
+		EXPECT_EQ(20, logged(&self->log, reason, " level=info source=netdrop ",
+				     " msg=\"a packet is dropped: ", " interface=lo"));
+	}
+	/* UDP's head and a byte; no address of the kernel's. */
+	EXPECT_EQ(20, logged(&self->log, " reason=NO_SOCKET ", " bytes=9 "));
+	EXPECT_EQ(0, logged(&self->log, "ffff"));
+}
+
+/* Where a device may stand, sockets note something else: it is left alone. */
+TEST_F(record, of_what_nobody_read)
+{
+	int64_t before = metric_total(&self->session.view, DROPS);
+
+	ASSERT_EQ(0, packets_unread(50));
+	EXPECT_TRUE(await(metric_total(&self->session.view, DROPS) >= before + 50));
+	EXPECT_TRUE(await(logged(&self->log, " source=netdrop ", " protocol=ipv4 bytes=9") >= 50));
+	EXPECT_EQ(0, logged(&self->log, " source=netdrop ", " bytes=9 interface="));
+}
+
+/* Each drop is a record: read, or lost to this reader and told so. */
+TEST_F(record, flood)
+{
+	struct view *view = &self->session.view;
+	int64_t drops = metric_total(view, DROPS), overwritten;
+	int64_t stored = metric(view, "obsring_log_records_total", "kernel", "info");
+	int64_t nested = metric(view, "obsring_log_lost_total", "nested");
+
+	overwritten = metric(view, "obsring_log_overwritten_total");
+	ASSERT_EQ(0, packets_without_socket(20000));
+	EXPECT_TRUE(await(metric_total(view, DROPS) >= drops + 20000));
+	drops = metric_total(view, DROPS) - drops;
+	stored = metric(view, "obsring_log_records_total", "kernel", "info") - stored;
+	nested = metric(view, "obsring_log_lost_total", "nested") - nested;
+	EXPECT_EQ(drops, stored + nested);
+	EXPECT_EQ(stored, (int64_t)(logged(&self->log, " source=netdrop ") +
+				    logged_sum(&self->log, "lost=")));
+	EXPECT_LT(0, metric(view, "obsring_log_overwritten_total") - overwritten);
 }
 
 TEST_HARNESS_MAIN

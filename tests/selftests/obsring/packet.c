@@ -60,30 +60,47 @@ int packets_without_protocol(unsigned int nr)
 	return r;
 }
 
-/* A socket that takes nothing, and its address. */
-static int filtered_socket(struct sockaddr_in *ret_address)
+/* A socket and its address. */
+static int bound_socket(struct sockaddr_in *ret_address)
 {
-	struct sock_filter none = BPF_STMT(BPF_RET | BPF_K, 0);
-	struct sock_fprog filter = { .len = 1, .filter = &none };
 	socklen_t len = sizeof(*ret_address);
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
 	*ret_address = loopback(0);
 	if (fd < 0 || bind(fd, (void *)ret_address, sizeof(*ret_address)) ||
-	    getsockname(fd, (void *)ret_address, &len) ||
-	    setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof(filter)))
+	    getsockname(fd, (void *)ret_address, &len))
 		return -errno;
 	return fd;
 }
 
-int packets_filtered(unsigned int nr)
+/* Send to @receiver, and close it. */
+static int send_and_close(int receiver, const struct sockaddr_in *to, unsigned int nr)
 {
-	struct sockaddr_in to;
-	int receiver = filtered_socket(&to);
 	int sender = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	int r = receiver < 0 ? receiver : send_all(sender, "x", 1, &to, nr);
+	int r = receiver < 0 ? receiver : send_all(sender, "x", 1, to, nr);
 
 	close(sender);
 	close(receiver);
 	return r;
+}
+
+int packets_filtered(unsigned int nr)
+{
+	struct sock_filter none = BPF_STMT(BPF_RET | BPF_K, 0);
+	struct sock_fprog filter = { .len = 1, .filter = &none };
+	struct sockaddr_in to;
+	int receiver = bound_socket(&to);
+
+	if (receiver >= 0 &&
+	    setsockopt(receiver, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof(filter)))
+		return -errno;
+	return send_and_close(receiver, &to, nr);
+}
+
+int packets_unread(unsigned int nr)
+{
+	struct sockaddr_in to;
+	int receiver = bound_socket(&to);
+
+	return send_and_close(receiver, &to, nr);
 }

@@ -12,4 +12,7 @@ int packets_without_protocol(unsigned int nr);
 /* SOCKET_FILTER: @nr UDP packets to a socket whose filter takes none. */
 int packets_filtered(unsigned int nr);
 
+/* @nr UDP packets that lie in a socket when it is closed. */
+int packets_unread(unsigned int nr);
+
 #endif /* SELFTEST_PACKET_H */

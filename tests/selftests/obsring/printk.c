@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: MIT
 /* Source printk: messages by level, against the log itself. */
+#include <linux/capability.h>
+
+#include "logged.h"
 #include "test.h"
+#include "wire.h"
 
 #define MESSAGES "obsring_kernel_messages_total"
 #define LEVELS	8
@@ -164,6 +168,233 @@ TEST_F(printk, off_and_on)
 	ASSERT_EQ(0, say(self->log, 7, 1));
 	EXPECT_TRUE(settles(&self->view, self->log, before));
 	obs_control_close(control);
+}
+
+/* ---- In the log ---------------------------------------------------------- */
+
+#define NO_SYSLOG "log-level: messages of the kernel's log need CAP_SYSLOG in the initial user namespace"
+
+FIXTURE(copy)
+{
+	struct session session;
+	struct logged log;
+	int kmsg;
+};
+
+FIXTURE_SETUP(copy)
+{
+	ASSERT_EQ(0, file_write("/proc/sys/kernel/printk", "1"));
+	ASSERT_EQ(0, session_open(&self->session));
+	ASSERT_EQ(0, logged_open(&self->log));
+	self->kmsg = open("/dev/kmsg", O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	ASSERT_LE(0, self->kmsg);
+}
+
+FIXTURE_TEARDOWN(copy)
+{
+	const char *const off = "log-level=off";
+
+	EXPECT_EQ(0, obs_source_set(self->session.control, "printk", true, &off, 1));
+	close(self->kmsg);
+	logged_close(&self->log);
+	session_close(&self->session);
+}
+
+/* Set log-level, or only switch if @level is NULL. */
+static int copy_set(struct obs_control *control, bool enable, const char *level)
+{
+	char option[64];
+	const char *const options[] = { option };
+
+	snprintf(option, sizeof(option), "log-level=%s", level ?: "");
+	return obs_source_set(control, "printk", enable, options, !!level);
+}
+
+/* Until all that was said so far has been read: a new message of level debug. */
+static bool copied(struct view *view, int kmsg)
+{
+	int64_t before = metric(view, MESSAGES, "debug");
+
+	return !say(kmsg, 7, 0) && await(metric(view, MESSAGES, "debug") > before);
+}
+
+TEST_F(copy, off_unless_asked)
+{
+	ASSERT_EQ(0, say(self->kmsg, 1, 1));
+	EXPECT_TRUE(copied(&self->session.view, self->kmsg));
+	EXPECT_EQ(0, logged(&self->log, "source=printk"));
+}
+
+/* Those of the level and above that are said from then on, each once. */
+TEST_F(copy, by_level)
+{
+	static const char *const name[LEVELS] = {
+		[1] = "alert", [2] = "crit", [3] = "err", [4] = "warning",
+		[5] = "notice", [6] = "info", [7] = "debug",
+	};
+	char head[64], text[64];
+	int level;
+
+	ASSERT_EQ(0, say(self->kmsg, 3, 1000));
+	ASSERT_EQ(0, copy_set(self->session.control, true, "warning"));
+	for (level = 1; level < LEVELS; level++)
+		ASSERT_EQ(0, say(self->kmsg, level, 2000 + level));
+	ASSERT_EQ(0, copy_set(self->session.control, true, "off"));
+	ASSERT_EQ(0, say(self->kmsg, 3, 3000));
+	EXPECT_TRUE(copied(&self->session.view, self->kmsg));
+	for (level = 1; level < LEVELS; level++) {
+		snprintf(head, sizeof(head), " level=%s source=printk ", name[level]);
+		snprintf(text, sizeof(text), "obsring selftest %d\" facility=1", 2000 + level);
+		EXPECT_EQ(level <= 4, logged(&self->log, head, text, " pid=0 "));
+		EXPECT_EQ(level <= 4, logged(&self->log, text));
+	}
+	EXPECT_EQ(0, logged(&self->log, "obsring selftest 1000"));
+	EXPECT_EQ(0, logged(&self->log, "obsring selftest 3000"));
+}
+
+/* A program can neither make a line of its own nor pass for the kernel. */
+TEST_F(copy, no_forging)
+{
+	static const char text[] = "<3>first\n<0>second\" level=emerg source=x facility=0\nthird\n";
+
+	ASSERT_EQ(0, copy_set(self->session.control, true, "info"));
+	ASSERT_EQ((ssize_t)sizeof(text) - 1, write(self->kmsg, text, sizeof(text) - 1));
+	ASSERT_EQ(0, file_write("/proc/sysrq-trigger", "?"));
+	EXPECT_TRUE(copied(&self->session.view, self->kmsg));
+	EXPECT_EQ(1, logged(&self->log, " level=err source=printk ", "first\" facility=1"));
+	EXPECT_EQ(1, logged(&self->log, " level=err source=printk ",
+			    "<0>second\\\" level=emerg source=x facility=0\" facility=1"));
+	EXPECT_EQ(1, logged(&self->log, " level=err source=printk ", "third\" facility=1"));
+	EXPECT_EQ(1, logged(&self->log, " level=info source=printk ", "sysrq: HELP",
+			    "\" facility=0"));
+}
+
+/* Nothing is copied twice, and what is not copied is told. */
+TEST_F(copy, flood)
+{
+	struct view *view = &self->session.view;
+	int64_t all = metric_total(view, MESSAGES), unknown = metric(view, MESSAGES, "unknown");
+	int64_t stored, told;
+	int i, n = 6000;
+
+	ASSERT_EQ(0, copy_set(self->session.control, true, "debug"));
+	stored = metric_total(view, "obsring_log_records_total");
+	for (i = 0; i < n; i++)
+		ASSERT_EQ(0, say(self->kmsg, 7, i));
+	EXPECT_TRUE(await(metric_total(view, MESSAGES) >= all + n));
+	ASSERT_EQ(0, copy_set(self->session.control, true, "off"));
+	all = metric_total(view, MESSAGES) - all;
+	unknown = metric(view, MESSAGES, "unknown") - unknown;
+	stored = metric_total(view, "obsring_log_records_total") - stored;
+	/* Records that tell of messages that were missed, one or more each. */
+	told = stored - (all - unknown);
+	EXPECT_LE(unknown ? 1 : 0, told);
+	EXPECT_GE(unknown, told);
+	EXPECT_EQ(stored, (int64_t)(logged(&self->log, "source=printk") +
+				    logged_sum(&self->log, "lost=")));
+	TH_LOG("messages %lld, missed %lld, told by %lld", (long long)all,
+	       (long long)unknown, (long long)told);
+}
+
+/* ---- Who may have it copied ---------------------------------------------- */
+
+static int set_err(void *sentence)
+{
+	struct obs_control *control;
+	int r = obs_control_open(&control);
+
+	if (r)
+		return r;
+	r = copy_set(control, true, "err");
+	if (r == -EPERM && strncmp(sentence, obs_control_error(control), strlen(sentence)))
+		r = -EPROTO;
+	obs_control_close(control);
+	return r;
+}
+
+static int set_off(void *unused)
+{
+	struct obs_control *control;
+	int r = obs_control_open(&control);
+
+	(void)unused;
+	return r ?: copy_set(control, true, "off");
+}
+
+static int switch_only(void *enable)
+{
+	struct obs_control *control;
+	int r = obs_control_open(&control);
+
+	return r ?: copy_set(control, *(bool *)enable, NULL);
+}
+
+TEST_F(copy, needs_syslog)
+{
+	bool on = true, off = false;
+
+	EXPECT_EQ(-EPERM, capable_run(CAP_NET_ADMIN, set_err, NO_SYSLOG));
+	EXPECT_EQ(-EPERM, capable_run(CAP_SYS_ADMIN, set_err, NO_SYSLOG));
+	/* Alone it is not enough to change anything. */
+	EXPECT_EQ(-EPERM, capable_run(CAP_SYSLOG, set_err, "this needs CAP_NET_ADMIN"));
+	EXPECT_EQ(-EPERM, nobody_run(OBSRING_GROUP, set_err, "this needs CAP_NET_ADMIN"));
+	EXPECT_EQ(0, capable_run(CAP_NET_ADMIN, set_off, NULL));
+	ASSERT_EQ(0, say(self->kmsg, 1, 1));
+	EXPECT_TRUE(copied(&self->session.view, self->kmsg));
+	EXPECT_EQ(0, logged(&self->log, "source=printk"));
+	/* What one with it has set, another may switch off, but not on again. */
+	ASSERT_EQ(0, copy_set(self->session.control, true, "err"));
+	EXPECT_EQ(0, capable_run(CAP_NET_ADMIN, switch_only, &on));
+	EXPECT_EQ(0, capable_run(CAP_NET_ADMIN, switch_only, &off));
+	EXPECT_EQ(-EPERM, capable_run(CAP_NET_ADMIN, switch_only, &on));
+	EXPECT_EQ(0, switch_only(&on));
+}
+
+/* A capability in a namespace of one's own is none. */
+TEST_F(copy, needs_it_in_the_initial_namespace)
+{
+	int r = namespace_run(0, set_err, "this needs CAP_NET_ADMIN");
+
+	if (r == -EOPNOTSUPP)
+		SKIP(return, "this kernel has no user namespaces");
+	EXPECT_EQ(-EPERM, r);
+}
+
+/* The option is what is blamed, by its place in the request. */
+static int blamed(void *unused)
+{
+	static const char key[] = "log-level", value[] = "err";
+	struct request request;
+	char nest[64] = { 0 };
+	struct nlattr *attr;
+	struct wire wire;
+	uint32_t offset;
+	int r;
+
+	(void)unused;
+	attr = (void *)nest;
+	attr->nla_type = OBSRING_A_OPTION_KEY;
+	attr->nla_len = NLA_HDRLEN + sizeof(key);
+	memcpy(nest + NLA_HDRLEN, key, sizeof(key));
+	attr = (void *)(nest + NLA_ALIGN(NLA_HDRLEN + sizeof(key)));
+	attr->nla_type = OBSRING_A_OPTION_VALUE;
+	attr->nla_len = NLA_HDRLEN + sizeof(value);
+	memcpy((char *)attr + NLA_HDRLEN, value, sizeof(value));
+	r = wire_open(&wire);
+	if (r)
+		return r;
+	request_begin(&request, OBSRING_CMD_SOURCE_SET, 0);
+	request_put_string(&request, OBSRING_A_NAME, "printk");
+	request_put_u8(&request, OBSRING_A_ENABLED, 1);
+	offset = request_put(&request, OBSRING_A_OPTION | NLA_F_NESTED, nest,
+			     (size_t)((char *)attr - nest) + NLA_HDRLEN + sizeof(value));
+	r = wire_ask(&wire, &request, NULL, NULL);
+	return r == -EPERM && wire.offset == offset ? 0 : -EPROTO;
+}
+
+TEST_F(copy, says_what_is_refused)
+{
+	EXPECT_EQ(0, capable_run(CAP_NET_ADMIN, blamed, NULL));
 }
 
 TEST_HARNESS_MAIN

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "logged.h"
 #include "test.h"
 
 #define CGROUPS	"/sys/fs/cgroup"
@@ -13,17 +14,25 @@
 
 FIXTURE(reclaim)
 {
+	struct session session;
 	struct view view;
+	struct logged log;
 };
 
 FIXTURE_SETUP(reclaim)
 {
-	ASSERT_EQ(0, view_open(&self->view));
+	ASSERT_EQ(0, session_open(&self->session));
+	self->view = self->session.view;
+	ASSERT_EQ(0, logged_open(&self->log));
 }
 
 FIXTURE_TEARDOWN(reclaim)
 {
-	view_close(&self->view);
+	const char *const off[] = { "log-oom=off", "log-stall=off" };
+
+	EXPECT_EQ(0, obs_source_set(self->session.control, "reclaim", true, off, 2));
+	logged_close(&self->log);
+	session_close(&self->session);
 	rmdir(GROUP);
 }
 
@@ -63,7 +72,8 @@ static int child_of_group(void)
 	pid_t pid = fork();
 
 	if (!pid) {
-		if (file_write(GROUP "/cgroup.procs", "0"))
+		if (file_write(GROUP "/cgroup.procs", "0") ||
+		    file_write("/proc/self/oom_score_adj", "7"))
 			_exit(2);
 		take(64 << 20);
 		_exit(0);
@@ -86,6 +96,29 @@ TEST_F(reclaim, kills_exactly)
 		EXPECT_EQ(before + i + 1, metric(&self->view, KILLS));
 	}
 	EXPECT_EQ(told + 5, file_number(GROUP "/memory.events", "oom_kill"));
+	EXPECT_EQ(0, logged(&self->log, "source=reclaim"));
+	EXPECT_TRUE(await(!rmdir(GROUP)));
+}
+
+/* The child is killed for its own want: it is the victim, and the one who asked. */
+TEST_F(reclaim, kills_are_logged)
+{
+	const char *const on = "log-oom=on";
+	const char *line;
+	char who[32];
+
+	if (group_make())
+		SKIP(return, "this kernel has no memory cgroups");
+	ASSERT_EQ(0, obs_source_set(self->session.control, "reclaim", true, &on, 1));
+	EXPECT_TRUE(WIFSIGNALED(child_of_group()));
+	EXPECT_EQ(1, logged(&self->log, "source=reclaim"));
+	line = logged_line(&self->log, " level=err source=reclaim ");
+	snprintf(who, sizeof(who), " pid=%llu ",
+		 (unsigned long long)logged_number(line, " victim_pid="));
+	EXPECT_NE(NULL, strstr(line, who)) TH_LOG("%s", line);
+	EXPECT_NE(NULL, strstr(line, " msg=\"out of memory: reclaim is killed\" victim=reclaim "));
+	EXPECT_EQ(0, logged_number(line, " victim_uid="));
+	EXPECT_EQ(7, logged_number(line, " oom_score_adj="));
 	EXPECT_TRUE(await(!rmdir(GROUP)));
 }
 
@@ -113,9 +146,11 @@ TEST_F(reclaim, stalls_under_pressure)
 {
 	int64_t stalls = metric(&self->view, STALLS), sum = metric_sum(&self->view, STALLS);
 	int64_t kernel = kernel_stalls(), kills = metric(&self->view, KILLS);
+	const char *const soon = "log-stall=1us";
 	int status;
 	pid_t hog;
 
+	ASSERT_EQ(0, obs_source_set(self->session.control, "reclaim", true, &soon, 1));
 	hog = fork();
 	if (!hog) {
 		/* The one to be killed, if one must be. */
@@ -136,6 +171,9 @@ TEST_F(reclaim, stalls_under_pressure)
 		EXPECT_LE(stalls, kernel_stalls() - kernel);
 	EXPECT_GE(1, metric(&self->view, KILLS) - kills);
 	EXPECT_EQ(0, metric(&self->view, "obsring_reclaim_missed_total"));
+	EXPECT_LT(0, logged(&self->log, " level=warning source=reclaim ",
+			    " msg=\"an allocation stalled for ", " op=reclaim "));
+	EXPECT_LE(1000, logged_least(&self->log, " stall_ns="));
 }
 
 /* Memory moves together on demand: a writer of compact_memory is no kernel thread. */
@@ -147,6 +185,31 @@ TEST_F(reclaim, compaction)
 		SKIP(return, "this kernel does not compact");
 	ASSERT_EQ(0, file_write("/proc/sys/vm/compact_memory", "1"));
 	EXPECT_LT(before, metric(&self->view, "obsring_compaction_stall_seconds"));
+	EXPECT_EQ(0, logged(&self->log, "source=reclaim"));
+}
+
+/* Those that last as long, and no others. */
+TEST_F(reclaim, threshold)
+{
+	static const char *const never = "log-stall=3600s", *const soon = "log-stall=1us";
+	int64_t sum, compactions;
+
+	if (access("/proc/sys/vm/compact_memory", W_OK))
+		SKIP(return, "this kernel does not compact");
+	ASSERT_EQ(0, obs_source_set(self->session.control, "reclaim", true, &never, 1));
+	ASSERT_EQ(0, file_write("/proc/sys/vm/compact_memory", "1"));
+	EXPECT_EQ(0, logged(&self->log, "source=reclaim"));
+	ASSERT_EQ(0, obs_source_set(self->session.control, "reclaim", true, &soon, 1));
+	compactions = metric(&self->view, "obsring_compaction_stall_seconds");
+	sum = metric_sum(&self->view, "obsring_compaction_stall_seconds");
+	ASSERT_EQ(0, file_write("/proc/sys/vm/compact_memory", "1"));
+	compactions = metric(&self->view, "obsring_compaction_stall_seconds") - compactions;
+	sum = metric_sum(&self->view, "obsring_compaction_stall_seconds") - sum;
+	EXPECT_LT(0, logged(&self->log, "source=reclaim", " op=compaction "));
+	EXPECT_LE(1000, logged_least(&self->log, " stall_ns="));
+	/* What was not logged took less than the threshold. */
+	EXPECT_GE(sum, (int64_t)logged_sum(&self->log, " stall_ns="));
+	EXPECT_LE(sum - compactions * 1000, (int64_t)logged_sum(&self->log, " stall_ns="));
 }
 
 TEST_HARNESS_MAIN

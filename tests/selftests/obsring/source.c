@@ -314,6 +314,8 @@ TEST_F(source, memory_at_load)
 
 /* ---- Options ------------------------------------------------------------- */
 
+#define TIME(key) key ": not off or a time from 1us to 3600s, such as 10ms"
+
 static const struct {
 	const char *source;
 	const char *option[3];
@@ -334,6 +336,26 @@ static const struct {
 	  "latency: this kernel has no system call of one of these names" },
 	{ "syscall", { "latency=openat,close", "sample=0" },
 	  "sample: not a number from 1 to 1048576" },
+	{ "reclaim", { "log-oom=" }, "log-oom: not on or off" },
+	{ "reclaim", { "log-oom=1" }, "log-oom: not on or off" },
+	{ "netdrop", { "log-drop=On" }, "log-drop: not on or off" },
+	{ "reclaim", { "log-stall=10" }, TIME("log-stall") },
+	{ "reclaim", { "log-stall=" }, TIME("log-stall") },
+	{ "reclaim", { "log-stall=ms" }, TIME("log-stall") },
+	{ "reclaim", { "log-stall=0ms" }, TIME("log-stall") },
+	{ "reclaim", { "log-stall=010ms" }, TIME("log-stall") },
+	{ "reclaim", { "log-stall=-1ms" }, TIME("log-stall") },
+	{ "reclaim", { "log-stall=1.5ms" }, TIME("log-stall") },
+	{ "reclaim", { "log-stall=1 ms" }, TIME("log-stall") },
+	{ "reclaim", { "log-stall=1ns" }, TIME("log-stall") },
+	{ "block", { "log-io=3601s" }, TIME("log-io") },
+	{ "block", { "log-io=3600001ms" }, TIME("log-io") },
+	{ "block", { "log-io=18446744073709551617us" }, TIME("log-io") },
+	{ "block", { "log-io=5ms", "log-io=on" }, TIME("log-io") },
+	{ "printk", { "log-level=error" },
+	  "log-level: not off, emerg, alert, crit, err, warning, notice, info or debug" },
+	{ "printk", { "log-level=3" },
+	  "log-level: not off, emerg, alert, crit, err, warning, notice, info or debug" },
 };
 
 static const char *option_of(const struct obs_source_info *source, const char *key)
@@ -362,6 +384,45 @@ TEST_F(source, bad_options)
 		EXPECT_TRUE(info("task")->enabled);
 		EXPECT_STREQ("1000", option_of(info("syscall"), "sample"));
 		EXPECT_STREQ("read,write", option_of(info("syscall"), "latency"));
+		EXPECT_STREQ("off", option_of(info("reclaim"), "log-oom"));
+		EXPECT_STREQ("off", option_of(info("reclaim"), "log-stall"));
+		EXPECT_STREQ("off", option_of(info("block"), "log-io"));
+		EXPECT_STREQ("off", option_of(info("netdrop"), "log-drop"));
+		EXPECT_STREQ("off", option_of(info("printk"), "log-level"));
+	}
+}
+
+static const struct {
+	const char *source, *key, *value;
+} shown[] = {
+	{ "reclaim", "log-oom", "on" },
+	{ "reclaim", "log-stall", "1us" },
+	{ "reclaim", "log-stall", "1000us" },
+	{ "reclaim", "log-stall", "10ms" },
+	{ "reclaim", "log-stall", "3600s" },
+	{ "block", "log-io", "3600000000us" },
+	{ "netdrop", "log-drop", "on" },
+	{ "printk", "log-level", "emerg" },
+	{ "printk", "log-level", "debug" },
+};
+
+TEST_F(source, log_options_are_shown_as_given)
+{
+	char option[64], off[64];
+	const char *set = option, *unset = off;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(shown); i++) {
+		snprintf(option, sizeof(option), "%s=%s", shown[i].key, shown[i].value);
+		snprintf(off, sizeof(off), "%s=off", shown[i].key);
+		EXPECT_STREQ("off", option_of(info(shown[i].source), shown[i].key));
+		ASSERT_EQ(0, obs_source_set(self->control, shown[i].source, true, &set, 1));
+		EXPECT_STREQ(shown[i].value, option_of(info(shown[i].source), shown[i].key));
+		/* A bad one leaves it as it was. */
+		snprintf(option, sizeof(option), "%s=no", shown[i].key);
+		EXPECT_EQ(-EINVAL, obs_source_set(self->control, shown[i].source, true, &set, 1));
+		EXPECT_STREQ(shown[i].value, option_of(info(shown[i].source), shown[i].key));
+		ASSERT_EQ(0, obs_source_set(self->control, shown[i].source, true, &unset, 1));
 	}
 }
 
