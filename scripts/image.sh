@@ -6,8 +6,8 @@
 # Sourced by scripts/vm.
 
 # Programs for the guest from this machine's packages, with their libraries.
-# busybox's shell takes its own tc before one in PATH: call /sbin/tc.
-GUEST_PROGRAMS=(/sbin/tc)
+# busybox's shell takes its own before those in PATH: call /sbin/tc.
+GUEST_PROGRAMS=(/sbin/tc /bin/cat /bin/grep /usr/bin/head)
 
 # guest_image ARCH TESTS: sets GUEST_IMAGE to the pieces for the current kernel,
 # with the self-tests if TESTS is yes.

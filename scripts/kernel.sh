@@ -273,7 +273,8 @@ linux_source_tar() {
 # --- arm64: what its guests run and what programs for it are linked with
 
 SYSROOT_PACKAGES=(
-	busybox-static iproute2 libc6-dev libmicrohttpd-dev libnl-3-dev libnl-genl-3-dev
+	busybox-static coreutils grep iproute2 libc6-dev libmicrohttpd-dev libnl-3-dev
+	libnl-genl-3-dev
 )
 
 # arm64_sysroot: sets SYSROOT.

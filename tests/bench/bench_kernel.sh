@@ -9,43 +9,11 @@ set -euo pipefail
 TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 cd "$TOP"
 . scripts/lib.sh
+. tests/bench/guest.sh
 
 KERNEL=${1:-6.1}
 WORK=$BUILD/bench
 FIGURES=$WORK/figures-$KERNEL
-
-# --- What the guest needs
-
-# bpftrace_get: sets BPFTRACE to a folder with it, its libraries and a loader.
-bpftrace_get() {
-	local recipe="2 bpftrace"
-	BPFTRACE=$WORK/bpftrace
-	apt_private "$WORK/apt" amd64 "$(debian_sources)"
-	if ! is_current "$BPFTRACE" "$recipe"; then
-		if ! packages_known bpftrace; then lists_update; fi
-		cached "$BPFTRACE" "$recipe $(closure_uris bpftrace | hash_input)" bpftrace_unpack
-		set_current "$BPFTRACE"
-	fi
-	apt_host
-}
-
-bpftrace_unpack() {
-	local dir=$1 root=$1/root debs deb loader
-	need_disk "$BUILD" 800
-	debs=$(fetch_closure bpftrace)
-	for deb in $debs; do
-		dpkg-deb -x "$deb" "$root"
-		case $deb in
-		*/bpftrace_*) dpkg-deb -f "$deb" Version >"$dir/.version" ;;
-		esac
-	done
-	loader=$root/lib64/ld-linux-x86-64.so.2
-	cp -L "$loader" "$root/usr/bin/bpftrace" "$dir"
-	"$loader" --library-path "$root/lib/x86_64-linux-gnu:$root/usr/lib/x86_64-linux-gnu" \
-		--list "$root/usr/bin/bpftrace" | awk '$2 == "=>" { print $3 }' |
-		xargs -I{} cp -L {} "$dir"
-	rm -rf "$root"
-}
 
 measure() {
 	local file files=()
@@ -57,13 +25,6 @@ measure() {
 }
 
 # --- Figures
-
-# figure WORDS...: the rest of the line that begins with them.
-figure() {
-	local line
-	line=$(grep "^$* " "$FIGURES") || die "the guest printed no '$*'"
-	printf '%s' "${line#"$* "}"
-}
 
 # over KEY: of an event, above the call with nothing on.
 over() {
@@ -160,12 +121,6 @@ event_group() {
 		*) echo "| ${line#* } | $cost | | | |" ;;
 		esac
 	done
-}
-
-# The one that scripts/vm runs.
-emulator() {
-	qemu_get amd64
-	"${QEMU:+$QEMU/usr/bin/}qemu-system-x86_64" "$@"
 }
 
 notes() {

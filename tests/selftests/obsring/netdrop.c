@@ -128,8 +128,8 @@ TEST_F(record, of_what_nobody_read)
 
 	ASSERT_EQ(0, packets_unread(50));
 	EXPECT_TRUE(await(metric_total(&self->session.view, DROPS) >= before + 50));
-	EXPECT_TRUE(await(logged(&self->log, " source=netdrop ", " protocol=ipv4 bytes=9") >= 50));
-	EXPECT_EQ(0, logged(&self->log, " source=netdrop ", " bytes=9 interface="));
+	EXPECT_TRUE(await(logged(&self->log, " source=netdrop ", " protocol=ipv4 bytes=1") >= 50));
+	EXPECT_EQ(0, logged(&self->log, " source=netdrop ", " bytes=1 interface="));
 }
 
 /* Each drop is a record: read, or lost to this reader and told so. */
