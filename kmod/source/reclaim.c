@@ -208,6 +208,7 @@ static noinline_for_stack void kill_record(struct task_struct *victim)
 		{ "oom_score_adj", adj },
 	};
 
+	/* May be changed meanwhile, as a whole word or so: a mix is no harm. */
 	data_race(memcpy(name, victim->comm, sizeof(name)));
 	name[sizeof(name) - 1] = 0;
 	snprintf(pid, sizeof(pid), "%d", task_tgid_nr(victim));

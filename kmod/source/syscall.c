@@ -258,7 +258,7 @@ static int latency_attach(const bool *set)
 }
 
 static int latency_set(const struct obs_source_option *option, const char *value,
-		      struct netlink_ext_ack *extack)
+		       struct netlink_ext_ack *extack)
 {
 	bool set[CALLS];
 	unsigned int nr;
