@@ -39,7 +39,10 @@
  * stamps again; if one has changed the copy is thrown away: LOST. A cursor that
  * lost goes to the oldest record that is whole, or to the head; the difference of
  * their numbers is the loss: what was overwritten, and what was unfinished in
- * between at that moment.
+ * between at that moment. A new reader begins at the ring's first record, be it
+ * finished or not, as long as nothing was overwritten; then at the oldest that is
+ * whole. Of what has that number or a later one it gets each or counts it as lost;
+ * the others, finished or not, were before its time.
  *
  * A process may have written anything into a ring that it hosts, and go on. Each
  * call ends all the same, after at most nr_lines steps; and while the ring stands
@@ -508,9 +511,18 @@ static inline void obs_ring_seek(const struct obs_ring_view *v,
 static inline void obs_ring_seek_oldest(const struct obs_ring_view *v,
 					struct obs_ring_cursor *c)
 {
+	__u64 first = obs_read_once(&v->ring->first_line);
+	__u64 line, record;
+
 	c->laps = 0;
 	c->gen = v->gen;
-	obs_ring_seek(v, c, obs_read_once(&v->ring->first_line));
+	obs_ring_head(v->ring, &line, &record);
+	if (line - first <= v->nr_lines) {
+		c->line = first;
+		c->record = obs_read_once(&v->ring->first_record);
+	} else {
+		obs_ring_seek(v, c, first);
+	}
 }
 
 static inline void obs_ring_seek_newest(const struct obs_ring_view *v,

@@ -516,6 +516,44 @@ static void test_busy(void **state)
 	ring_close(&r);
 }
 
+/* Who comes while the oldest record is unfinished. */
+static void test_seek_busy(void **state)
+{
+	struct obs_ring_cursor c;
+	struct unfinished u;
+	__u64 begun, records;
+	struct ring r;
+	int i;
+
+	(void)state;
+	ring_open(&r, LINES);
+	begin(&r, &u, 8);
+	for (i = 0; i < 3; i++)
+		assert_true(put(&r, 8));
+	obs_ring_seek_oldest(&r.view, &c);
+	assert_int_equal(c.record, r.control.first_record);
+	assert_int_equal(drain(&r, &c), 0);
+	finish(&r, &u);
+	assert_int_equal(drain(&r, &c), 4);
+	/* All before it is gone: its number can't be known, and it is not waited for. */
+	for (i = 0; i < LINES; i++)
+		assert_true(put(&r, 1));
+	begin(&r, &u, 8);
+	while (put(&r, 8))
+		;
+	obs_ring_seek_oldest(&r.view, &c);
+	assert_int_equal((__u32)c.record, u.record + 1);
+	begun = c.record;
+	records = drain(&r, &c);
+	finish(&r, &u);
+	assert_int_equal(drain(&r, &c), 0);
+	assert_int_equal((__u32)r.control.head - (__u32)begun, records);
+	assert_true(put(&r, 8));
+	assert_int_equal(drain(&r, &c), 1);
+	ring_adds_up(&r);
+	ring_close(&r);
+}
+
 static void test_guard(void **state)
 {
 	__u64 head, stored, refused;
@@ -830,6 +868,7 @@ int main(void)
 		cmocka_unit_test(test_epoch_lags),
 		cmocka_unit_test(test_seek),
 		cmocka_unit_test(test_busy),
+		cmocka_unit_test(test_seek_busy),
 		cmocka_unit_test(test_guard),
 		cmocka_unit_test(test_interrupted),
 		cmocka_unit_test(test_looked_at),
