@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * /dev/obsring. Who may open it, its group decides. All that is reachable by
- * mapping is read-only and is never freed while a file is open; an open file
- * pins the module (fops.owner), and a mapping pins its file. There is no state
- * per mapping, so that fork, split and partial unmap need no care.
+ * mapping is read-only and is never freed while a file is open, or is unmapped
+ * from all of them before; an open file pins the module (fops.owner), and a mapping
+ * pins its file. There is no state per mapping, so that fork, split and partial
+ * unmap need no care.
  *
  * Under lockdown, what can be read here stays readable at every level: counts
  * of events, with no kernel address and no content, as /proc/vmstat has, and what
@@ -11,8 +12,10 @@
  */
 #include <linux/file.h>
 #include <linux/fs.h>
+#include <linux/list.h>
 #include <linux/miscdevice.h>
 #include <linux/mm.h>
+#include <linux/mutex.h>
 #include <linux/poll.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
@@ -26,15 +29,38 @@
 
 /**
  * struct open - an open file
+ * @node: in opens
+ * @mapping: what is mapped of it: that of its device node, of which there may be
+ *	several
  * @seen: journal position that it declared; poll compares it
  * @log: reads the log; made when that is first asked for, and stays
  * @writer: writes it; NULL if the file is not open for writing
  */
 struct open {
+	struct list_head node;
+	struct address_space *mapping;
 	u64 seen;
 	struct obs_logreader *log;
 	struct obs_logwriter *writer;
 };
+
+static DEFINE_MUTEX(opens_mutex);	/* opens */
+static LIST_HEAD(opens);
+
+void obs_chardev_unmap(enum obsring_region_id region)
+{
+	const struct obsring_region *r = &obs_header->region[region];
+	struct address_space *before = NULL;
+	struct open *open;
+
+	mutex_lock(&opens_mutex);
+	list_for_each_entry(open, &opens, node) {
+		if (open->mapping != before)
+			unmap_mapping_range(open->mapping, r->offset, r->size, 1);
+		before = open->mapping;
+	}
+	mutex_unlock(&opens_mutex);
+}
 
 void obs_chardev_changed(void)
 {
@@ -64,6 +90,10 @@ static int device_open(struct inode *inode, struct file *file)
 			return -ENOMEM;
 		}
 	}
+	open->mapping = file->f_mapping;
+	mutex_lock(&opens_mutex);
+	list_add(&open->node, &opens);
+	mutex_unlock(&opens_mutex);
 	file->private_data = open;
 	return 0;
 }
@@ -72,6 +102,9 @@ static int device_release(struct inode *inode, struct file *file)
 {
 	struct open *open = file->private_data;
 
+	mutex_lock(&opens_mutex);
+	list_del(&open->node);
+	mutex_unlock(&opens_mutex);
 	obs_logreader_free(open->log);
 	obs_logwriter_free(open->writer);
 	kfree(open);
@@ -130,11 +163,14 @@ static loff_t device_llseek(struct file *file, loff_t offset, int whence)
 
 static vm_fault_t device_fault(struct vm_fault *vmf)
 {
+	vm_fault_t ret = VM_FAULT_SIGBUS;
 	unsigned long pfn;
 
-	if (obs_store_pfn(vmf->pgoff, &pfn))
-		return VM_FAULT_SIGBUS;
-	return vmf_insert_pfn(vmf->vma, vmf->address, pfn);
+	down_read(&obs_store_mapped);
+	if (!obs_store_pfn(vmf->pgoff, &pfn))
+		ret = vmf_insert_pfn(vmf->vma, vmf->address, pfn);
+	up_read(&obs_store_mapped);
+	return ret;
 }
 
 static const struct vm_operations_struct device_vm_ops = {

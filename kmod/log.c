@@ -42,11 +42,16 @@ static struct obs_counter lost[OBS_LOG_LOSSES_NR] = {
 static struct obs_counter truncated = OBS_COUNTER_INIT;
 static struct obs_counter overwritten = OBS_COUNTER_INIT;
 
+static struct obs_gauge high_water[OBS_ORIGINS] = {
+	[0 ... OBS_ORIGINS - 1] = OBS_GAUGE_INIT,
+};
+
 enum {
 	LOG_RECORDS,
 	LOG_LOST,
 	LOG_TRUNCATED,
 	LOG_OVERWRITTEN,
+	LOG_HIGH_WATER,
 };
 
 static struct obs_metric metrics[] = {
@@ -61,7 +66,7 @@ static struct obs_metric metrics[] = {
 	[LOG_LOST] = {
 		.desc = {
 			.name = "obsring_log_lost_total",
-			.help = "Records that were not stored, by cause: nested is a writer that interrupted one with no room behind it, rate_limited a process beyond its user's rate.",
+			.help = "Records that were not stored, by cause: nested is a writer that interrupted one with no room behind it, or the replacement of its ring, rate_limited a process beyond its user's rate.",
 			.label = { "cause" },
 			.kind = OBSRING_KIND_COUNTER,
 		},
@@ -82,6 +87,15 @@ static struct obs_metric metrics[] = {
 		},
 		.counter = &overwritten,
 	},
+	[LOG_HIGH_WATER] = {
+		.desc = {
+			.name = "obsring_log_high_water_bytes",
+			.help = "Bytes of the log's rings that were ever used, since load or since they have their size, all CPUs.",
+			.unit = "bytes",
+			.label = { "origin" },
+			.kind = OBSRING_KIND_GAUGE,
+		},
+	},
 };
 
 static const char *const origin_name[OBS_ORIGINS] = { "kernel", "user" };
@@ -96,6 +110,11 @@ static const char *const loss_name[OBS_LOG_LOSSES_NR] = {
 void obs_log_lost(enum obs_log_loss cause, u64 n)
 {
 	obs_counter_add(&lost[cause], n);
+}
+
+void obs_log_emptied(enum obsring_origin origin, u64 bytes)
+{
+	obs_gauge_add(&high_water[origin], -(s64)bytes);
 }
 
 /* ---- Building a record --------------------------------------------------- */
@@ -165,18 +184,21 @@ static void source_set(union obs_record_buffer *buffer, const char *name, u32 le
 static void finish(union obs_record_buffer *buffer, enum obsring_origin origin)
 {
 	struct obsring_record *head = &buffer->head;
-	u32 gone, size = head->size;
+	struct obs_logring_put put;
+	u32 size = head->size;
 
 	memset(tail(buffer), 0, round_up(size, sizeof(u64)) - size);
 	head->cpu = raw_smp_processor_id();
 	head->time_ns = ktime_get_mono_fast_ns();
-	if (!obs_logring_put(origin, buffer, &gone)) {
+	if (!obs_logring_put(origin, buffer, &put)) {
 		obs_log_lost(OBS_LOG_NESTED, 1);
 		return;
 	}
 	obs_counter_inc(&records[origin][head->level]);
-	if (gone)
-		obs_counter_add(&overwritten, gone);
+	if (put.overwritten)
+		obs_counter_add(&overwritten, put.overwritten);
+	if (unlikely(put.filled))
+		obs_gauge_add(&high_water[origin], put.filled);
 	if (head->flags & OBSRING_RECORD_CUT)
 		obs_counter_inc(&truncated);
 	obs_logread_wake();
@@ -317,6 +339,11 @@ static int counters_attach(void)
 						 values, &records[origin][level]);
 			ret = obs_self_attached(ret);
 		}
+	for (origin = 0; origin < OBS_ORIGINS && !ret; origin++) {
+		ret = obs_gauge_attach(metrics[LOG_HIGH_WATER].family,
+				       &origin_name[origin], &high_water[origin]);
+		ret = obs_self_attached(ret);
+	}
 	for (i = 0; i < OBS_LOG_LOSSES_NR && !ret; i++) {
 		ret = obs_counter_attach(metrics[LOG_LOST].family,
 					 &loss_name[i], &lost[i]);

@@ -49,6 +49,9 @@ void obs_log_user(const struct obs_log_line *line);
 /* Count records that were not written. Any context. */
 void obs_log_lost(enum obs_log_loss cause, u64 n);
 
+/* Of the rings of @origin, @bytes are not in use any more. */
+void obs_log_emptied(enum obsring_origin origin, u64 bytes);
+
 /* @bytes: of a CPU's ring, by origin. */
 int obs_log_init(const unsigned long *bytes);
 void obs_log_exit(void);

@@ -31,6 +31,7 @@
 #include <linux/mm.h>
 #include <linux/mutex.h>
 #include <linux/percpu.h>
+#include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/timekeeping.h>
@@ -169,30 +170,44 @@ void obs_logread_wake_all(__poll_t events)
 
 /* ---- Merging ------------------------------------------------------------- */
 
+/*
+ * Read from ring @index, whatever lines it has now. Lines that were replaced stay
+ * until this is done; what was not read of them is lost.
+ */
+static enum obs_ring_result ring_read(struct obs_logreader *reader, unsigned int index,
+				      u64 *word, u32 max, struct obs_ring_peeked *ret)
+{
+	struct obs_ring_cursor *cursor = &reader->ring[index].cursor;
+	enum obs_ring_result result = OBS_RING_EMPTY;
+	struct obs_ring_view view;
+
+	rcu_read_lock();
+	do {
+		if (!obs_logring_view(index, &view))
+			break;
+		result = obs_ring_read(&view, cursor, word, max, ret, &reader->lost);
+	} while (result == OBS_RING_REPLACED ||
+		 (result == OBS_RING_LOST && cursor->laps < 8));
+	rcu_read_unlock();
+	return result;
+}
+
 /* Look at the ring's next record, if that was not done yet. */
 static void look(struct obs_logreader *reader, unsigned int index)
 {
 	struct merged *ring = &reader->ring[index];
 	struct obs_ring_peeked peeked;
-	enum obs_ring_result result;
-	struct obs_ring_view view;
 	u64 word[2];
 
-	if (ring->valid || !obs_logring_view(index, &view))
+	if (ring->valid ||
+	    ring_read(reader, index, word, ARRAY_SIZE(word), &peeked) != OBS_RING_RECORD)
 		return;
-	do {
-		result = obs_ring_peek(&view, &ring->cursor, word,
-				       ARRAY_SIZE(word), &peeked, &reader->lost);
-	} while (result == OBS_RING_LOST && ring->cursor.laps < 8);
-	if (result == OBS_RING_RECORD) {
-		ring->time_ns = word[1];
-		ring->valid = true;
-	}
+	ring->time_ns = word[1];
+	ring->valid = true;
 }
 
 /* The ring whose next record is the oldest of all; NULL: there is none. */
-static struct merged *oldest(struct obs_logreader *reader,
-			     struct obs_ring_view *ret_view)
+static struct merged *oldest(struct obs_logreader *reader)
 {
 	struct merged *best = NULL;
 	unsigned int i;
@@ -203,22 +218,20 @@ static struct merged *oldest(struct obs_logreader *reader,
 		    (!best || reader->ring[i].time_ns < best->time_ns))
 			best = &reader->ring[i];
 	}
-	if (best)
-		obs_logring_view(best - reader->ring, ret_view);
 	return best;
 }
 
 /* Copy and format the record at @ring, unless it has been overwritten. */
-static void record_format(struct obs_logreader *reader, struct merged *ring,
-			  const struct obs_ring_view *view)
+static void record_format(struct obs_logreader *reader, struct merged *ring)
 {
+	u64 number = ring->cursor.record;
 	struct obs_ring_peeked peeked;
 	struct obs_record record;
 
 	ring->valid = false;
-	if (obs_ring_peek(view, &ring->cursor, reader->buffer.word,
-			  OBS_RING_RECORD_WORDS, &peeked,
-			  &reader->lost) != OBS_RING_RECORD)
+	if (ring_read(reader, ring - reader->ring, reader->buffer.word,
+		      OBS_RING_RECORD_WORDS, &peeked) != OBS_RING_RECORD ||
+	    ring->cursor.record != number)
 		return;
 	obs_ring_next(&ring->cursor, &peeked);
 	if (!obs_record_parse(&reader->buffer, peeked.words, &record))
@@ -241,19 +254,18 @@ static void lost_format(struct obs_logreader *reader)
  */
 static bool line_ready(struct obs_logreader *reader)
 {
-	struct obs_ring_view view;
 	struct merged *ring;
 
 	while (reader->text_at == reader->text_len) {
 		reader->text_at = 0;
 		reader->text_len = 0;
-		ring = oldest(reader, &view);
+		ring = oldest(reader);
 		if (!ring && !reader->lost)
 			return false;
 		if (reader->lost)
 			lost_format(reader);
 		else
-			record_format(reader, ring, &view);
+			record_format(reader, ring);
 	}
 	return true;
 }
@@ -339,23 +351,32 @@ __poll_t obs_logreader_poll(struct obs_logreader *reader)
 
 /* ---- Life ---------------------------------------------------------------- */
 
-static void seek(struct obs_logreader *reader, bool oldest_first)
+static void ring_seek(struct merged *ring, unsigned int index, bool oldest_first)
 {
 	struct obs_ring_view view;
+
+	ring->valid = false;
+	rcu_read_lock();
+	do {
+		if (!obs_logring_view(index, &view))
+			break;
+		if (oldest_first)
+			obs_ring_seek_oldest(&view, &ring->cursor);
+		else
+			obs_ring_seek_newest(&view, &ring->cursor);
+	} while (!obs_ring_still(&view));
+	rcu_read_unlock();
+}
+
+static void seek(struct obs_logreader *reader, bool oldest_first)
+{
 	unsigned int i;
 
 	reader->lost = 0;
 	reader->text_at = 0;
 	reader->text_len = 0;
-	for (i = 0; i < obs_logring_nr(); i++) {
-		reader->ring[i].valid = false;
-		if (!obs_logring_view(i, &view))
-			continue;
-		if (oldest_first)
-			obs_ring_seek_oldest(&view, &reader->ring[i].cursor);
-		else
-			obs_ring_seek_newest(&view, &reader->ring[i].cursor);
-	}
+	for (i = 0; i < obs_logring_nr(); i++)
+		ring_seek(&reader->ring[i], i, oldest_first);
 }
 
 int obs_logreader_seek(struct obs_logreader *reader, bool oldest_first)

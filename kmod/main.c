@@ -3,7 +3,6 @@
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/init.h>
-#include <linux/log2.h>
 #include <linux/minmax.h>
 #include <linux/module.h>
 #include <linux/sizes.h>
@@ -12,6 +11,7 @@
 #include "context.h"
 #include "log.h"
 #include "logread.h"
+#include "logring.h"
 #include "logsource.h"
 #include "logwrite.h"
 #include "main.h"
@@ -39,7 +39,7 @@ MODULE_PARM_DESC(max_bytes, "Bytes of values that kernel code may make, over all
 
 static unsigned long log_kernel_bytes = SZ_64K;
 module_param(log_kernel_bytes, ulong, 0444);
-MODULE_PARM_DESC(log_kernel_bytes, "Bytes of each CPU's log ring for kernel code, a power of two, 4096 to 67108864 (default 65536)");
+MODULE_PARM_DESC(log_kernel_bytes, "Bytes of each CPU's log ring for kernel code at load, a power of two, 4096 to 67108864 (default 65536)");
 
 static unsigned long log_user_bytes = SZ_32K;
 module_param(log_user_bytes, ulong, 0444);
@@ -61,7 +61,7 @@ MODULE_PARM_DESC(max_contexts, "Threads that may have registered a trace context
 
 static int log_check(const char *name, unsigned long bytes)
 {
-	if (is_power_of_2(bytes) && bytes >= SZ_4K && bytes <= SZ_64M)
+	if (obs_logring_size_valid(bytes))
 		return 0;
 	pr_err("parameter %s: %lu is no power of two of 4096 to 67108864\n",
 	       name, bytes);

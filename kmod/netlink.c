@@ -107,6 +107,15 @@ static const struct nla_policy probe_new_policy[] = {
 	[OBSRING_A_SAMPLE] = NLA_POLICY_MIN(NLA_U32, 1),
 };
 
+static const struct nla_policy log_get_policy[] = {
+	[OBSRING_A_DEVICE_FD] = { .type = NLA_U32 },
+};
+
+static const struct nla_policy log_set_policy[] = {
+	[OBSRING_A_BYTES] = { .type = NLA_U64 },
+	[OBSRING_A_ORIGIN] = NLA_POLICY_MAX(NLA_U32, OBSRING_ORIGIN_MAX),
+};
+
 /* ---- Info and state ------------------------------------------------------ */
 
 static int fill_info(struct sk_buff *skb)
@@ -247,6 +256,9 @@ static const struct genl_ops ops[] = {
 	  .dumpit = obs_nl_probe_dump },
 	{ OP(PROBE_NEW, probe_new_policy), .doit = obs_nl_probe_new },
 	{ OP(PROBE_DEL, name_policy), .doit = obs_nl_probe_del },
+	{ OP(LOG_GET, log_get_policy), .start = obs_nl_dump_start,
+	  .dumpit = obs_nl_log_dump },
+	{ OP(LOG_SET, log_set_policy), .doit = obs_nl_log_set },
 };
 
 struct genl_family obs_nl_family = {

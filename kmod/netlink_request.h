@@ -77,4 +77,8 @@ int obs_nl_probe_dump(struct sk_buff *skb, struct netlink_callback *cb);
 int obs_nl_probe_new(struct sk_buff *skb, struct genl_info *info);
 int obs_nl_probe_del(struct sk_buff *skb, struct genl_info *info);
 
+/* netlink_log.c */
+int obs_nl_log_dump(struct sk_buff *skb, struct netlink_callback *cb);
+int obs_nl_log_set(struct sk_buff *skb, struct genl_info *info);
+
 #endif /* OBSRING_NETLINK_REQUEST_H */

@@ -11,6 +11,7 @@
 #include <linux/io.h>
 #include <linux/mm.h>
 #include <linux/random.h>
+#include <linux/rwsem.h>
 #include <linux/slab.h>
 #include <linux/timekeeping.h>
 #include <linux/vmalloc.h>
@@ -53,6 +54,9 @@ struct obsring_header *obs_header;
 
 /* By region; those that are no entries in pages of their own have none. */
 static struct dir_pages dir[OBSRING_REGION_MAX + 1];
+
+DECLARE_RWSEM(obs_store_mapped);
+static int (*log_pfn)(u64 page, unsigned long *ret_pfn);
 
 /*
  * Value pages, by index; each entry is set once and stays. values_nr is stored
@@ -176,7 +180,7 @@ u64 obs_store_directory_bytes(void)
 	u64 pages = 1;
 	int i;
 
-	for (i = 0; i < OBSRING_REGION_VALUES; i++)
+	for (i = 0; i <= OBSRING_REGION_MAX; i++)
 		pages += dir[i].nr;
 	return pages * PAGE_SIZE;
 }
@@ -378,10 +382,10 @@ bool obs_store_range_valid(u64 offset, u64 size)
 	return false;
 }
 
-static unsigned long pfn_of(void *addr)
+unsigned long obs_store_pfn_of(const void *addr)
 {
 	return is_vmalloc_addr(addr) ? vmalloc_to_pfn(addr) :
-				       PHYS_PFN(virt_to_phys(addr));
+				       PHYS_PFN(virt_to_phys((void *)addr));
 }
 
 static int value_pfn(u64 row, unsigned long *ret_pfn)
@@ -396,7 +400,7 @@ static int value_pfn(u64 row, unsigned long *ret_pfn)
 	vp = values[index];
 	if (vp->word ? cpu : !cpu_possible(cpu))
 		return -EFAULT;
-	*ret_pfn = pfn_of(vp->word ? vp->word : per_cpu_ptr(vp->rows, cpu));
+	*ret_pfn = obs_store_pfn_of(vp->word ? vp->word : per_cpu_ptr(vp->rows, cpu));
 	return 0;
 }
 
@@ -407,7 +411,7 @@ int obs_store_pfn(unsigned long pgoff, unsigned long *ret_pfn)
 	int i;
 
 	if (!pgoff) {
-		*ret_pfn = pfn_of(obs_header);
+		*ret_pfn = obs_store_pfn_of(obs_header);
 		return 0;
 	}
 	for (i = 0; i <= OBSRING_REGION_MAX; i++) {
@@ -418,10 +422,12 @@ int obs_store_pfn(unsigned long pgoff, unsigned long *ret_pfn)
 			continue;
 		if (i == OBSRING_REGION_VALUES)
 			return value_pfn(page, ret_pfn);
+		if (i == OBSRING_REGION_LOG)
+			return log_pfn(page, ret_pfn);
 		/* Pairs with obs_region_grow(). */
 		if (page >= smp_load_acquire(&dir[i].nr))
 			return -EFAULT;
-		*ret_pfn = pfn_of(dir[i].page[page]);
+		*ret_pfn = obs_store_pfn_of(dir[i].page[page]);
 		return 0;
 	}
 	return -EFAULT;
@@ -449,6 +455,21 @@ static int values_init(u64 bytes, u32 series)
 	region_of(OBSRING_REGION_VALUES)->size =
 		(u64)values_max * nr_cpu_ids * PAGE_SIZE;
 	return 0;
+}
+
+void obs_store_log_provide(int (*pfn)(u64 page, unsigned long *ret_pfn))
+{
+	log_pfn = pfn;
+}
+
+/* A ring for each CPU and origin, and room for the largest of each. */
+static int log_region_init(void)
+{
+	u64 rings = (u64)nr_cpu_ids * (OBSRING_ORIGIN_MAX + 1);
+
+	region_of(OBSRING_REGION_LOG)->entry_size = sizeof(struct obsring_line);
+	region_of(OBSRING_REGION_LOG)->size = rings * OBS_STORE_LOG_STRIDE;
+	return dir_init(OBSRING_REGION_RINGS, sizeof(struct obsring_ring), rings);
 }
 
 static void header_init(void)
@@ -523,6 +544,9 @@ int obs_store_init(const struct obs_limits *limits)
 	if (ret)
 		goto err;
 	ret = obs_exemplars_init(limits->bytes);
+	if (ret)
+		goto err;
+	ret = log_region_init();
 	if (ret)
 		goto err;
 	regions_place();

@@ -6,16 +6,24 @@
  * Pages are never given back before the module goes, and it can't go while a
  * file is open: so no page that user space can reach is ever reused. What
  * changes owner are entries, granules and slots, by the protocol of
- * include/obsring/directory.h.
+ * include/obsring/directory.h. The pages of LOG alone are given back, by whoever
+ * provides them: when he has replaced them under obs_store_mapped, and unmapped
+ * them then.
  *
- * All of it but obs_store_pfn() is called under the registry's mutex.
+ * All of it but obs_store_pfn() is called under the registry's mutex, or before
+ * the device is there.
  */
 #ifndef OBSRING_STORE_H
 #define OBSRING_STORE_H
 
+#include <linux/rwsem.h>
 #include <linux/types.h>
 
 #include <linux/obsring.h>
+
+/* Bytes of LOG from one ring to the next. */
+#define OBS_STORE_LOG_STRIDE \
+	((u64)OBSRING_RING_LINES_MAX * sizeof(struct obsring_line))
 
 /**
  * struct obs_limits - how large the store may become; constant after load
@@ -88,7 +96,19 @@ u64 obs_store_directory_bytes(void);
 /* Is the range, of whole pages, within one region? */
 bool obs_store_range_valid(u64 offset, u64 size);
 
-/* PFN behind page @pgoff of the mapping space; -EFAULT if there is none. */
+/*
+ * PFN behind page @pgoff of the mapping space; -EFAULT if there is none. Who puts
+ * it into a page table holds obs_store_mapped from here until that is done.
+ */
 int obs_store_pfn(unsigned long pgoff, unsigned long *ret_pfn);
+
+/* Of a page of the module's: from the page allocator or vmalloc(). */
+unsigned long obs_store_pfn_of(const void *addr);
+
+/* Held for writing: nobody is between asking for a page and mapping it. */
+extern struct rw_semaphore obs_store_mapped;
+
+/* Who is asked for the pages of LOG: as obs_store_pfn(), from the region's start. */
+void obs_store_log_provide(int (*pfn)(u64 page, unsigned long *ret_pfn));
 
 #endif /* OBSRING_STORE_H */

@@ -93,15 +93,15 @@ inline fill() {
 /* obs_ring_write() of a record of n lines. */
 inline write() {
 	STEP(outer = nesting);
-	if
-	:: outer == 0 -> STEP(seen = head); STEP(guard = seen)
-	:: else
-	fi;
 #ifdef NO_NESTING
 	STEP(nesting = 0);
 #else
 	STEP(nesting = outer + 1);
 #endif
+	if
+	:: outer == 0 -> STEP(seen = head); STEP(guard = seen)
+	:: else
+	fi;
 	STEP(seen = head);
 	stored = false;
 	do

@@ -186,7 +186,8 @@
  * anew, record counts go on, so that first_record less the number of the record
  * that a reader would have read next is what it lost. The reader:
  *
- *      gen = load_acquire(&ring->gen)          odd: nothing to read now
+ *      gen = load_acquire(&ring->gen)          odd: nothing to read now; look again
+ *                                              soon, poll does not wait for that
  *      gen is not that of the last time ?      take over nr_lines, go to first_line;
  *                                              lost += first_record - next
  *      read a record, as include/obsring/ring.h does
@@ -276,6 +277,11 @@
  *                                  -> SAMPLE_ID
  *   SAMPLE_DEL         privileged  NAME [LEVEL AT_NS] -> SAMPLE_ID; or SAMPLE_ID
  *                                  of one that waits, which then never applies
+ *   LOG_GET            reader      dump, a ring each -> CPU ORIGIN BYTES
+ *                                  HIGH_WATER RECORDS
+ *   LOG_SET            privileged  ORIGIN BYTES: of each CPU's ring, a power of
+ *                                  two, 4096 to 67108864. What was in them is lost
+ *                                  to those who have not read it, and told to them
  *
  * FAMILY_DEL, SERIES_NEW, SERIES_DEL and SERIES_UPDATE act on families made by
  * FAMILY_NEW only; what a source, a probe or a kernel module made is theirs
@@ -710,6 +716,9 @@ enum obsring_cmd {
 	OBSRING_CMD_SAMPLE_DEL,
 	OBSRING_CMD_SAMPLE_SET_NTF,
 	OBSRING_CMD_SAMPLE_DEL_NTF,
+	OBSRING_CMD_LOG_GET,
+	OBSRING_CMD_LOG_SET,
+	OBSRING_CMD_LOG_NTF,
 
 	__OBSRING_CMD_LAST
 };
@@ -734,7 +743,7 @@ enum obsring_attr {
 	OBSRING_A_SERIES,	/* u32: series alive */
 	OBSRING_A_SERIES_LIMIT,	/* u32: max_series */
 	OBSRING_A_FAMILY_SERIES_LIMIT, /* u32: max_series_per_family */
-	OBSRING_A_BYTES,	/* u64: memory of values, all CPUs, and exemplars */
+	OBSRING_A_BYTES,	/* u64: memory of values, all CPUs, and exemplars; of a ring: its size */
 	OBSRING_A_BYTES_LIMIT,	/* u64: max_bytes */
 	OBSRING_A_DIRECTORY_BYTES, /* u64: memory of the other regions */
 	OBSRING_A_REFUSED,	/* u64: series refused by a limit since load */
@@ -776,6 +785,9 @@ enum obsring_attr {
 	OBSRING_A_RULE_VALUE,	/* u64: see there */
 	OBSRING_A_AT_NS,	/* u64: CLOCK_REALTIME; absent: now */
 	OBSRING_A_SAMPLE_ID,	/* u64: a command of the sampler, in order of arrival */
+	OBSRING_A_ORIGIN,	/* u32: enum obsring_origin */
+	OBSRING_A_HIGH_WATER,	/* u64: bytes ever used since load or LOG_SET */
+	OBSRING_A_RECORDS,	/* u64: records stored since load */
 
 	__OBSRING_A_LAST
 };
