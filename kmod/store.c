@@ -469,7 +469,7 @@ static int log_region_init(void)
 
 	region_of(OBSRING_REGION_LOG)->entry_size = sizeof(struct obsring_line);
 	region_of(OBSRING_REGION_LOG)->size = rings * OBS_STORE_LOG_STRIDE;
-	return dir_init(OBSRING_REGION_RINGS, sizeof(struct obsring_ring), rings);
+	return obs_region_init(OBSRING_REGION_RINGS, sizeof(struct obsring_ring), rings);
 }
 
 static void header_init(void)

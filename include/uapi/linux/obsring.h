@@ -743,7 +743,7 @@ enum obsring_attr {
 	OBSRING_A_SERIES,	/* u32: series alive */
 	OBSRING_A_SERIES_LIMIT,	/* u32: max_series */
 	OBSRING_A_FAMILY_SERIES_LIMIT, /* u32: max_series_per_family */
-	OBSRING_A_BYTES,	/* u64: memory of values, all CPUs, and exemplars; of a ring: its size */
+	OBSRING_A_BYTES,	/* u64: memory of values and exemplars; a ring's size */
 	OBSRING_A_BYTES_LIMIT,	/* u64: max_bytes */
 	OBSRING_A_DIRECTORY_BYTES, /* u64: memory of the other regions */
 	OBSRING_A_REFUSED,	/* u64: series refused by a limit since load */
