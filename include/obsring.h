@@ -419,6 +419,27 @@ int obs_probe_add(struct obs_control *control, const struct obs_probe_info *prob
 		  const char *help);
 int obs_probe_delete(struct obs_control *control, const char *name);
 
+/* A ring of the log. */
+struct obs_log_ring_info {
+	uint32_t cpu;
+	enum obsring_origin origin;
+	uint64_t bytes;			/* its size */
+	uint64_t high_water_bytes;	/* ever used, since load or since this size */
+	uint64_t records;		/* stored since load */
+};
+
+/* @device_fd: as in obs_series_dump(). */
+int obs_log_ring_list(struct obs_control *control, int device_fd,
+		      int (*fn)(const struct obs_log_ring_info *ring, void *arg),
+		      void *arg);
+
+/*
+ * Give each CPU's ring of @origin another size: a power of two, 4096 to 67108864.
+ * What is in them is lost to those who have not read it, and told to them.
+ */
+int obs_log_set_size(struct obs_control *control, enum obsring_origin origin,
+		     uint64_t bytes);
+
 /* Families and series that no kernel code owns, for info metrics and tools. */
 struct obs_family_spec {
 	const char *name, *help, *unit;

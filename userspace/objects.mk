@@ -23,6 +23,7 @@ LIB_OBJS := \
 	libobsring/info.o \
 	libobsring/source.o \
 	libobsring/probe.o \
+	libobsring/logsize.o \
 	libobsring/manage.o \
 	libobsring/dump.o \
 	libobsring/hex.o \
@@ -51,6 +52,7 @@ CTL_OBJS := \
 	obsringctl/log.o \
 	obsringctl/source.o \
 	obsringctl/probe.o \
+	obsringctl/logsize.o \
 	obsringctl/family.o \
 	obsringctl/series.o \
 	obsringctl/drain.o \

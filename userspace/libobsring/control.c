@@ -147,6 +147,8 @@ static const char *const request_attr_names[OBSRING_A_MAX + 1] = {
 	[OBSRING_A_PROBE_TYPE]	 = "probe-type",
 	[OBSRING_A_PROBE_TARGET] = "probe-target",
 	[OBSRING_A_SAMPLE]	 = "sample",
+	[OBSRING_A_ORIGIN]	 = "origin",
+	[OBSRING_A_BYTES]	 = "bytes",
 };
 
 const char *obs_request_attr_name(struct nlmsghdr *request, uint32_t offset)
@@ -285,6 +287,9 @@ static struct nla_policy answer_policy[OBSRING_A_MAX + 1] = {
 	[OBSRING_A_SAMPLE]		= { .type = NLA_U32 },
 	[OBSRING_A_HITS]		= { .type = NLA_U64 },
 	[OBSRING_A_MISSED]		= { .type = NLA_U64 },
+	[OBSRING_A_ORIGIN]		= { .type = NLA_U32 },
+	[OBSRING_A_HIGH_WATER]		= { .type = NLA_U64 },
+	[OBSRING_A_RECORDS]		= { .type = NLA_U64 },
 };
 
 static int answer_parse(struct nlattr *head, int len, struct obs_answer *answer)

@@ -61,10 +61,11 @@ int obs_answer_parse_nested(struct nlattr *nest, struct obs_answer *answer);
  */
 const char *obs_request_attr_name(struct nlmsghdr *request, uint32_t offset);
 
-/* info.c, source.c, probe.c */
+/* info.c, source.c, probe.c, logsize.c */
 void obs_info_decode(const struct obs_answer *answer, struct obs_info *info);
 int obs_source_decode(const struct obs_answer *answer, struct obs_source_info *source);
 void obs_probe_decode(const struct obs_answer *answer, struct obs_probe_info *probe);
+void obs_log_ring_decode(const struct obs_answer *answer, struct obs_log_ring_info *ring);
 int obs_source_encode(struct nl_msg *msg, const char *name, bool enable,
 		      const char *const *options, unsigned int nr);
 int obs_probe_encode(struct nl_msg *msg, const struct obs_probe_info *probe,

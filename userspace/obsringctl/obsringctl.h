@@ -60,6 +60,7 @@ int ctl_source_disable(const struct ctl_command *, struct ctl_globals *, int, ch
 int ctl_probe_list(const struct ctl_command *, struct ctl_globals *, int, char **);
 int ctl_probe_add(const struct ctl_command *, struct ctl_globals *, int, char **);
 int ctl_probe_delete(const struct ctl_command *, struct ctl_globals *, int, char **);
+int ctl_log_size(const struct ctl_command *, struct ctl_globals *, int, char **);
 int ctl_family_add(const struct ctl_command *, struct ctl_globals *, int, char **);
 int ctl_family_delete(const struct ctl_command *, struct ctl_globals *, int, char **);
 int ctl_series_add(const struct ctl_command *, struct ctl_globals *, int, char **);

@@ -30,6 +30,9 @@ const struct ctl_command ctl_commands[] = {
 	  CTL_PROBE_TYPE, false, false },
 	{ "probe delete", ctl_probe_delete, "METRIC",
 	  "remove a probe and its metric", CTL_PROBE, false, false },
+	{ "log size", ctl_log_size, "[--kernel BYTES] [--user BYTES]",
+	  "show the log's rings, or give each CPU's another size (64K, 1M); "
+	  "what was not read is lost", CTL_NOTHING, false, true },
 	{ "family add", ctl_family_add,
 	  "NAME --kind counter|gauge|histogram|info [--help-text TEXT] [--unit UNIT] "
 	  "[--label NAME]... [--set] [--exp10 N] "
