@@ -6,6 +6,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include "tally.h"
 #include "test.h"
 
 #define TEXT_MAX	65536
@@ -546,95 +547,9 @@ TEST_F(log, bursts)
 #define DYING_ROUNDS	12	/* CPUs that go off line */
 #define DYING_LINES	50	/* written there meanwhile */
 
-/**
- * struct tally - what a reader saw, in shared memory
- * @read: lines
- * @lost: as it was told
- * @torn: lines that are not what was written
- * @began: it has a place in the log
- * @error: what made it give up
- */
-struct tally {
-	unsigned long long read, lost, torn;
-	int began;
-	int error;
-};
-
-/* Check one line of obsring_stress; false: it is not what was written. */
-static bool line_whole(const char *line)
-{
-	const char *msg = strstr(line, " msg=\"");
-	unsigned long long number;
-	char context[16];
-	int at = 0;
-
-	return msg && sscanf(msg, " msg=\"%15s %llu %n", context, &number, &at) == 2 &&
-	       strspn(msg + at, "x") == number % 900 &&
-	       !strcmp(msg + at + number % 900, "\"");
-}
-
-static void line_note(struct tally *tally, const char *line)
-{
-	if (!strncmp(line, "lost=", 5)) {
-		tally->lost += strtoull(line + 5, NULL, 10);
-		return;
-	}
-	tally->read++;
-	tally->torn += !line_whole(line);
-}
-
-/* Read to the end of what is there after @stop was set. */
-static void read_lines(struct tally *tally, const int *stop)
-{
-	FILE *file = fopen(OBSRING_DEVICE, "re");
-	char line[16384];
-	bool last = false;
-	int fd;
-
-	if (!file) {
-		tally->error = errno;
-		return;
-	}
-	fd = fileno(file);
-	fcntl(fd, F_SETFL, O_NONBLOCK);
-	lseek(fd, 0, SEEK_SET);
-	__atomic_store_n(&tally->began, 1, __ATOMIC_RELEASE);
-	do {
-		last = __atomic_load_n(stop, __ATOMIC_ACQUIRE);
-		while (fgets(line, sizeof(line), file)) {
-			line[strcspn(line, "\n")] = 0;
-			line_note(tally, line);
-		}
-		if (errno != EAGAIN)
-			tally->error = errno;
-		clearerr(file);
-		errno = EAGAIN;
-	} while (!last && !tally->error);
-	fclose(file);
-}
-
 static uint64_t done(const char *what)
 {
 	return file_number("/sys/module/obsring_stress/parameters/done", what);
-}
-
-static bool cpu_switch(int cpu, const char *online)
-{
-	char path[64];
-
-	snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%d/online", cpu);
-	return !file_write(path, online);
-}
-
-/* One after the other goes and comes back; CPU 0 can't. */
-static void hotplug(unsigned long long *rounds, const int *stop)
-{
-	int cpu, nr = (int)sysconf(_SC_NPROCESSORS_CONF);
-
-	for (cpu = 1; !__atomic_load_n(stop, __ATOMIC_RELAXED); cpu = cpu % (nr - 1) + 1) {
-		*rounds += cpu_switch(cpu, "0");
-		cpu_switch(cpu, "1");
-	}
 }
 
 /* Sleep for each line; count it, and what is lost. */
@@ -676,13 +591,13 @@ TEST_F_TIMEOUT(log, dying_cpus, 600)
 				say(self->fd, "here");
 			_exit(0);
 		}
-		EXPECT_TRUE(cpu_switch(cpu, "0"));
+		EXPECT_TRUE(tally_cpu_switch(cpu, "0"));
 		EXPECT_EQ(0, end_of(writer));
 		said += DYING_LINES;
 		EXPECT_EQ(i + 1, (int)done("died"));
 		ASSERT_TRUE(await(__atomic_load_n(seen, __ATOMIC_ACQUIRE) ==
 				  said + done("died")));
-		EXPECT_TRUE(cpu_switch(cpu, "1"));
+		EXPECT_TRUE(tally_cpu_switch(cpu, "1"));
 	}
 	TH_LOG("%llu CPUs went off line, %u records read",
 	       (unsigned long long)done("died"), *seen);
@@ -713,11 +628,11 @@ TEST_F_TIMEOUT(log, all_contexts, 6000)
 	ASSERT_EQ(0, module_load("obsring_stress", "logging=1"));
 	for (i = 0; i < READERS; i++)
 		if (!fork()) {
-			read_lines(&shared->tally[i], &shared->stop);
+			tally_read(&shared->tally[i], &shared->stop);
 			_exit(0);
 		}
 	if (!fork()) {
-		hotplug(&shared->hotplugs, &shared->stop);
+		tally_hotplug(&shared->hotplugs, &shared->stop);
 		_exit(0);
 	}
 	for (i = 0; i < READERS; i++)
