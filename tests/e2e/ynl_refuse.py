@@ -18,6 +18,7 @@ RANGE = "integer out of range"
 POLICY = "Attribute failed policy validation"
 NO_FAMILY = "there is no family of that name"
 NO_NAME = "attribute name is missing"
+NO_SIZE = "the size of a ring is a power of two, 4096 to 67108864"
 NOT_OWN = "the family belongs to a source, a probe or a kernel module"
 NO_VALUES = "there must be a label-value for each label of the family"
 NO_SERIES = "the family has no series with these label values"
@@ -194,6 +195,14 @@ REFUSALS = [
      "a metric has that name, or one that becomes the same", None),
     ("probe-del", "do", {}, EINVAL, NO_NAME, None),
     ("probe-del", "do", {"name": "ynl_none"}, ENOENT, "there is no probe of that name", None),
+
+    ("log-set", "do", {}, EINVAL, "origin and bytes are needed", None),
+    ("log-set", "do", {"bytes": 8192}, EINVAL, "origin and bytes are needed", None),
+    ("log-set", "do", {"origin": "user"}, EINVAL, "origin and bytes are needed", None),
+    ("log-set", "do", {"origin": 2, "bytes": 8192}, ERANGE, RANGE, "origin"),
+    ("log-set", "do", {"origin": "user", "bytes": 2048}, EINVAL, NO_SIZE, "bytes"),
+    ("log-set", "do", {"origin": "user", "bytes": 12288}, EINVAL, NO_SIZE, "bytes"),
+    ("log-set", "do", {"origin": "user", "bytes": 1 << 27}, EINVAL, NO_SIZE, "bytes"),
 ]
 
 
@@ -206,6 +215,7 @@ def everything():
         "source": MODULE.do("source-get", name="syscall"),
         "state": MODULE.do("info-get")["state"],
         "probes": MODULE.dump("probe-get"),
+        "rings": [(r["cpu"], r["origin"], r["bytes"]) for r in MODULE.dump("log-get")],
     }
 
 
@@ -245,8 +255,8 @@ def unknown_attributes_are_refused():
 def attributes_of_other_operations_are_refused():
     for operation in MODULE.ynl.ops.values():
         for mode in operation.modes:
-            refused(lambda: MODULE.ask(operation.name, mode, missed=1), EINVAL,
-                    "Unknown attribute type", "missed")
+            refused(lambda: MODULE.ask(operation.name, mode, records=1), EINVAL,
+                    "Unknown attribute type", "records")
     refused(lambda: MODULE.do("source-get", name="task", version="1"), EINVAL,
             "Unsupported attribute", "version")
 
@@ -254,5 +264,5 @@ def attributes_of_other_operations_are_refused():
 @test
 def there_are_no_other_operations():
     for name, mode in (("info-get", "dump"), ("state-set", "dump"), ("family-new", "dump"),
-                       ("probe-get", "do")):
+                       ("probe-get", "do"), ("log-get", "do")):
         refused(lambda: MODULE.ask(name, mode), EOPNOTSUPP, None)

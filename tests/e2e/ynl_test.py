@@ -242,6 +242,38 @@ def a_probe_whose_module_went_says_so():
     probe_del("ynl_dummy_total")
 
 
+# --- The log
+
+
+def rings():
+    return {(ring["cpu"], ring["origin"]): ring for ring in MODULE.dump("log-get")}
+
+
+@test
+def rings_are_listed_and_resized():
+    before = rings()
+    cpus = {cpu for cpu, _ in before}
+    equal(set(before), {(cpu, origin) for cpu in cpus for origin in ("kernel", "user")},
+          "the rings")
+    bytes_before = before[(0, "user")]["bytes"]
+    events = Events("")
+    equal(MODULE.do("log-set", origin="user", bytes=8192), None, "the answer")
+    told = events.take(1)
+    events.close()
+    equal(told, [("log-ntf", {"origin": "user", "bytes": 8192})], "told")
+    for (_, origin), ring in rings().items():
+        if origin == "user":
+            equal((ring["bytes"], ring["high-water"]), (8192, 0), "a ring")
+    with open(DEVICE, "w", encoding="ascii") as device:
+        device.write("a record")
+    after = [ring for ring in rings().values() if ring["origin"] == "user"]
+    equal(sum(ring["high-water"] for ring in after), 128, "bytes used")
+    equal(sum(ring["records"] for ring in after) -
+          sum(ring["records"] for ring in before.values() if ring["origin"] == "user"), 1,
+          "records")
+    equal(MODULE.do("log-set", origin="user", bytes=bytes_before), None, "the answer")
+
+
 # --- Who may ask
 
 
@@ -250,7 +282,7 @@ def refused_to_nobody(module):
     for operation, mode, request in (
             ("family-get", "do", {"name": "obsring_tasks"}), ("family-get", "dump", {}),
             ("series-get", "do", {"name": "obsring_tasks"}), ("series-get", "dump", {}),
-            ("probe-get", "dump", {})):
+            ("probe-get", "dump", {}), ("log-get", "dump", {})):
         yield lambda o=operation, m=mode, r=request: module.ask(o, m, **r), NOT_A_READER
     for operation, request in (
             ("state-set", {"state": "running"}), ("family-del", {"name": "ynl_none"}),
@@ -258,6 +290,7 @@ def refused_to_nobody(module):
             ("series-new", {"name": "ynl_none"}), ("series-del", {"name": "ynl_none"}),
             ("series-update", {"name": "ynl_none", "value": 1}),
             ("source-set", {"name": "irq", "enabled": 0}), ("probe-del", {"name": "ynl_none"}),
+            ("log-set", {"origin": "user", "bytes": 8192}),
             ("probe-new", {"name": "ynl_none", "probe_type": "kprobe", "probe_target": "none"})):
         yield lambda o=operation, r=request: module.do(o, **r), NOT_PRIVILEGED
 

@@ -147,6 +147,28 @@ static void test_probe(void **state)
 	nlmsg_free(msg);
 }
 
+static void test_log_ring(void **state)
+{
+	struct nl_msg *msg = message_new();
+	struct obs_log_ring_info got;
+	struct obs_answer a;
+
+	(void)state;
+	nla_put_u32(msg, OBSRING_A_CPU, 3);
+	nla_put_u32(msg, OBSRING_A_ORIGIN, OBSRING_ORIGIN_USER);
+	nla_put_u64(msg, OBSRING_A_BYTES, 1 << 26);
+	nla_put_u64(msg, OBSRING_A_HIGH_WATER, 12345 * 64);
+	nla_put_u64(msg, OBSRING_A_RECORDS, 1ULL << 40);
+	parse(msg, &a);
+	obs_log_ring_decode(&a, &got);
+	assert_int_equal(got.cpu, 3);
+	assert_int_equal(got.origin, OBSRING_ORIGIN_USER);
+	assert_int_equal(got.bytes, 1 << 26);
+	assert_int_equal(got.high_water_bytes, 12345 * 64);
+	assert_int_equal(got.records, 1ULL << 40);
+	nlmsg_free(msg);
+}
+
 static void test_info(void **state)
 {
 	struct nl_msg *msg = message_new();
@@ -440,6 +462,7 @@ int main(void)
 		cmocka_unit_test(test_family),
 		cmocka_unit_test(test_source),
 		cmocka_unit_test(test_probe),
+		cmocka_unit_test(test_log_ring),
 		cmocka_unit_test(test_info),
 		cmocka_unit_test(test_dump),
 		cmocka_unit_test(test_malformed),
