@@ -11,6 +11,10 @@ const struct ctl_command ctl_commands[] = {
 	  "list metrics: all, or those that match a shell pattern", CTL_METRIC, false, true },
 	{ "get", ctl_get, "NAME[{label=\"value\",...}] [--per-cpu] [--raw]",
 	  "show values; labels select series", CTL_METRIC, false, true },
+	/* Before the one that is its first word. */
+	{ "log size", ctl_log_size, "[--kernel BYTES] [--user BYTES]",
+	  "show the log's rings, or give each CPU's another size (64K, 1M); "
+	  "what was not read is lost", CTL_NOTHING, false, true },
 	{ "log", ctl_log,
 	  "[--follow] [--since TIME] [--level LEVEL] [--source PATTERN] [--trace-id ID] "
 	  "[--origin kernel|user]",
@@ -30,9 +34,6 @@ const struct ctl_command ctl_commands[] = {
 	  CTL_PROBE_TYPE, false, false },
 	{ "probe delete", ctl_probe_delete, "METRIC",
 	  "remove a probe and its metric", CTL_PROBE, false, false },
-	{ "log size", ctl_log_size, "[--kernel BYTES] [--user BYTES]",
-	  "show the log's rings, or give each CPU's another size (64K, 1M); "
-	  "what was not read is lost", CTL_NOTHING, false, true },
 	{ "family add", ctl_family_add,
 	  "NAME --kind counter|gauge|histogram|info [--help-text TEXT] [--unit UNIT] "
 	  "[--label NAME]... [--set] [--exp10 N] "

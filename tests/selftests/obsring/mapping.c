@@ -113,7 +113,11 @@ TEST_F(mapping, only_shared_and_read)
 {
 	int fd = open(OBSRING_DEVICE, O_RDWR | O_CLOEXEC);
 	uint64_t values = self->header.region[OBSRING_REGION_VALUES].offset;
-	const uint64_t offset[] = { 0, self->header.region[0].offset, values };
+	const uint64_t offset[] = {
+		0, self->header.region[0].offset, values,
+		self->header.region[OBSRING_REGION_RINGS].offset,
+		self->header.region[OBSRING_REGION_LOG].offset,
+	};
 	size_t i;
 
 	ASSERT_LE(0, fd);
@@ -142,19 +146,25 @@ TEST_F(mapping, only_shared_and_read)
 TEST_F(mapping, stays_read_only)
 {
 	int fd = open(OBSRING_DEVICE, O_RDWR | O_CLOEXEC);
-	uint64_t values = self->header.region[OBSRING_REGION_VALUES].offset;
-	void *at = map(fd, self->page, values);
+	static const int regions[] = {
+		OBSRING_REGION_VALUES, OBSRING_REGION_RINGS, OBSRING_REGION_LOG,
+	};
+	size_t i;
+	void *at;
 
-	ASSERT_NE(MAP_FAILED, at);
-	EXPECT_EQ(-1, mprotect(at, self->page, PROT_READ | PROT_WRITE));
-	EXPECT_EQ(EACCES, errno);
-	EXPECT_EQ(-1, mprotect(at, self->page, PROT_WRITE));
-	EXPECT_EQ(EACCES, errno);
-	EXPECT_EQ(-1, mprotect(at, self->page, PROT_READ | PROT_EXEC));
-	EXPECT_EQ(EACCES, errno);
-	EXPECT_EQ(0, mprotect(at, self->page, PROT_NONE));
-	EXPECT_EQ(0, mprotect(at, self->page, PROT_READ));
-	munmap(at, self->page);
+	for (i = 0; i < ARRAY_SIZE(regions); i++) {
+		at = map(fd, self->page, self->header.region[regions[i]].offset);
+		ASSERT_NE(MAP_FAILED, at);
+		EXPECT_EQ(-1, mprotect(at, self->page, PROT_READ | PROT_WRITE));
+		EXPECT_EQ(EACCES, errno);
+		EXPECT_EQ(-1, mprotect(at, self->page, PROT_WRITE));
+		EXPECT_EQ(EACCES, errno);
+		EXPECT_EQ(-1, mprotect(at, self->page, PROT_READ | PROT_EXEC));
+		EXPECT_EQ(EACCES, errno);
+		EXPECT_EQ(0, mprotect(at, self->page, PROT_NONE));
+		EXPECT_EQ(0, mprotect(at, self->page, PROT_READ));
+		munmap(at, self->page);
+	}
 	close(fd);
 }
 

@@ -362,6 +362,7 @@ TEST_F(resize, several_changes)
 	struct mapped m;
 
 	stay_on_cpu(0);
+	ASSERT_EQ(0, drain(self->fd, self->text, TEXT_MAX));
 	ASSERT_TRUE(mapped_begin(&m, ring_of(self->ring, 0, USER),
 				 lines_of(ring_of(self->ring, 0, USER))));
 	for (i = 0; i < 10; i++) {
@@ -462,7 +463,7 @@ TEST_F(resize, told_to_listeners)
 	ASSERT_EQ(0, wire_open(&wire));
 	ASSERT_EQ(0, wire_join(&wire));
 	ASSERT_EQ(0, set_size(KERNEL, 8192));
-	ASSERT_EQ(0, wire_event(&wire, &answer, text, sizeof(text)));
+	ASSERT_LE(0, wire_event(&wire, &answer, text, sizeof(text)));
 	EXPECT_EQ(OBSRING_CMD_LOG_NTF, answer.cmd);
 	EXPECT_EQ(KERNEL, attr_u32(answer.attr[OBSRING_A_ORIGIN]));
 	EXPECT_EQ(8192, attr_u64(answer.attr[OBSRING_A_BYTES]));
@@ -628,7 +629,7 @@ TEST_F_TIMEOUT(resize, all_contexts, 6000)
 		ASSERT_EQ(0, module_parameter_write("obsring_stress", "run", updates));
 		rounds++;
 	} while (!shared->failed &&
-		 (!shared->hotplugs || shared->changes < 20 || !shared->tally[0].lost ||
+		 (!shared->hotplugs || shared->changes < 8 || !shared->tally[0].lost ||
 		  !shared->tally[0].read || !shared->tally[TEXT_READERS].changes ||
 		  !shared->tally[TEXT_READERS].read));
 	__atomic_store_n(&shared->stop, 1, __ATOMIC_RELEASE);
