@@ -285,6 +285,21 @@ FIXTURE(pin)
 	void *values;
 };
 
+FIXTURE_VARIANT(pin)
+{
+	enum obsring_region_id region;
+};
+
+FIXTURE_VARIANT_ADD(pin, values)
+{
+	.region = OBSRING_REGION_VALUES,
+};
+
+FIXTURE_VARIANT_ADD(pin, log)
+{
+	.region = OBSRING_REGION_LOG,
+};
+
 FIXTURE_SETUP(pin)
 {
 	const struct obsring_header *header;
@@ -295,7 +310,7 @@ FIXTURE_SETUP(pin)
 	ASSERT_NE(MAP_FAILED, self->header);
 	header = self->header;
 	self->values = map(self->fd, self->page,
-			   header->region[OBSRING_REGION_VALUES].offset);
+			   header->region[variant->region].offset);
 	ASSERT_NE(MAP_FAILED, self->values);
 	/* There before anybody tries to take them. */
 	*(volatile uint64_t *)self->header;
