@@ -182,7 +182,7 @@ enum obs_log_start {
 	OBS_LOG_OLDEST,			/* with all that is there */
 	OBS_LOG_NEWEST,			/* behind it */
 	OBS_LOG_SINCE_REALTIME,		/* with what was written from since_ns on, by */
-	OBS_LOG_SINCE_MONOTONIC,	/* that clock */
+	OBS_LOG_SINCE_MONOTONIC,	/* that clock, of the initial time namespace */
 };
 
 /*
@@ -290,10 +290,11 @@ struct obs_log_counts {
 void obs_log_counts(struct obs_log *log, struct obs_log_counts *ret_counts);
 
 /*
- * Wait until obs_log_next() has something, up to @timeout_ms (-1: for ever).
- * 1: it has; 0: the time is over; -ESHUTDOWN: the module is draining and there is
- * nothing more to read; -EINTR: a signal; or as obs_log_next(). In place of the
- * device, a file tells nobody that it changed: it is looked at every 10 ms.
+ * Wait until there is something for obs_log_next(), up to @timeout_ms (-1: for
+ * ever). 1: there is, though it may not pass the filters; 0: the time is over;
+ * -ESHUTDOWN: the module is draining and there is nothing more to read; -EINTR: a
+ * signal; or as obs_log_next(). In place of the device, a file tells nobody that it
+ * changed: it is looked at every 10 ms.
  */
 int obs_log_wait(struct obs_log *log, int timeout_ms);
 

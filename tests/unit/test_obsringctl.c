@@ -361,7 +361,10 @@ static void refused_by_full(const char *args)
 /* What can't be written is a failure, whatever is printed. */
 static void test_full_output(void **state)
 {
-	static const char *const also[] = { "--help", "--version", "get --help", "complete ''" };
+	static const char *const also[] = {
+		"--help", "--version", "get --help", "complete ''", "log", "log --json",
+		"log --follow",
+	};
 	size_t i;
 
 	(void)state;

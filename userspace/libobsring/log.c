@@ -131,6 +131,8 @@ static int open_device(struct obs_device *device, const struct obs_log_options *
 	log->device = device;
 	log->nr = nr;
 	if (!r)
+		r = obs_log_merge_init(log);
+	if (!r)
 		r = start(log, options->start);
 	if (r) {
 		log->device = NULL;
@@ -167,6 +169,7 @@ void obs_log_close(struct obs_log *log)
 		return;
 	for (i = 0; i < log->nr; i++)
 		obs_logring_exit(&log->merged[i].ring);
+	obs_log_merge_exit(log);
 	free(log->source);
 	obs_device_close(log->device);
 	free(log);

@@ -58,11 +58,15 @@ struct obs_log_taken {
  * @looked_ns: CLOCK_MONOTONIC when all rings were looked at
  * @realtime_ns: CLOCK_REALTIME less CLOCK_MONOTONIC, at that time
  * @lines: of all rings, at that time
- * @given: ring of the record that was copied last, or NULL
+ * @given: ring of what was given last, or NULL
  * @read: records given
  * @filtered: records passed over
  * @lost: records lost that were told
  * @taken: what was given last
+ * @key: of each ring, what the least of comes first; OBS_LOG_NEVER: nothing
+ * @winner: a tournament: of node n the ring with the lesser key of nodes 2 n and
+ *	2 n + 1; nodes from @leaves on are the rings themselves, 1 is who comes first
+ * @leaves: a power of two, @nr or more
  * @nr: rings
  * @merged: by index in RINGS
  */
@@ -83,11 +87,18 @@ struct obs_log {
 	uint64_t filtered;
 	uint64_t lost;
 	struct obs_log_taken taken;
+	uint64_t *key;
+	uint32_t *winner;
+	uint32_t leaves;
 	uint32_t nr;
 	struct obs_log_merged merged[];
 };
 
-/* logmerge.c: look at all rings. -EPROTO, -ENOMEM. */
+/* logmerge.c: -ENOMEM. */
+int obs_log_merge_init(struct obs_log *log);
+void obs_log_merge_exit(struct obs_log *log);
+
+/* Look at all rings. -EPROTO, -ENOMEM. */
 int obs_log_look(struct obs_log *log);
 
 /*

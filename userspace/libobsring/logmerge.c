@@ -5,7 +5,8 @@
  * a record that comes there later is either later than what is given, or was
  * committed more than the window after its time.
  */
-#include <string.h>
+#include <errno.h>
+#include <stdlib.h>
 
 #include "log.h"
 
@@ -15,6 +16,54 @@
 #define HEAD_WORDS	(sizeof(struct obsring_record) / sizeof(__u64))
 
 _Static_assert(HEAD_WORDS == OBSRING_LINE_WORDS, "a head is a line's payload");
+
+int obs_log_merge_init(struct obs_log *log)
+{
+	uint32_t i;
+
+	for (log->leaves = 1; log->leaves < log->nr; log->leaves *= 2)
+		;
+	log->key = calloc(log->leaves, sizeof(*log->key));
+	log->winner = calloc(2 * log->leaves, sizeof(*log->winner));
+	if (!log->key || !log->winner)
+		return -ENOMEM;
+	for (i = 0; i < log->leaves; i++) {
+		log->key[i] = OBS_LOG_NEVER;
+		log->winner[log->leaves + i] = i;
+	}
+	for (i = log->leaves - 1; i; i--)
+		log->winner[i] = log->winner[2 * i];
+	return 0;
+}
+
+void obs_log_merge_exit(struct obs_log *log)
+{
+	free(log->key);
+	free(log->winner);
+}
+
+/* A loss with nothing behind it comes at once, else before what is behind it. */
+static uint64_t key(const struct obs_log_merged *merged)
+{
+	if (!merged->valid)
+		return merged->ring.lost ? 0 : OBS_LOG_NEVER;
+	return merged->head.time_ns < OBS_LOG_NEVER ? merged->head.time_ns :
+						      OBS_LOG_NEVER - 1;
+}
+
+/* What a ring has to give has changed: it plays against the others anew. */
+static void play(struct obs_log *log, const struct obs_log_merged *merged)
+{
+	uint32_t index = (uint32_t)(merged - log->merged);
+	uint32_t node, a, b;
+
+	log->key[index] = key(merged);
+	for (node = (log->leaves + index) / 2; node; node /= 2) {
+		a = log->winner[2 * node];
+		b = log->winner[2 * node + 1];
+		log->winner[node] = log->key[b] < log->key[a] ? b : a;
+	}
+}
 
 /* See whether a record is there, unless that was seen already. */
 static int look_at(struct obs_log *log, struct obs_log_merged *merged)
@@ -32,13 +81,12 @@ static int look_at(struct obs_log *log, struct obs_log_merged *merged)
 		r = obs_logring_peek(&merged->ring, log->device, copy.word, HEAD_WORDS,
 				     &merged->peeked);
 	} while (r == OBS_RING_LOST && ++tries < LOSSES_MAX);
-	if (r < 0)
-		return r;
 	merged->valid = r == OBS_RING_RECORD;
 	merged->seen_ns = OBS_LOG_NEVER;
 	if (merged->valid)
 		merged->head = copy.head;
-	return 0;
+	play(log, merged);
+	return r < 0 ? r : 0;
 }
 
 int obs_log_look(struct obs_log *log)
@@ -63,26 +111,15 @@ int obs_log_look(struct obs_log *log)
 	return 0;
 }
 
-/* A loss with nothing behind it comes at once, else before what is behind it. */
-static bool comes_first(const struct obs_log_merged *a, const struct obs_log_merged *b)
-{
-	if (!a->valid || !b->valid)
-		return !a->valid;
-	return a->head.time_ns < b->head.time_ns;
-}
-
 struct obs_log_merged *obs_log_first(struct obs_log *log, uint64_t *ret_due_ns)
 {
 	/* The module goes: nobody waits for what might come. */
 	uint64_t window_ns = obs_device_draining(log->device) ? 0 : log->window_ns;
-	struct obs_log_merged *first = NULL, *merged;
+	uint32_t winner = log->winner[1];
+	struct obs_log_merged *first = &log->merged[winner];
 	uint64_t ns;
 
-	for (merged = log->merged; merged < log->merged + log->nr; merged++)
-		if ((merged->valid || merged->ring.lost) &&
-		    (!first || comes_first(merged, first)))
-			first = merged;
-	if (!first)
+	if (log->key[winner] == OBS_LOG_NEVER)
 		return NULL;
 	ns = first->head.time_ns < first->seen_ns ? first->head.time_ns : first->seen_ns;
 	*ret_due_ns = first->valid ? ns + window_ns : 0;
@@ -108,7 +145,6 @@ static int take(struct obs_log *log, struct obs_log_merged *merged)
 		return OBS_LOG_NOTHING;
 	}
 	merged->valid = false;
-	log->given = merged;
 	r = obs_logring_peek(ring, log->device, taken->buffer.word,
 			     OBS_RING_RECORD_WORDS, &merged->peeked);
 	if (r != OBS_RING_RECORD)
@@ -126,16 +162,23 @@ static int take(struct obs_log *log, struct obs_log_merged *merged)
 	return OBS_LOG_RECORD;
 }
 
-static int give(struct obs_log *log, struct obs_log_merged *merged)
+static int give_lost(struct obs_log *log, struct obs_log_merged *merged)
 {
 	uint64_t lost = merged->ring.lost;
 
-	if (!lost)
-		return take(log, merged);
 	obs_log_take_lost(log, &merged->ring, lost);
 	merged->ring.lost = 0;
 	log->lost += lost;
 	return OBS_LOG_LOST;
+}
+
+static int give(struct obs_log *log, struct obs_log_merged *merged)
+{
+	int r = merged->ring.lost ? give_lost(log, merged) : take(log, merged);
+
+	log->given = merged;
+	play(log, merged);
+	return r;
 }
 
 /*
