@@ -7,6 +7,7 @@
 #   make check           static checks    make test   everything (scripts/test)
 #   make model           Spin models of the lock-free protocols: minutes
 #   make bench-kernel    instructions that updates take, counted in a guest
+#   make bench-ring      what a log record costs; bench-sample: a sampling decision
 #   make debug-kernel    kasan and kcsan kernels for guests
 #   make clean           what was built; make help shows this
 #
@@ -33,7 +34,7 @@ MODULE	?= $(BUILD)/module/$(or $(KERNEL),$(RELEASE))
 export VERSION PREFIX DESTDIR
 
 .PHONY: all module userspace install uninstall clean help guest check test bench \
-	headers-needed module-install debug-kernel bench-kernel bench-ring model
+	headers-needed module-install debug-kernel bench-kernel bench-ring bench-sample model
 
 all: userspace module
 
@@ -125,6 +126,9 @@ model:
 bench-ring:
 	tests/bench/bench_ring.sh
 
+bench-sample:
+	tests/bench/bench_sample.sh
+
 debug-kernel:
 	scripts/debug-kernel
 
@@ -133,4 +137,4 @@ clean:
 	rm -rf $(BUILD)/module $(BUILD)/guest obsring.ko
 
 help:
-	@sed -n '3,15s/^# \{0,1\}//p' Makefile
+	@sed -n '3,16s/^# \{0,1\}//p' Makefile
