@@ -441,6 +441,34 @@ int obs_log_ring_list(struct obs_control *control, int device_fd,
 int obs_log_set_size(struct obs_control *control, enum obsring_origin origin,
 		     uint64_t bytes);
 
+#define OBS_SAMPLE_NO_LEVEL	(-1)
+
+/* How a source's log records are sampled, or a command that will change it. */
+struct obs_sample_info {
+	char source[OBSRING_NAME_MAX + 1];	/* "user.NAME": a process' service */
+	int level;			/* 0 to 7; NO_LEVEL: 4 to 7 */
+	enum obsring_rule rule;		/* UNSPEC: it is removed */
+	uint64_t value;
+	uint64_t at_ns;			/* CLOCK_REALTIME; 0: now, or in force */
+	uint64_t id;			/* of a command that waits; else 0 */
+};
+
+/* The rules in force, then the commands that wait, in the order of their time. */
+int obs_sample_list(struct obs_control *control,
+		    int (*fn)(const struct obs_sample_info *sample, void *arg),
+		    void *arg);
+
+/*
+ * Set a rule, or remove it (rule UNSPEC): now, which is done when this returns, or
+ * at at_ns. *ret_id (may be NULL) is the number of the command. -ENOENT: there is
+ * nothing to remove.
+ */
+int obs_sample_send(struct obs_control *control, const struct obs_sample_info *sample,
+		    uint64_t *ret_id);
+
+/* Take back a command that waits. -ENOENT: it does not, or not any more. */
+int obs_sample_cancel(struct obs_control *control, uint64_t id);
+
 /* Families and series that no kernel code owns, for info metrics and tools. */
 struct obs_family_spec {
 	const char *name, *help, *unit;

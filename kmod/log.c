@@ -169,6 +169,12 @@ static void trace_set(union obs_record_buffer *buffer,
 	append(buffer, trace, sizeof(*trace));
 }
 
+static void sampled_set(struct obsring_record *head, const struct obs_sampled *sampled)
+{
+	head->threshold = sampled->threshold;
+	head->flags |= sampled->flags;
+}
+
 /* A record has a source: a task's name may be empty. */
 static void source_set(union obs_record_buffer *buffer, const char *name, u32 len)
 {
@@ -247,13 +253,16 @@ static void log_kernel(struct obs_log_source *source, int level,
 	struct obs_context context;
 	bool traced = !source->taskless && obs_context_get(&context);
 	union obs_record_buffer *buffer;
+	struct obs_sampled sampled;
 
 	level = clamp(level, 0, 7);
-	if (!obs_logsource_keep(obs_logsource_kernel(source)))
+	if (!obs_logsource_keep(obs_logsource_kernel(source), level,
+				traced ? &context : NULL, &sampled))
 		return;
 	buffer = buffer_get();
 	if (buffer) {
 		buffer->head.level = level;
+		sampled_set(&buffer->head, &sampled);
 		if (!source->taskless)
 			task_set(&buffer->head);
 		if (traced)
@@ -292,14 +301,18 @@ EXPORT_SYMBOL_OBSRING(obs_log_fields);
 
 void obs_log_user(const struct obs_log_line *line)
 {
-	const struct obsring_trace *trace = line->trace;
-	struct obs_context context;
+	struct obs_logsource *source = obs_logsource_user(line->service, line->service_len);
 	union obs_record_buffer *buffer;
+	struct obs_context context = {};
+	struct obs_sampled sampled;
 	struct obsring_record *head;
+	bool traced = line->trace;
 
-	if (!trace && obs_context_get(&context))
-		trace = &context.trace;
-	if (!obs_logsource_keep(obs_logsource_user(line->service, line->service_len)))
+	if (traced)
+		context.trace = *line->trace;
+	else
+		traced = obs_context_get(&context);
+	if (!obs_logsource_keep(source, line->level, traced ? &context : NULL, &sampled))
 		return;
 	buffer = buffer_get();
 	if (!buffer) {
@@ -310,10 +323,11 @@ void obs_log_user(const struct obs_log_line *line)
 	head = &buffer->head;
 	head->level = line->level;
 	head->flags = OBSRING_RECORD_USER;
+	sampled_set(head, &sampled);
 	task_set(head);
 	head->uid = from_kuid(&init_user_ns, line->uid);
-	if (trace)
-		trace_set(buffer, trace);
+	if (traced)
+		trace_set(buffer, &context.trace);
 	source_set(buffer, line->service, line->service_len);
 	head->message_len = min_t(u32, line->message_len, OBSRING_MESSAGE_MAX);
 	if (line->cut || head->message_len < line->message_len)

@@ -150,23 +150,6 @@ static struct obs_logsource *lookup(const struct source_key *key)
 	return NULL;
 }
 
-/* ---- Memory -------------------------------------------------------------- */
-
-static u64 memory;	/* under the registry's mutex */
-
-u64 obs_logsource_bytes(void)
-{
-	return memory;
-}
-
-static void memory_add(size_t bytes)
-{
-	mutex_lock(&obs_registry_mutex);
-	memory += bytes;
-	obs_self_memory();
-	mutex_unlock(&obs_registry_mutex);
-}
-
 /* ---- Making an entry ----------------------------------------------------- */
 
 /* Two series, or none: what is not seen can't have been kept. */
@@ -247,7 +230,7 @@ static struct obs_logsource *source_get(const struct source_key *key, bool rule)
 	if (IS_ERR(source))
 		goto out;
 	WRITE_ONCE(nr_sources[class], nr_sources[class] + 1);
-	memory_add(sizeof(*source));
+	obs_sampler_memory(sizeof(*source));
 	hlist_add_head_rcu(&source->node,
 			   &sources[hash_min(key_hash(key), HASH_BITS(sources))]);
 out:

@@ -29,11 +29,13 @@
 #include <linux/obsring.h>
 
 #include "logring.h"
+#include "sampler.h"
 
 /**
  * struct obs_logsource - a source
  * @seen: its records
  * @kept: those of them that were not dropped
+ * @sampler: its rules
  * @node: in the table of names
  * @origin: whose names @name is one of
  * @len: bytes of @name
@@ -42,6 +44,7 @@
 struct obs_logsource {
 	struct obs_counter seen;
 	struct obs_counter kept;
+	struct obs_sampler sampler;
 	struct hlist_node node;
 	enum obsring_origin origin;
 	u32 len;
@@ -80,18 +83,25 @@ struct obs_logsource *obs_logsource_rule(const char *text);
 /* The same, if it is there; else NULL. */
 struct obs_logsource *obs_logsource_find(const char *text);
 
-/*
- * Count a record, and say whether it is to be written. Any context.
+/**
+ * obs_logsource_keep() - count a record, and say whether it is to be written
+ * @source: whose
+ * @level: 0 to 7
+ * @context: for which trace; NULL: none
+ * @ret: how it was kept
+ *
+ * Context: any, NMI included.
  */
-static __always_inline bool obs_logsource_keep(struct obs_logsource *source)
+static __always_inline bool obs_logsource_keep(struct obs_logsource *source, u8 level,
+					       const struct obs_context *context,
+					       struct obs_sampled *ret)
 {
 	obs_counter_inc(&source->seen);
+	if (!obs_sampler_keep(source, level, context, ret))
+		return false;
 	obs_counter_inc(&source->kept);
 	return true;
 }
-
-/* Bytes of the entries. Under the registry's mutex. */
-u64 obs_logsource_bytes(void);
 
 /**
  * struct obs_logsource_limits - entries at most

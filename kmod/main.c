@@ -18,6 +18,7 @@
 #include "metric.h"
 #include "netlink.h"
 #include "probe.h"
+#include "sampler.h"
 #include "self.h"
 #include "source.h"
 
@@ -129,6 +130,9 @@ static int __init obsring_init(void)
 	ret = obs_logsource_init(&sources);
 	if (ret)
 		goto err_logsource;
+	ret = obs_sampler_init();
+	if (ret)
+		goto err_sampler;
 	ret = obs_log_init(log_bytes);
 	if (ret)
 		goto err_log;
@@ -161,6 +165,8 @@ err_probes:
 err_logread:
 	obs_log_exit();
 err_log:
+	obs_sampler_exit();
+err_sampler:
 	obs_logsource_exit();
 err_logsource:
 	obs_contexts_exit();
@@ -180,6 +186,7 @@ static void __exit obsring_exit(void)
 	obs_logread_exit();
 	obs_logwrite_exit();
 	obs_log_exit();
+	obs_sampler_exit();
 	obs_logsource_exit();
 	obs_contexts_exit();
 	obs_self_exit();

@@ -116,6 +116,25 @@ static const struct nla_policy log_set_policy[] = {
 	[OBSRING_A_ORIGIN] = NLA_POLICY_MAX(NLA_U32, OBSRING_ORIGIN_MAX),
 };
 
+static const struct nla_policy sample_get_policy[] = {
+	[OBSRING_A_DEVICE_FD] = { .type = NLA_U32 },
+};
+
+static const struct nla_policy sample_set_policy[] = {
+	[OBSRING_A_NAME] = NAME_POLICY,
+	[OBSRING_A_LEVEL] = NLA_POLICY_MAX(NLA_U32, 7),
+	[OBSRING_A_RULE] = NLA_POLICY_RANGE(NLA_U32, 1, OBSRING_RULE_MAX),
+	[OBSRING_A_RULE_VALUE] = { .type = NLA_U64 },
+	[OBSRING_A_AT_NS] = { .type = NLA_U64 },
+};
+
+static const struct nla_policy sample_del_policy[] = {
+	[OBSRING_A_NAME] = NAME_POLICY,
+	[OBSRING_A_LEVEL] = NLA_POLICY_MAX(NLA_U32, 7),
+	[OBSRING_A_AT_NS] = { .type = NLA_U64 },
+	[OBSRING_A_SAMPLE_ID] = { .type = NLA_U64 },
+};
+
 /* ---- Info and state ------------------------------------------------------ */
 
 static int fill_info(struct sk_buff *skb)
@@ -259,6 +278,12 @@ static const struct genl_ops ops[] = {
 	{ OP(LOG_GET, log_get_policy), .start = obs_nl_dump_start,
 	  .dumpit = obs_nl_log_dump },
 	{ OP(LOG_SET, log_set_policy), .doit = obs_nl_log_set },
+};
+
+	{ OP(SAMPLE_GET, sample_get_policy), .start = obs_nl_dump_start,
+	  .dumpit = obs_nl_sample_dump },
+	{ OP(SAMPLE_SET, sample_set_policy), .doit = obs_nl_sample_set },
+	{ OP(SAMPLE_DEL, sample_del_policy), .doit = obs_nl_sample_del },
 };
 
 struct genl_family obs_nl_family = {

@@ -10,6 +10,7 @@
 
 #include "metric.h"
 
+struct obs_sample_spec;
 struct obs_source;
 
 int obs_netlink_init(void);
@@ -33,6 +34,7 @@ int obs_fill_series(struct sk_buff *skb, const struct obs_series *series);
 int obs_fill_value(struct sk_buff *skb, const struct obs_series *series);
 int obs_fill_source(struct sk_buff *skb, const void *source);
 int obs_fill_probe_spec(struct sk_buff *skb, const void *spec);
+int obs_fill_sample(struct sk_buff *skb, const struct obs_sample_spec *spec);
 
 /*
  * Put rows into a message from @cpu on, as many as fit. Returns the first CPU

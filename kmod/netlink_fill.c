@@ -4,6 +4,7 @@
 
 #include "netlink.h"
 #include "probe.h"
+#include "sampler.h"
 #include "source.h"
 
 static int fill_u64(struct sk_buff *skb, int attr, u64 value)
@@ -181,5 +182,19 @@ int obs_fill_probe_spec(struct sk_buff *skb, const void *object)
 	       (spec->target &&
 		(nla_put_string(skb, OBSRING_A_PROBE_TARGET, spec->target) ||
 		 nla_put_u32(skb, OBSRING_A_PROBE_TYPE, spec->type))) ?
+	       -EMSGSIZE : 0;
+}
+
+int obs_fill_sample(struct sk_buff *skb, const struct obs_sample_spec *spec)
+{
+	return nla_put_string(skb, OBSRING_A_NAME, spec->source) ||
+	       (spec->level != OBS_LEVEL_NONE &&
+		nla_put_u32(skb, OBSRING_A_LEVEL, spec->level)) ||
+	       (spec->kind &&
+		(nla_put_u32(skb, OBSRING_A_RULE, spec->kind) ||
+		 fill_u64(skb, OBSRING_A_RULE_VALUE, spec->value))) ||
+	       (spec->id &&
+		(fill_u64(skb, OBSRING_A_SAMPLE_ID, spec->id) ||
+		 fill_u64(skb, OBSRING_A_AT_NS, spec->at_ns))) ?
 	       -EMSGSIZE : 0;
 }

@@ -81,4 +81,9 @@ int obs_nl_probe_del(struct sk_buff *skb, struct genl_info *info);
 int obs_nl_log_dump(struct sk_buff *skb, struct netlink_callback *cb);
 int obs_nl_log_set(struct sk_buff *skb, struct genl_info *info);
 
+/* netlink_sample.c */
+int obs_nl_sample_set(struct sk_buff *skb, struct genl_info *info);
+int obs_nl_sample_del(struct sk_buff *skb, struct genl_info *info);
+int obs_nl_sample_dump(struct sk_buff *skb, struct netlink_callback *cb);
+
 #endif /* OBSRING_NETLINK_REQUEST_H */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Metrics of obsring itself: memory, and what the limits refused. */
 #include "logring.h"
-#include "logsource.h"
+#include "sampler.h"
 #include "self.h"
 
 enum {
@@ -78,7 +78,7 @@ void obs_self_memory(void)
 	obs_gauge_set(&memory[MEMORY_VALUES], obs_store_value_bytes());
 	obs_gauge_set(&memory[MEMORY_DIRECTORY], obs_store_directory_bytes());
 	obs_gauge_set(&memory[MEMORY_LOG], obs_logring_bytes());
-	obs_gauge_set(&memory[MEMORY_SAMPLER], obs_logsource_bytes());
+	obs_gauge_set(&memory[MEMORY_SAMPLER], obs_sampler_bytes());
 	obs_gauge_set(&memory[MEMORY_EXEMPLARS], obs_store_exemplar_bytes());
 }
 

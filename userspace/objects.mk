@@ -24,6 +24,7 @@ LIB_OBJS := \
 	libobsring/source.o \
 	libobsring/probe.o \
 	libobsring/logsize.o \
+	libobsring/sample.o \
 	libobsring/manage.o \
 	libobsring/dump.o \
 	libobsring/hex.o \
@@ -53,6 +54,9 @@ CTL_OBJS := \
 	obsringctl/source.o \
 	obsringctl/probe.o \
 	obsringctl/logsize.o \
+	obsringctl/instant.o \
+	obsringctl/rule.o \
+	obsringctl/sample.o \
 	obsringctl/family.o \
 	obsringctl/series.o \
 	obsringctl/drain.o \

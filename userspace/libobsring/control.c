@@ -149,6 +149,11 @@ static const char *const request_attr_names[OBSRING_A_MAX + 1] = {
 	[OBSRING_A_SAMPLE]	 = "sample",
 	[OBSRING_A_ORIGIN]	 = "origin",
 	[OBSRING_A_BYTES]	 = "bytes",
+	[OBSRING_A_LEVEL]	 = "level",
+	[OBSRING_A_RULE]	 = "rule",
+	[OBSRING_A_RULE_VALUE]	 = "rule-value",
+	[OBSRING_A_AT_NS]	 = "at-ns",
+	[OBSRING_A_SAMPLE_ID]	 = "sample-id",
 };
 
 const char *obs_request_attr_name(struct nlmsghdr *request, uint32_t offset)
@@ -290,6 +295,11 @@ static struct nla_policy answer_policy[OBSRING_A_MAX + 1] = {
 	[OBSRING_A_ORIGIN]		= { .type = NLA_U32 },
 	[OBSRING_A_HIGH_WATER]		= { .type = NLA_U64 },
 	[OBSRING_A_RECORDS]		= { .type = NLA_U64 },
+	[OBSRING_A_LEVEL]		= { .type = NLA_U32 },
+	[OBSRING_A_RULE]		= { .type = NLA_U32 },
+	[OBSRING_A_RULE_VALUE]		= { .type = NLA_U64 },
+	[OBSRING_A_AT_NS]		= { .type = NLA_U64 },
+	[OBSRING_A_SAMPLE_ID]		= { .type = NLA_U64 },
 };
 
 static int answer_parse(struct nlattr *head, int len, struct obs_answer *answer)

@@ -61,7 +61,7 @@ int obs_answer_parse_nested(struct nlattr *nest, struct obs_answer *answer);
  */
 const char *obs_request_attr_name(struct nlmsghdr *request, uint32_t offset);
 
-/* info.c, source.c, probe.c, logsize.c */
+/* info.c, source.c, probe.c, sample.c, logsize.c */
 void obs_info_decode(const struct obs_answer *answer, struct obs_info *info);
 int obs_source_decode(const struct obs_answer *answer, struct obs_source_info *source);
 void obs_probe_decode(const struct obs_answer *answer, struct obs_probe_info *probe);
@@ -70,6 +70,8 @@ int obs_source_encode(struct nl_msg *msg, const char *name, bool enable,
 		      const char *const *options, unsigned int nr);
 int obs_probe_encode(struct nl_msg *msg, const struct obs_probe_info *probe,
 		     const char *help);
+void obs_sample_decode(const struct obs_answer *answer, struct obs_sample_info *sample);
+int obs_sample_encode(struct nl_msg *msg, const struct obs_sample_info *sample);
 
 /* manage.c */
 int obs_family_encode(struct nl_msg *msg, const struct obs_family_spec *spec);

@@ -72,6 +72,26 @@ static void metrics(const struct ctl_globals *globals, const char *typed)
 	obs_device_close(device);
 }
 
+/* Who has spoken in the log. */
+static void log_sources(const struct ctl_globals *globals, const char *typed)
+{
+	const struct obs_series_info *series = NULL;
+	const struct obs_family_info *family = NULL;
+	struct obs_snapshot *snapshot = NULL;
+	struct obs_device *device;
+
+	offer(OBSRING_SOURCE_ANY, strlen(OBSRING_SOURCE_ANY), typed);
+	if (obs_device_open(globals->device, &device))
+		return;
+	if (!obs_snapshot_new(device, &snapshot) && obs_snapshot_update(snapshot) >= 0)
+		family = obs_family_find(snapshot, "obsring_log_seen_total");
+	while (family && (series = obs_series_next(snapshot, family, series)))
+		if (!series->overflow)
+			offer(series->value[0], strlen(series->value[0]), typed);
+	obs_snapshot_free(snapshot);
+	obs_device_close(device);
+}
+
 static int source_offer(const struct obs_source_info *source, void *typed)
 {
 	offer(source->name, strlen(source->name), typed);
@@ -107,6 +127,9 @@ static void operands(const struct ctl_command *command,
 	case CTL_SOURCE:
 	case CTL_PROBE:
 		requested(command->operand, typed);
+		break;
+	case CTL_LOG_SOURCE:
+		log_sources(globals, typed);
 		break;
 	case CTL_PROBE_TYPE:
 		offer("tracepoint", 10, typed);

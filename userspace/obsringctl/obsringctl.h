@@ -25,6 +25,7 @@ enum ctl_operand {
 	CTL_SOURCE,
 	CTL_PROBE,
 	CTL_PROBE_TYPE,
+	CTL_LOG_SOURCE,
 };
 
 /* Options of every subcommand; they may stand before its name as well. */
@@ -61,6 +62,10 @@ int ctl_probe_list(const struct ctl_command *, struct ctl_globals *, int, char *
 int ctl_probe_add(const struct ctl_command *, struct ctl_globals *, int, char **);
 int ctl_probe_delete(const struct ctl_command *, struct ctl_globals *, int, char **);
 int ctl_log_size(const struct ctl_command *, struct ctl_globals *, int, char **);
+int ctl_sample_list(const struct ctl_command *, struct ctl_globals *, int, char **);
+int ctl_sample_set(const struct ctl_command *, struct ctl_globals *, int, char **);
+int ctl_sample_delete(const struct ctl_command *, struct ctl_globals *, int, char **);
+int ctl_sample_cancel(const struct ctl_command *, struct ctl_globals *, int, char **);
 int ctl_family_add(const struct ctl_command *, struct ctl_globals *, int, char **);
 int ctl_family_delete(const struct ctl_command *, struct ctl_globals *, int, char **);
 int ctl_series_add(const struct ctl_command *, struct ctl_globals *, int, char **);

@@ -34,6 +34,17 @@ const struct ctl_command ctl_commands[] = {
 	  CTL_PROBE_TYPE, false, false },
 	{ "probe delete", ctl_probe_delete, "METRIC",
 	  "remove a probe and its metric", CTL_PROBE, false, false },
+	{ "sample list", ctl_sample_list, "",
+	  "list the log's sampling rules, and changes that wait for their time",
+	  CTL_NOTHING, false, false },
+	{ "sample set", ctl_sample_set,
+	  "SOURCE[:LEVEL] keep|drop|1:N|N%|trace:N%|N/s|target:N/s [--at TIME]",
+	  "set which records of a source are kept, now or at a time; \"*\": of those without a rule",
+	  CTL_LOG_SOURCE, false, false },
+	{ "sample delete", ctl_sample_delete, "SOURCE[:LEVEL] [--at TIME]",
+	  "remove a rule, now or at a time", CTL_LOG_SOURCE, false, false },
+	{ "sample cancel", ctl_sample_cancel, "COMMAND",
+	  "take back a change that waits", CTL_NOTHING, false, false },
 	{ "family add", ctl_family_add,
 	  "NAME --kind counter|gauge|histogram|info [--help-text TEXT] [--unit UNIT] "
 	  "[--label NAME]... [--set] [--exp10 N] "

@@ -270,9 +270,10 @@
  *   PROBE_NEW          privileged  NAME PROBE_TYPE PROBE_TARGET [KIND SAMPLE
  *                                  HELP]
  *   PROBE_DEL          privileged  NAME
- *   SAMPLE_GET         reader      dump: [NAME] -> NAME [LEVEL] RULE RULE_VALUE,
- *                                  and of what waits for its time SAMPLE_ID AT_NS
- *                                  (without RULE: a removal)
+ *   SAMPLE_GET         reader      dump -> NAME [LEVEL] RULE RULE_VALUE of each
+ *                                  rule in force; then of each command that waits,
+ *                                  SAMPLE_ID AT_NS besides, and no RULE and
+ *                                  RULE_VALUE if it is a removal
  *   SAMPLE_SET         privileged  NAME RULE [LEVEL RULE_VALUE AT_NS]
  *                                  -> SAMPLE_ID
  *   SAMPLE_DEL         privileged  NAME [LEVEL AT_NS] -> SAMPLE_ID; or SAMPLE_ID
