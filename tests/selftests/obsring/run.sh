@@ -75,7 +75,7 @@ kernel_faults() {
 }
 
 fresh_module() {
-	for module in obsring_example obsring_stress obsring_speaker obsring_bench obsring; do
+	for module in obsring_example obsring_stress obsring_speaker obsring_chatter obsring_bench obsring; do
 		[ ! -d /sys/module/$module ] || rmmod $module || return
 	done
 	insmod /lib/modules/obsring/obsring.ko &&

@@ -1,0 +1,525 @@
+// SPDX-License-Identifier: MIT
+/* Sampling: what is seen is counted exactly, what is kept follows the rules. */
+#include <sched.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "test.h"
+#include "wire.h"
+
+#define SEEN	"obsring_log_seen_total"
+#define KEPT	"obsring_log_kept_total"
+#define RECORDS	"obsring_log_records_total"
+#define LOST	"obsring_log_lost_total"
+#define DELAY	"obsring_sample_apply_delay_seconds"
+#define OTHERS	OBSRING_OVERFLOW_VALUE
+
+#define HALF	(OBSRING_THRESHOLD_ONE / 2)
+#define TENTH	(OBSRING_THRESHOLD_ONE - OBSRING_THRESHOLD_ONE / 10)
+
+FIXTURE(sample)
+{
+	struct session session;
+};
+
+static int begin(struct session *session, const char *parameters)
+{
+	int r = module_loaded("obsring_chatter") ? module_unload("obsring_chatter") : 0;
+
+	if (!r)
+		r = module_reload(parameters);
+	if (!r)
+		r = module_load("obsring_chatter", "");
+	return r ? r : session_open(session);
+}
+
+/* Without the floor, but where it is what the test is about. */
+FIXTURE_SETUP(sample)
+{
+	ASSERT_EQ(0, begin(&self->session, "log_floor=0 log_kernel_bytes=4194304"));
+}
+
+FIXTURE_TEARDOWN(sample)
+{
+	session_close(&self->session);
+	EXPECT_EQ(0, module_unload("obsring_chatter"));
+}
+
+#define view		(&self->session.view)
+#define control		(self->session.control)
+
+static int speak(const char *source, int level, unsigned int count, unsigned int types)
+{
+	char text[128];
+
+	snprintf(text, sizeof(text), "%s %d %u %u", source, level, count, types);
+	return module_parameter_write("obsring_chatter", "speak", text);
+}
+
+static struct obs_sample_info rule_of(const char *source, int level,
+				      enum obsring_rule rule, uint64_t value)
+{
+	struct obs_sample_info sample = { .level = level, .rule = rule, .value = value };
+
+	snprintf(sample.source, sizeof(sample.source), "%s", source);
+	return sample;
+}
+
+static int set(struct obs_control *c, const char *source, int level,
+	       enum obsring_rule rule, uint64_t value)
+{
+	const struct obs_sample_info sample = rule_of(source, level, rule, value);
+
+	return obs_sample_send(c, &sample, NULL);
+}
+
+static int unset(struct obs_control *c, const char *source, int level)
+{
+	return set(c, source, level, OBSRING_RULE_UNSPEC, 0);
+}
+
+static int write_line(const char *text)
+{
+	int fd = open(OBSRING_DEVICE, O_WRONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -errno : write(fd, text, strlen(text));
+
+	if (fd >= 0)
+		close(fd);
+	return n < 0 ? (int)n : 0;
+}
+
+static void stay_on_cpu(int cpu)
+{
+	cpu_set_t cpus;
+
+	CPU_ZERO(&cpus);
+	CPU_SET(cpu, &cpus);
+	sched_setaffinity(0, sizeof(cpus), &cpus);
+}
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+/* At rest: what was seen, in all, is what was kept or dropped; kept, stored or lost. */
+#define EXPECT_BALANCE()						\
+	EXPECT_EQ(metric_total(view, KEPT),				\
+		  metric_total(view, RECORDS) + metric(view, LOST, "nested"))
+
+/* ---- Sources ------------------------------------------------------------- */
+
+TEST_F(sample, registered_source_is_counted_from_the_first)
+{
+	ASSERT_EQ(0, speak("alpha", 6, 1000, 1));
+	ASSERT_EQ(0, speak("alpha", 3, 1, 1));
+	EXPECT_EQ(1001, metric(view, SEEN, "alpha"));
+	EXPECT_EQ(1001, metric(view, KEPT, "alpha"));
+	EXPECT_EQ(0, metric(view, SEEN, OTHERS));
+	EXPECT_EQ(1001, metric_total(view, RECORDS));
+}
+
+/* In no context that could make it: others count until a worker has. */
+TEST_F(sample, unknown_source_is_learned)
+{
+	int64_t before;
+
+	ASSERT_EQ(0, speak("irq newcomer", 6, 1000, 1));
+	EXPECT_LT(0, metric(view, SEEN, OTHERS));
+	EXPECT_TRUE(await(metric(view, SEEN, "newcomer") != METRIC_NONE));
+	EXPECT_EQ(1000, metric_total(view, SEEN));
+	before = metric(view, SEEN, "newcomer");
+	ASSERT_EQ(0, speak("newcomer", 6, 1000, 1));
+	EXPECT_EQ(before + 1000, metric(view, SEEN, "newcomer"));
+	EXPECT_EQ(2000, metric_total(view, KEPT));
+	EXPECT_BALANCE();
+}
+
+TEST_F(sample, services_are_sources)
+{
+	ASSERT_EQ(0, write_line("service=shop one\nservice=shop two\nthree"));
+	EXPECT_EQ(2, metric(view, SEEN, "user.shop"));
+	EXPECT_EQ(1, metric(view, SEEN, "user.sample"));
+	EXPECT_EQ(3, metric_total(view, KEPT));
+	/* A name that is no text is of the others. */
+	ASSERT_EQ(0, write_line("service=\xff\xfe x"));
+	EXPECT_EQ(1, metric(view, SEEN, OTHERS));
+	EXPECT_BALANCE();
+}
+
+TEST_F(sample, names_that_kernel_code_may_not_have)
+{
+	static const char *const names[] = {
+		"user", "user.shop", "*", OTHERS,
+		"a-name-of-sixty-four-bytes-which-is-one-more-than-a-source-may-h",
+	};
+	size_t i, n = sizeof(names) / sizeof(names[0]);
+
+	for (i = 0; i < n; i++)
+		EXPECT_EQ(-EINVAL, speak(names[i], 6, 1, 1)) TH_LOG("%s", names[i]);
+	EXPECT_EQ((int64_t)n - 1, metric(view, SEEN, OTHERS));
+	EXPECT_EQ((int64_t)n - 1, metric_total(view, SEEN));
+}
+
+/* A process that makes services up takes no kernel source's place. */
+TEST_F(sample, limits_are_apart)
+{
+	char line[64];
+	int i;
+
+	session_close(&self->session);
+	ASSERT_EQ(0, begin(&self->session, "max_log_sources=2 max_log_services=3 log_floor=0"));
+	for (i = 0; i < 100; i++) {
+		snprintf(line, sizeof(line), "service=s%d x", i);
+		ASSERT_EQ(0, write_line(line));
+	}
+	EXPECT_EQ(1, metric(view, SEEN, "user.s2"));
+	EXPECT_EQ(METRIC_NONE, metric(view, SEEN, "user.s3"));
+	EXPECT_EQ(97, metric(view, SEEN, OTHERS));
+	ASSERT_EQ(0, speak("one", 6, 5, 1));
+	ASSERT_EQ(0, speak("two", 6, 5, 1));
+	EXPECT_EQ(-ENOSPC, speak("three", 6, 5, 1));
+	EXPECT_EQ(5, metric(view, SEEN, "two"));
+	EXPECT_EQ(102, metric(view, SEEN, OTHERS));
+	/* Whom an administrator names has a place. */
+	ASSERT_EQ(0, set(control, "three", 6, OBSRING_RULE_DROP, 0));
+	ASSERT_EQ(0, set(control, "user.s50", 6, OBSRING_RULE_DROP, 0));
+	ASSERT_EQ(0, speak("three", 6, 5, 1));
+	ASSERT_EQ(0, write_line("service=s50 x"));
+	EXPECT_EQ(5, metric(view, SEEN, "three"));
+	EXPECT_EQ(0, metric(view, KEPT, "three"));
+	EXPECT_EQ(1, metric(view, SEEN, "user.s50"));
+	EXPECT_EQ(0, metric(view, KEPT, "user.s50"));
+	EXPECT_EQ(102, metric(view, SEEN, OTHERS));
+	EXPECT_BALANCE();
+}
+
+/* attempted = seen + rate limited */
+TEST_F(sample, rate_limited_are_not_seen)
+{
+	int64_t written = 0, limited;
+	static char lines[20000];
+	size_t i;
+
+	for (i = 0; i + 2 < sizeof(lines); i += 2)
+		memcpy(lines + i, "x\n", 2);
+	do {
+		ASSERT_EQ(0, write_line(lines));
+		written += (int64_t)i / 2;
+		limited = metric(view, LOST, "rate_limited");
+	} while (!limited && written < 10000000);
+	EXPECT_LT(0, limited);
+	EXPECT_EQ(written, metric_total(view, SEEN) + limited);
+	EXPECT_BALANCE();
+}
+
+/* ---- Rules --------------------------------------------------------------- */
+
+TEST_F(sample, drop_but_errors)
+{
+	int level;
+
+	ASSERT_EQ(0, set(control, "s", OBS_SAMPLE_NO_LEVEL, OBSRING_RULE_DROP, 0));
+	for (level = 0; level < 8; level++)
+		ASSERT_EQ(0, speak("s", level, 100, 1));
+	EXPECT_EQ(800, metric(view, SEEN, "s"));
+	EXPECT_EQ(400, metric(view, KEPT, "s"));
+	EXPECT_EQ(100, metric(view, RECORDS, "kernel", "err"));
+	EXPECT_EQ(0, metric(view, RECORDS, "kernel", "warning"));
+	/* Unless a rule says so. */
+	ASSERT_EQ(0, set(control, "s", 3, OBSRING_RULE_DROP, 0));
+	ASSERT_EQ(0, speak("s", 3, 100, 1));
+	EXPECT_EQ(400, metric(view, KEPT, "s"));
+	/* A level's rule goes before that without one. */
+	ASSERT_EQ(0, set(control, "s", 7, OBSRING_RULE_KEEP, 0));
+	ASSERT_EQ(0, speak("s", 7, 100, 1));
+	EXPECT_EQ(500, metric(view, KEPT, "s"));
+	ASSERT_EQ(0, unset(control, "s", 7));
+	ASSERT_EQ(0, speak("s", 7, 100, 1));
+	EXPECT_EQ(500, metric(view, KEPT, "s"));
+	EXPECT_BALANCE();
+}
+
+TEST_F(sample, any_is_for_those_without_a_rule)
+{
+	ASSERT_EQ(0, set(control, "*", OBS_SAMPLE_NO_LEVEL, OBSRING_RULE_DROP, 0));
+	ASSERT_EQ(0, set(control, "s", OBS_SAMPLE_NO_LEVEL, OBSRING_RULE_KEEP, 0));
+	ASSERT_EQ(0, speak("s", 6, 100, 1));
+	ASSERT_EQ(0, speak("t", 6, 100, 1));
+	ASSERT_EQ(0, speak("t", 2, 100, 1));
+	ASSERT_EQ(-EINVAL, speak("user", 6, 100, 1));	/* of the others */
+	EXPECT_EQ(100, metric(view, KEPT, "s"));
+	EXPECT_EQ(100, metric(view, KEPT, "t"));
+	EXPECT_EQ(0, metric(view, KEPT, OTHERS));
+	ASSERT_EQ(0, unset(control, "*", OBS_SAMPLE_NO_LEVEL));
+	ASSERT_EQ(0, speak("t", 6, 100, 1));
+	EXPECT_EQ(200, metric(view, KEPT, "t"));
+	EXPECT_BALANCE();
+}
+
+/* One CPU: what is kept deviates by a block or two, whatever p is. */
+TEST_F(sample, one_in_n_and_probability)
+{
+	static const struct {
+		enum obsring_rule rule;
+		uint64_t value;
+		int64_t kept;
+	} cases[] = {
+		{ OBSRING_RULE_ONE_IN, 1, 20000 },
+		{ OBSRING_RULE_ONE_IN, 10, 2000 },
+		{ OBSRING_RULE_ONE_IN, 3, 6667 },
+		{ OBSRING_RULE_PROBABILITY, TENTH, 2000 },
+		{ OBSRING_RULE_PROBABILITY, HALF, 10000 },
+		{ OBSRING_RULE_PROBABILITY, HALF / 2, 15000 },
+		{ OBSRING_RULE_TRACE, TENTH, 2000 },
+	};
+	int64_t kept;
+	size_t i;
+
+	stay_on_cpu(0);
+	ASSERT_EQ(0, speak("s", 6, 0, 1));
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		kept = metric(view, KEPT, "s");
+		ASSERT_EQ(0, set(control, "s", 6, cases[i].rule, cases[i].value));
+		ASSERT_EQ(0, speak("s", 6, 20000, 1));
+		kept = metric(view, KEPT, "s") - kept;
+		EXPECT_LE(cases[i].kept - 2, kept) TH_LOG("case %zu", i);
+		EXPECT_GE(cases[i].kept + 2, kept) TH_LOG("case %zu", i);
+	}
+	EXPECT_BALANCE();
+}
+
+/*
+ * At a tenth, of 100 types of record in turn each is kept near a tenth. A counter
+ * modulo 10 or 100 would know ten of them.
+ */
+TEST_F(sample, no_aliasing)
+{
+	unsigned int of_type[100] = { 0 }, type, i;
+	FILE *file = fopen(OBSRING_DEVICE, "re");
+	char line[1024];
+	const char *at;
+
+	ASSERT_NE(NULL, file);
+	fcntl(fileno(file), F_SETFL, O_NONBLOCK);
+	stay_on_cpu(0);
+	ASSERT_EQ(0, set(control, "s", 6, OBSRING_RULE_ONE_IN, 10));
+	ASSERT_EQ(0, speak("s", 6, 100000, 100));
+	while (fgets(line, sizeof(line), file)) {
+		at = strstr(line, "msg=\"type ");
+		ASSERT_NE(NULL, at);
+		type = (unsigned int)strtoul(at + strlen("msg=\"type "), NULL, 10);
+		ASSERT_GT(100, type);
+		of_type[type]++;
+	}
+	fclose(file);
+	/* 1000 of each were seen: 100 are expected, 50 is five times the deviation. */
+	for (i = 0; i < 100; i++) {
+		EXPECT_LT(50, of_type[i]) TH_LOG("type %u", i);
+		EXPECT_GT(150, of_type[i]) TH_LOG("type %u", i);
+	}
+}
+
+/* All records of a trace, or none; and the half of them that has rv >= threshold. */
+TEST_F(sample, traces_are_whole)
+{
+	char line[160];
+	unsigned int trace, i;
+	int64_t kept;
+
+	ASSERT_EQ(0, set(control, "user.shop", 6, OBSRING_RULE_TRACE, HALF));
+	for (trace = 1; trace <= 64; trace++) {
+		kept = metric(view, KEPT, "user.shop");
+		for (i = 0; i < 8; i++) {
+			snprintf(line, sizeof(line),
+				 "service=shop traceparent=00-0af7651916cd43dd84%02x"
+				 "%012x-b7ad6b7169203331-01 x", trace * 4 - 1, trace);
+			ASSERT_EQ(0, write_line(line));
+		}
+		kept = metric(view, KEPT, "user.shop") - kept;
+		EXPECT_EQ(trace * 4 - 1 >= 0x80 ? 8 : 0, kept) TH_LOG("trace %u", trace);
+	}
+	EXPECT_EQ(512, metric(view, SEEN, "user.shop"));
+	EXPECT_BALANCE();
+}
+
+/* In any second at most twice the rate; periods are a second or more. */
+TEST_F(sample, rate_is_a_bound)
+{
+	uint64_t begun, seconds;
+	int64_t kept;
+	int i;
+
+	begun = now_ns();
+	ASSERT_EQ(0, set(control, "s", 6, OBSRING_RULE_RATE, 50));
+	for (i = 0; i < 40; i++)
+		ASSERT_EQ(0, speak("s", 6, 5000, 1));
+	kept = metric(view, KEPT, "s");
+	seconds = (now_ns() - begun) / 1000000000;
+	EXPECT_EQ(200000, metric(view, SEEN, "s"));
+	EXPECT_LT(0, kept);
+	EXPECT_GE(50 * ((int64_t)seconds + 2), kept);
+	TH_LOG("kept %lld of 200000 in %llu s", (long long)kept,
+	       (unsigned long long)seconds);
+	EXPECT_BALANCE();
+}
+
+TEST_F(sample, floor_keeps_a_source_visible)
+{
+	char text[4096] = "";
+	int fd = open(OBSRING_DEVICE, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+
+	ASSERT_EQ(0, module_parameter_write("obsring", "log_floor", "10"));
+	ASSERT_EQ(0, set(control, "*", OBS_SAMPLE_NO_LEVEL, OBSRING_RULE_DROP, 0));
+	ASSERT_EQ(0, speak("s", 6, 1, 1));
+	EXPECT_EQ(1, metric(view, KEPT, "s"));
+	EXPECT_LT(0, read(fd, text, sizeof(text) - 1));
+	EXPECT_NE(NULL, strstr(text, "source=s "));
+	close(fd);
+	/* A minute may end in between, once. */
+	ASSERT_EQ(0, speak("s", 6, 1000, 1));
+	ASSERT_EQ(0, speak("t", 6, 1000, 1));
+	EXPECT_LE(10, metric(view, KEPT, "s"));
+	EXPECT_GE(20, metric(view, KEPT, "s"));
+	EXPECT_LE(10, metric(view, KEPT, "t"));
+	EXPECT_GE(20, metric(view, KEPT, "t"));
+	EXPECT_BALANCE();
+}
+
+/* ---- Changes ------------------------------------------------------------- */
+
+struct listing {
+	unsigned int nr, waiting;
+	struct obs_sample_info last;
+	bool sorted;
+};
+
+static int list_one(const struct obs_sample_info *sample, void *arg)
+{
+	struct listing *listing = arg;
+
+	if (sample->id) {
+		listing->sorted &= !listing->waiting ||
+				   sample->at_ns >= listing->last.at_ns;
+		listing->waiting++;
+	} else {
+		listing->nr++;
+		/* Those that wait come behind all. */
+		listing->sorted &= !listing->waiting;
+	}
+	listing->last = *sample;
+	return 0;
+}
+
+static struct listing list(struct obs_control *c)
+{
+	struct listing listing = { .sorted = true };
+
+	if (obs_sample_list(c, list_one, &listing))
+		listing.nr = 0xdead;
+	return listing;
+}
+
+TEST_F(sample, listed)
+{
+	struct obs_sample_info sample = rule_of("far", 5, OBSRING_RULE_DROP, 0);
+	struct listing l;
+	char name[32];
+	int i;
+
+	for (i = 0; i < 300; i++) {
+		snprintf(name, sizeof(name), "source-%d", i);
+		ASSERT_EQ(0, set(control, name, i % 8, OBSRING_RULE_ONE_IN, 5));
+		sample.at_ns = now_ns() + (uint64_t)(3600 + (i * 7) % 300) * 1000000000;
+		ASSERT_EQ(0, obs_sample_send(control, &sample, NULL));
+	}
+	l = list(control);
+	EXPECT_EQ(300, l.nr);
+	EXPECT_EQ(300, l.waiting);
+	EXPECT_TRUE(l.sorted);
+	EXPECT_STREQ("far", l.last.source);
+	EXPECT_EQ(5, l.last.level);
+	EXPECT_EQ(OBSRING_RULE_DROP, l.last.rule);
+	ASSERT_EQ(0, unset(control, "source-1", 1));
+	EXPECT_EQ(299, list(control).nr);
+}
+
+TEST_F(sample, refused)
+{
+	struct obs_sample_info sample = rule_of("s", 5, OBSRING_RULE_DROP, 0);
+
+	EXPECT_EQ(-EINVAL, set(control, "s", 5, OBSRING_RULE_ONE_IN, 0));
+	EXPECT_SAYS("this rule can't have that rule-value", control);
+	EXPECT_EQ(-EINVAL, set(control, "s", 5, OBSRING_RULE_ONE_IN, (1ULL << 32) + 1));
+	EXPECT_EQ(-EINVAL, set(control, "s", 5, OBSRING_RULE_PROBABILITY,
+			       OBSRING_THRESHOLD_ONE));
+	EXPECT_EQ(-EINVAL, set(control, "s", 5, OBSRING_RULE_RATE, 0));
+	EXPECT_EQ(-EINVAL, set(control, "s", 5, OBSRING_RULE_TARGET, 1000000001));
+	EXPECT_EQ(-EINVAL, set(control, "user", 5, OBSRING_RULE_DROP, 0));
+	EXPECT_SAYS("no source can have that name", control);
+	EXPECT_EQ(-EINVAL, set(control, "user.", 5, OBSRING_RULE_DROP, 0));
+	EXPECT_EQ(-EINVAL, set(control, OTHERS, 5, OBSRING_RULE_DROP, 0));
+	EXPECT_EQ(-ENOENT, unset(control, "s", 5));
+	EXPECT_SAYS("there is no such rule", control);
+	EXPECT_EQ(-ENOENT, obs_sample_cancel(control, 1));
+	EXPECT_SAYS("no command of that sample-id waits", control);
+	sample.at_ns = 1ULL << 63;
+	EXPECT_EQ(-EINVAL, obs_sample_send(control, &sample, NULL));
+	EXPECT_EQ(0, list(control).nr + list(control).waiting);
+}
+
+static int set_as_other(void *unused)
+{
+	struct obs_control *c;
+	int r = obs_control_open(&c);
+
+	(void)unused;
+	if (r)
+		return r;
+	r = set(c, "s", 6, OBSRING_RULE_DROP, 0);
+	if (r == -EPERM)
+		r = unset(c, "s", 6);
+	if (r == -EPERM)
+		r = obs_sample_cancel(c, 1);
+	if (r == -EPERM)
+		r = (int)list(c).nr == 0xdead ? -EPERM : 0;
+	obs_control_close(c);
+	return r;
+}
+
+TEST_F(sample, needs_privilege)
+{
+	EXPECT_EQ(-EPERM, nobody_run(OBSRING_GROUP, set_as_other, NULL));
+}
+
+/* Rules that are removed make room for others, with sources as they are. */
+TEST_F(sample, removed_rules_make_room)
+{
+	unsigned int i, level;
+	char name[32];
+
+	for (i = 0; i < 150; i++) {
+		snprintf(name, sizeof(name), "source-%u", i);
+		for (level = 0; level < 8; level++) {
+			ASSERT_EQ(0, set(control, name, (int)level,
+					 OBSRING_RULE_ONE_IN, 2)) TH_LOG("%u", i);
+			ASSERT_EQ(0, unset(control, name, (int)level));
+		}
+	}
+	/* 1200 were; but more than 1024 at a time are not. */
+	for (i = 0; i < 128; i++) {
+		snprintf(name, sizeof(name), "source-%u", i);
+		for (level = 0; level < 8; level++)
+			ASSERT_EQ(0, set(control, name, (int)level,
+					 OBSRING_RULE_ONE_IN, 2)) TH_LOG("%u", i);
+	}
+	EXPECT_EQ(-ENOSPC, set(control, "source-0", OBS_SAMPLE_NO_LEVEL,
+			       OBSRING_RULE_ONE_IN, 2));
+	EXPECT_EQ(1024, list(control).nr);
+}
+
+TEST_HARNESS_MAIN
