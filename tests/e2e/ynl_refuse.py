@@ -196,6 +196,28 @@ REFUSALS = [
     ("probe-del", "do", {}, EINVAL, NO_NAME, None),
     ("probe-del", "do", {"name": "ynl_none"}, ENOENT, "there is no probe of that name", None),
 
+    ("sample-set", "do", {}, EINVAL, NO_NAME, None),
+    ("sample-set", "do", {"name": "ynl"}, EINVAL, "attribute rule is missing", None),
+    ("sample-set", "do", {"name": "ynl", "rule": "one-in"}, EINVAL,
+     "attribute rule-value is missing", None),
+    ("sample-set", "do", {"name": "ynl", "rule": "one-in", "rule_value": 0}, EINVAL,
+     "this rule can't have that rule-value", None),
+    ("sample-set", "do", {"name": "ynl", "rule": "trace", "rule_value": 1 << 56}, EINVAL,
+     "this rule can't have that rule-value", None),
+    ("sample-set", "do", {"name": "ynl", "rule": 0}, ERANGE, RANGE, "rule"),
+    ("sample-set", "do", {"name": "ynl", "rule": 8}, ERANGE, RANGE, "rule"),
+    ("sample-set", "do", {"name": "ynl", "rule": "drop", "level": 8}, ERANGE, RANGE, "level"),
+    ("sample-set", "do", {"name": "ynl", "rule": "drop", "at_ns": 1 << 63}, EINVAL,
+     "at-ns is beyond 2^63 - 1", None),
+    ("sample-set", "do", {"name": "_overflow", "rule": "drop"}, EINVAL,
+     "no source can have that name", None),
+    ("sample-set", "do", {"name": "n" * 64, "rule": "drop"}, EINVAL,
+     "no source can have that name", None),
+    ("sample-del", "do", {}, EINVAL, NO_NAME, None),
+    ("sample-del", "do", {"name": "ynl"}, ENOENT, "there is no such rule", None),
+    ("sample-del", "do", {"sample_id": 1 << 40}, ENOENT,
+     "no command of that sample-id waits", None),
+
     ("log-set", "do", {}, EINVAL, "origin and bytes are needed", None),
     ("log-set", "do", {"bytes": 8192}, EINVAL, "origin and bytes are needed", None),
     ("log-set", "do", {"origin": "user"}, EINVAL, "origin and bytes are needed", None),
@@ -216,6 +238,7 @@ def everything():
         "state": MODULE.do("info-get")["state"],
         "probes": MODULE.dump("probe-get"),
         "rings": [(r["cpu"], r["origin"], r["bytes"]) for r in MODULE.dump("log-get")],
+        "rules": MODULE.dump("sample-get"),
     }
 
 

@@ -149,7 +149,8 @@ def attribute_types_are_the_headers():
 @test
 def enums_are_the_headers():
     prefixes = {"kind": "OBSRING_KIND_", "state": "OBSRING_STATE_",
-                "probe-type": "OBSRING_PROBE_", "origin": "OBSRING_ORIGIN_"}
+                "probe-type": "OBSRING_PROBE_", "rule": "OBSRING_RULE_",
+                "origin": "OBSRING_ORIGIN_"}
     equal(set(definitions("enum")), set(prefixes), "the enums")
     for name, prefix in prefixes.items():
         constants = enum("obsring_" + name.replace("-", "_"))

@@ -274,6 +274,42 @@ def rings_are_listed_and_resized():
     equal(MODULE.do("log-set", origin="user", bytes=bytes_before), None, "the answer")
 
 
+# --- Sampling rules
+
+
+def rules():
+    return MODULE.dump("sample-get")
+
+
+@test
+def a_rule_is_set_listed_and_removed():
+    events = Events("ynl")
+    answer = MODULE.do("sample-set", name="ynl", level=5, rule="one-in", rule_value=10)
+    equal(set(answer), {"sample-id"}, "the answer")
+    rule = {"name": "ynl", "level": 5, "rule": "one-in", "rule-value": 10}
+    equal(rules(), [rule], "the rules")
+    MODULE.do("sample-del", name="ynl", level=5)
+    equal(rules(), [], "the rules after")
+    told = events.take(2)
+    events.close()
+    equal(told, [("sample-set-ntf", rule), ("sample-del-ntf", {"name": "ynl", "level": 5})],
+          "told")
+
+
+@test
+def a_command_waits_and_is_taken_back():
+    at = 1 << 62
+    first = MODULE.do("sample-set", name="ynl", rule="drop", at_ns=at)["sample-id"]
+    second = MODULE.do("sample-del", name="ynl", at_ns=at)["sample-id"]
+    equal(second > first, True, "that numbers grow")
+    equal(rules(), [
+        {"name": "ynl", "rule": "drop", "rule-value": 0, "sample-id": first, "at-ns": at},
+        {"name": "ynl", "sample-id": second, "at-ns": at}], "what waits")
+    for number in (first, second):
+        equal(MODULE.do("sample-del", sample_id=number), None, "the answer")
+    equal(rules(), [], "what waits then")
+
+
 # --- Who may ask
 
 
@@ -282,7 +318,7 @@ def refused_to_nobody(module):
     for operation, mode, request in (
             ("family-get", "do", {"name": "obsring_tasks"}), ("family-get", "dump", {}),
             ("series-get", "do", {"name": "obsring_tasks"}), ("series-get", "dump", {}),
-            ("probe-get", "dump", {}), ("log-get", "dump", {})):
+            ("probe-get", "dump", {}), ("sample-get", "dump", {}), ("log-get", "dump", {})):
         yield lambda o=operation, m=mode, r=request: module.ask(o, m, **r), NOT_A_READER
     for operation, request in (
             ("state-set", {"state": "running"}), ("family-del", {"name": "ynl_none"}),
@@ -291,7 +327,9 @@ def refused_to_nobody(module):
             ("series-update", {"name": "ynl_none", "value": 1}),
             ("source-set", {"name": "irq", "enabled": 0}), ("probe-del", {"name": "ynl_none"}),
             ("log-set", {"origin": "user", "bytes": 8192}),
-            ("probe-new", {"name": "ynl_none", "probe_type": "kprobe", "probe_target": "none"})):
+            ("probe-new", {"name": "ynl_none", "probe_type": "kprobe", "probe_target": "none"}),
+            ("sample-set", {"name": "ynl_none", "rule": "drop"}),
+            ("sample-del", {"name": "ynl_none"})):
         yield lambda o=operation, r=request: module.do(o, **r), NOT_PRIVILEGED
 
 
@@ -328,12 +366,13 @@ def ask_with(descriptor, module):
             module.do("series-get", name=name, device_fd=descriptor)["name"],
             module.dump("family-get", device_fd=descriptor)[0]["name"] != "",
             {s["name"] for s in module.dump("series-get", name=name, device_fd=descriptor)},
-            module.dump("probe-get", device_fd=descriptor))
+            module.dump("probe-get", device_fd=descriptor),
+            module.dump("sample-get", device_fd=descriptor))
 
 
 @test
 def a_descriptor_of_the_device_makes_a_reader():
-    want = ("obsring_tasks", "obsring_tasks", True, {"obsring_tasks"}, [])
+    want = ("obsring_tasks", "obsring_tasks", True, {"obsring_tasks"}, [], [])
     device = os.open(DEVICE, os.O_RDONLY)
     null = os.open("/dev/null", os.O_RDONLY)
 

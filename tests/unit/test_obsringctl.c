@@ -419,6 +419,16 @@ static const struct {
 	{ "probe add kprobe x --as y --kind gauge", "\"gauge\"" },
 	{ "probe add kprobe x --as y --kind histogram", "kretprobe" },
 	{ "probe delete", "one metric" },
+	{ "sample list x", "\"x\"" },
+	{ "sample set x", "a source and a rule" },
+	{ "sample set x often", "\"often\"" },
+	{ "sample set x 1:0", "\"1:0\"" },
+	{ "sample set :err drop", "\":err\"" },
+	{ "sample set x drop --at tomorrow", "--at tomorrow" },
+	{ "sample set x drop --at 1969-12-31T23:59:58Z", "before 1970" },
+	{ "sample delete", "one source" },
+	{ "sample cancel x", "\"x\"" },
+	{ "sample cancel 0", "\"0\"" },
 	{ "family add x", "--kind" },
 	{ "family add x --kind frob", "\"frob\"" },
 	{ "family add x --kind counter --exp10 1", "--exp10 1" },
@@ -517,7 +527,7 @@ static void test_table(void **state)
 	}
 	assert_int_equal(ctl("complete ''"), 0);
 	assert_string_equal(output,
-		"info\nlist\nget\nlog\nsource\nprobe\nfamily\nseries\ndrain\ntrace\n");
+		"info\nlist\nget\nlog\nsource\nprobe\nsample\nfamily\nseries\ndrain\ntrace\n");
 	assert_int_equal(ctl("complete source ''"), 0);
 	assert_string_equal(output, "list\nenable\ndisable\n");
 	assert_int_equal(ctl("complete probe add --s"), 0);

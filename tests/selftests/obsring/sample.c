@@ -160,7 +160,7 @@ TEST_F(sample, names_that_kernel_code_may_not_have)
 	size_t i, n = sizeof(names) / sizeof(names[0]);
 
 	for (i = 0; i < n; i++)
-		EXPECT_EQ(-EINVAL, speak(names[i], 6, 1, 1)) TH_LOG("%s", names[i]);
+		EXPECT_EQ(-EINVAL, speak(names[i], 6, 1, 1)) TH_LOG("name %zu", i);
 	EXPECT_EQ((int64_t)n - 1, metric(view, SEEN, OTHERS));
 	EXPECT_EQ((int64_t)n - 1, metric_total(view, SEEN));
 }
