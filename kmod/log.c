@@ -303,16 +303,14 @@ void obs_log_user(const struct obs_log_line *line)
 {
 	struct obs_logsource *source = obs_logsource_user(line->service, line->service_len);
 	union obs_record_buffer *buffer;
-	struct obs_context context = {};
+	const struct obs_context *context = line->context;
 	struct obs_sampled sampled;
+	struct obs_context own;
 	struct obsring_record *head;
-	bool traced = line->trace;
 
-	if (traced)
-		context.trace = *line->trace;
-	else
-		traced = obs_context_get(&context);
-	if (!obs_logsource_keep(source, line->level, traced ? &context : NULL, &sampled))
+	if (!context && obs_context_get(&own))
+		context = &own;
+	if (!obs_logsource_keep(source, line->level, context, &sampled))
 		return;
 	buffer = buffer_get();
 	if (!buffer) {
@@ -326,8 +324,8 @@ void obs_log_user(const struct obs_log_line *line)
 	sampled_set(head, &sampled);
 	task_set(head);
 	head->uid = from_kuid(&init_user_ns, line->uid);
-	if (traced)
-		trace_set(buffer, &context.trace);
+	if (context)
+		trace_set(buffer, &context->trace);
 	source_set(buffer, line->service, line->service_len);
 	head->message_len = min_t(u32, line->message_len, OBSRING_MESSAGE_MAX);
 	if (line->cut || head->message_len < line->message_len)

@@ -9,6 +9,7 @@
 #include <linux/types.h>
 #include <linux/uidgid.h>
 
+#include <obsring/context.h>
 #include <obsring/record.h>
 
 /* Why a record was lost, for obsring_log_lost_total{cause}. */
@@ -27,7 +28,7 @@ enum obs_log_loss {
  * struct obs_log_line - a record that a process writes
  * @level: 0 to 7
  * @service: @service_len bytes, 1 to OBSRING_SOURCE_MAX
- * @trace: NULL if it has none of its own: then it gets its thread's, if any
+ * @context: NULL if it has none of its own: then it gets its thread's, if any
  * @message: @message_len bytes; what is beyond OBSRING_MESSAGE_MAX is cut
  * @uid: whose it is
  * @cut: it was cut already
@@ -36,7 +37,7 @@ struct obs_log_line {
 	u8 level;
 	const char *service;
 	u32 service_len;
-	const struct obsring_trace *trace;
+	const struct obs_context *context;
 	const char *message;
 	u32 message_len;
 	kuid_t uid;

@@ -140,6 +140,7 @@ static void bucket_put(struct bucket *bucket)
 static void line_end(struct obs_logwriter *writer)
 {
 	struct obs_log_line record = { .uid = writer->bucket->uid };
+	struct obs_context context;
 	char comm[TASK_COMM_LEN];
 	struct obs_logline line;
 
@@ -154,7 +155,10 @@ static void line_end(struct obs_logwriter *writer)
 			record.service = get_task_comm(comm, current);
 			record.service_len = strlen(comm);
 		}
-		record.trace = line.has_trace ? &line.trace : NULL;
+		context.trace = line.trace;
+		context.rv = line.rv;
+		context.has_rv = line.has_rv;
+		record.context = line.has_trace ? &context : NULL;
 		record.message = line.message;
 		record.message_len = line.message_len;
 		record.cut = writer->cut;

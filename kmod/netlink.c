@@ -278,8 +278,6 @@ static const struct genl_ops ops[] = {
 	{ OP(LOG_GET, log_get_policy), .start = obs_nl_dump_start,
 	  .dumpit = obs_nl_log_dump },
 	{ OP(LOG_SET, log_set_policy), .doit = obs_nl_log_set },
-};
-
 	{ OP(SAMPLE_GET, sample_get_policy), .start = obs_nl_dump_start,
 	  .dumpit = obs_nl_sample_dump },
 	{ OP(SAMPLE_SET, sample_set_policy), .doit = obs_nl_sample_set },

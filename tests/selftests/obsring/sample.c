@@ -496,6 +496,159 @@ TEST_F(sample, needs_privilege)
 	EXPECT_EQ(-EPERM, nobody_run(OBSRING_GROUP, set_as_other, NULL));
 }
 
+/* What the group tells of rules, in order: "source:value" each. */
+static void events_add(struct wire *wire, char *told, size_t size)
+{
+	struct answer answer;
+	char text[16384];
+	int cmd;
+	size_t n = strlen(told);
+
+	while ((cmd = wire_event(wire, &answer, text, sizeof(text))) != -EAGAIN && cmd >= 0)
+		if (cmd == OBSRING_CMD_SAMPLE_SET_NTF || cmd == OBSRING_CMD_SAMPLE_DEL_NTF)
+			n += (size_t)snprintf(told + n, size - n, "%s:%llu ",
+					      attr_string(answer.attr[OBSRING_A_NAME]),
+					      (unsigned long long)
+					      attr_u64(answer.attr[OBSRING_A_RULE_VALUE]));
+}
+
+/* Sent out of order, cancelled, replaced: by time, then by arrival, never early. */
+TEST_F(sample, at_a_time)
+{
+	static const struct {
+		unsigned int after_ms;
+		uint64_t value;
+	} commands[] = {
+		{ 900, 9 }, { 300, 3 }, { 600, 6 }, { 300, 4 }, { 0, 1 }, { 700, 7 },
+		{ 300, 5 }, { 600, 8 },
+	};
+	struct obs_sample_info sample;
+	uint64_t start, id[8], early = 0;
+	char told[256] = "";
+	struct wire wire;
+	size_t i;
+
+	ASSERT_EQ(0, wire_open(&wire));
+	ASSERT_EQ(0, wire_join(&wire));
+	start = now_ns() + 2000000000;
+	for (i = 0; i < 8; i++) {
+		sample = rule_of("s", 6, OBSRING_RULE_ONE_IN, commands[i].value);
+		sample.at_ns = start + commands[i].after_ms * 1000000ULL;
+		ASSERT_EQ(0, obs_sample_send(control, &sample, &id[i]));
+	}
+	ASSERT_EQ(0, obs_sample_cancel(control, id[5]));
+	EXPECT_EQ(-ENOENT, obs_sample_cancel(control, id[5]));
+	/* Whatever has been told, its time had come. */
+	while (strlen(told) < strlen("s:1 s:3 s:4 s:5 s:6 s:8 s:9 ") &&
+	       now_ns() < start + AWAIT_SECONDS * 1000000000ULL) {
+		uint64_t now;
+
+		events_add(&wire, told, sizeof(told));
+		now = now_ns();
+		early += *told && now < start;
+		early += strstr(told, "s:3") && now < start + 300000000;
+		early += strstr(told, "s:9") && now < start + 900000000;
+		poll(NULL, 0, 1);
+	}
+	EXPECT_STREQ("s:1 s:3 s:4 s:5 s:6 s:8 s:9 ", told);
+	EXPECT_EQ(0, early);
+	EXPECT_EQ(0, list(control).waiting);
+	EXPECT_EQ(7, metric(view, DELAY));
+	EXPECT_EQ(-ENOENT, obs_sample_cancel(control, id[0]));
+	wire_close(&wire);
+}
+
+#define TALKERS		4
+#define SAID		20000U	/* by each, at a time */
+
+/* Rules that change a thousand times a second lose and tear nothing. */
+TEST_F(sample, rules_change_while_all_log)
+{
+	struct shared {
+		uint64_t said;
+		int stop;
+	} *shared = mmap(NULL, sizeof(*shared) * TALKERS, PROT_READ | PROT_WRITE,
+			 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	static const struct {
+		enum obsring_rule rule;
+		uint64_t value;
+	} turns[] = {
+		{ OBSRING_RULE_ONE_IN, 7 }, { OBSRING_RULE_DROP, 0 },
+		{ OBSRING_RULE_PROBABILITY, HALF }, { OBSRING_RULE_RATE, 1000 },
+		{ OBSRING_RULE_KEEP, 0 }, { OBSRING_RULE_TARGET, 500 },
+		{ OBSRING_RULE_TRACE, TENTH }, { OBSRING_RULE_UNSPEC, 0 },
+	};
+	uint64_t begun, changes = 0, ms, said = 0;
+	unsigned int i, turn = 0;
+
+	ASSERT_EQ(0, set(control, "busy", 6, OBSRING_RULE_KEEP, 0));
+	for (i = 0; i < TALKERS; i++)
+		if (!fork()) {
+			stay_on_cpu((int)i);
+			while (!__atomic_load_n(&shared->stop, __ATOMIC_RELAXED)) {
+				if (speak(i % 2 ? "irq busy" : "busy", 6, SAID, 1))
+					break;
+				shared[i].said += SAID;
+			}
+			_exit(0);
+		}
+	begun = now_ns();
+	while (changes < 2000 || !__atomic_load_n(&shared[TALKERS - 1].said,
+						  __ATOMIC_RELAXED)) {
+		turn = (turn + 1) % (sizeof(turns) / sizeof(turns[0]));
+		ASSERT_EQ(0, set(control, "busy", 6, turns[turn].rule, turns[turn].value));
+		changes++;
+		ASSERT_GT(1000000, changes);
+	}
+	ms = (now_ns() - begun) / 1000000;
+	__atomic_store_n(&shared->stop, 1, __ATOMIC_RELAXED);
+	while (waitpid(-1, NULL, 0) > 0)
+		;
+	for (i = 0; i < TALKERS; i++)
+		said += shared[i].said;
+	EXPECT_EQ((int64_t)said, metric(view, SEEN, "busy"));
+	EXPECT_LT(0, metric(view, KEPT, "busy"));
+	EXPECT_GT((int64_t)said, metric(view, KEPT, "busy"));
+	EXPECT_EQ((int64_t)changes + 1, metric(view, DELAY));
+	EXPECT_BALANCE();
+	TH_LOG("%llu changes in %llu ms while %llu records came, kept %lld",
+	       (unsigned long long)changes, (unsigned long long)ms,
+	       (unsigned long long)said, (long long)metric(view, KEPT, "busy"));
+	munmap(shared, sizeof(*shared) * TALKERS);
+}
+
+/* What kept records stand for is what was seen. */
+TEST_F(sample, weights_sum_to_what_was_seen)
+{
+	static const struct {
+		enum obsring_rule rule;
+		uint64_t value;
+		double off;	/* at most, in records */
+	} cases[] = {
+		{ OBSRING_RULE_ONE_IN, 10, 20 }, { OBSRING_RULE_PROBABILITY, TENTH, 20 },
+		{ OBSRING_RULE_PROBABILITY, HALF / 2, 4 },
+		{ OBSRING_RULE_TRACE, HALF, 4 },
+	};
+	const struct obs_log_options newest = { .start = OBS_LOG_NEWEST };
+	const struct obs_log_entry *entry;
+	struct obs_log *log;
+	double weight;
+	size_t i;
+
+	stay_on_cpu(0);
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		ASSERT_EQ(0, set(control, "s", 6, cases[i].rule, cases[i].value));
+		ASSERT_EQ(0, obs_log_open(NULL, &newest, &log));
+		ASSERT_EQ(0, speak("s", 6, 10000, 1));
+		weight = 0;
+		while (obs_log_next(log, &entry) == OBS_LOG_RECORD)
+			weight += entry->weight;
+		EXPECT_LE(10000 - cases[i].off, weight);
+		EXPECT_GE(10000 + cases[i].off, weight);
+		obs_log_close(log);
+	}
+}
+
 /* Rules that are removed make room for others, with sources as they are. */
 TEST_F(sample, removed_rules_make_room)
 {
