@@ -125,7 +125,7 @@ static bool decide(struct obs_logsource *source, u8 level,
 		   const struct obs_context *context, u64 *ret_threshold)
 {
 	struct obs_rule *rule = READ_ONCE(source->sampler.rule[level]);
-	u64 randomness;
+	u64 randomness, word;
 
 	if (!rule)
 		rule = READ_ONCE(obs_logsource_any.sampler.rule[level]);
@@ -134,9 +134,12 @@ static bool decide(struct obs_logsource *source, u8 level,
 	if (context)
 		randomness = context->has_rv ? context->rv :
 					       obs_sample_randomness(&context->trace);
-	return obs_sample_decide(&rule->shared, this_cpu_ptr(rule->slots),
-				 this_cpu_ptr(&rng), context ? &randomness : NULL,
-				 ret_threshold);
+	/* First the word, which has the slots' pointer before it if it needs them. */
+	word = obs_sample_word(&rule->shared);
+	return obs_sample_decide_word(word, &rule->shared,
+				      this_cpu_ptr(READ_ONCE(rule->slots)),
+				      this_cpu_ptr(&rng),
+				      context ? &randomness : NULL, ret_threshold);
 }
 
 bool __obs_sampler_keep(struct obs_logsource *source, u8 level,
@@ -248,12 +251,15 @@ static struct obs_rule *rule_new(struct obs_logsource *source, u8 level)
 
 static int rule_slots_make(struct obs_rule *rule, enum obsring_rule kind)
 {
+	struct obs_sample_slot __percpu *slots;
+
 	if (rule->slots || kind <= OBSRING_RULE_DROP)
 		return 0;
-	/* rule_set:A of sample.h: seen before a word that needs them. */
-	rule->slots = alloc_percpu_gfp(struct obs_sample_slot, GFP_RULE);
-	if (!rule->slots)
+	slots = alloc_percpu_gfp(struct obs_sample_slot, GFP_RULE);
+	if (!slots)
 		return -ENOMEM;
+	/* Before rule_set:A (sample.h) of a word that needs them. */
+	WRITE_ONCE(rule->slots, slots);
 	obs_sampler_memory(slots_bytes());
 	return 0;
 }
