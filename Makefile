@@ -7,6 +7,7 @@
 #   make check           static checks    make test   everything (scripts/test)
 #   make model           Spin models of the lock-free protocols: minutes
 #   make bench-kernel    instructions that updates take, counted in a guest
+#   make bench-log       the same of records in the log
 #   make bench-ring      what a log record costs; bench-sample: a sampling decision
 #   make debug-kernel    kasan and kcsan kernels for guests
 #   make clean           what was built; make help shows this
@@ -34,7 +35,8 @@ MODULE	?= $(BUILD)/module/$(or $(KERNEL),$(RELEASE))
 export VERSION PREFIX DESTDIR
 
 .PHONY: all module userspace install uninstall clean help guest check test bench \
-	headers-needed module-install debug-kernel bench-kernel bench-ring bench-sample model
+	headers-needed module-install debug-kernel bench-kernel bench-log bench-ring \
+	bench-sample model
 
 all: userspace module
 
@@ -122,6 +124,9 @@ bench-kernel:
 
 model:
 	$(MAKE) -C tests/model run BUILD=$(BUILD)/tests/model
+
+bench-log:
+	tests/bench/bench_log.sh
 
 bench-ring:
 	tests/bench/bench_ring.sh

@@ -284,6 +284,11 @@
  *                                  two, 4096 to 67108864. What was in them is lost
  *                                  to those who have not read it, and told to them
  *
+ * SOURCE_SET needs CAP_SYSLOG as well to set option log-level of source printk to
+ * anything but "off", and to switch that source on while it is: it shows messages
+ * of the kernel's log to all readers of the device. The sender's capability counts
+ * (and its socket's), when the request is received.
+ *
  * FAMILY_DEL, SERIES_NEW, SERIES_DEL and SERIES_UPDATE act on families made by
  * FAMILY_NEW only; what a source, a probe or a kernel module made is theirs
  * (EBUSY). Changes are told to the multicast group "events" (CAP_NET_ADMIN) as
