@@ -333,6 +333,14 @@ bool __obs_context_get(struct obs_context *ret)
 	return obs_context_read(READ_ONCE(entry->where), ret);
 }
 
+void __obs_context_observe(struct obs_histogram *h, u64 v)
+{
+	struct obs_context context;
+	bool traced = __obs_context_get(&context);
+
+	obs_histogram_observe_traced(h, v, traced ? &context.trace : NULL);
+}
+
 /* ---- Life ---------------------------------------------------------------- */
 
 void obs_contexts_init(unsigned int max)

@@ -37,6 +37,20 @@ static __always_inline bool obs_context_get(struct obs_context *ret)
 	return obs_contexts_any() && __obs_context_get(ret);
 }
 
+void __obs_context_observe(struct obs_histogram *h, u64 v);
+
+/*
+ * obs_histogram_observe() of what the current thread did or met: an exemplar of
+ * its trace, if it has a context. Context: any.
+ */
+static __always_inline void obs_context_observe(struct obs_histogram *h, u64 v)
+{
+	if (obs_contexts_any())
+		__obs_context_observe(h, v);
+	else
+		obs_histogram_observe(h, v);
+}
+
 /*
  * OBSRING_IOC_CONTEXT for the current thread; @address 0 ends it. Process context.
  */

@@ -21,6 +21,15 @@
  *   leave_note:E store_release, pairs with read_note:F load_acquire; the
  *   cmpxchg orders a probe's writes behind the worker's store_release of FREE
  *
+ * What trace a request is part of is only known where its bio is submitted, in the
+ * submitter's own context; whoever issues it may be another thread, whoever
+ * completes it an interrupt. So a thread's context (context.h) is kept with the
+ * bio until the request is issued, then with the request. Only of synchronous I/O,
+ * direct I/O included: buffered writes are submitted on behalf of nobody. A bio
+ * whose request never was issued leaves its tag behind, one that is merged to the
+ * front of a request covers the tag of the other: the sector tells, and the request
+ * has none.
+ *
  * Memory: a histogram of 20 octaves, 163 slots, and a slot, for each disk and
  * operation that is used, and for overflow: 492 slots with the first disk, 328
  * with each further one.
@@ -36,10 +45,12 @@
 #include <trace/events/block.h>
 
 #include "compat.h"
+#include "context.h"
 #include "logging.h"
 #include "pending.h"
 #include "series.h"
 #include "source.h"
+#include "tag.h"
 
 #define DISKS	64
 #define NOTES	8
@@ -108,6 +119,7 @@ struct note {
 static struct note notes[NOTES];
 
 static struct obs_pending pending = { .missed = OBS_COUNTER_INIT };
+static struct obs_counter untagged = OBS_COUNTER_INIT;
 
 static struct obs_log_source log = { .name = "block", .taskless = true };
 static struct obs_log_threshold log_io = OBS_LOG_OFF(&log);
@@ -145,6 +157,14 @@ static struct obs_metric metrics[] = {
 			.kind = OBSRING_KIND_COUNTER,
 		},
 		.counter = &pending.missed,
+	},
+	{
+		.desc = {
+			.name = "obsring_block_untagged_total",
+			.help = "Requests whose trace was not kept because too many were issued at once.",
+			.kind = OBSRING_KIND_COUNTER,
+		},
+		.counter = &untagged,
 	},
 };
 
@@ -314,6 +334,49 @@ static noinline_for_stack void io_record(struct request *rq, u64 sector, u64 ns)
 		       "a request took %llu us", ns / NSEC_PER_USEC);
 }
 
+static void tag_keep(const void *what, const struct obsring_trace *trace, u64 sector)
+{
+	if (!obs_tag_put(&pending.table, what, trace, sector))
+		obs_counter_inc(&untagged);
+}
+
+/* The submitter itself, process context; a request was made for @bio. */
+static __maybe_unused void submit(void *data, struct bio *bio)
+{
+	struct obs_context context;
+
+	if (!obs_contexts_any() || !bio)
+		return;
+	if (op_is_sync(bio->bi_opf) && obs_context_get(&context))
+		tag_keep(bio, &context.trace, bio->bi_iter.bi_sector);
+	else
+		obs_tag_forget(&pending.table, bio);
+}
+
+/* At issue: from the bio to its request, or again from that. */
+static void tag_move(struct request *rq)
+{
+	struct obsring_trace trace;
+	u64 sector;
+
+	if (((rq->bio && obs_tag_take(&pending.table, rq->bio, &trace, &sector)) ||
+	     obs_tag_take(&pending.table, rq, &trace, &sector)) &&
+	    sector == blk_rq_pos(rq) && !blk_rq_is_passthrough(rq))
+		tag_keep(rq, &trace, sector);
+}
+
+/* A request of which nothing is left to do. */
+static void observe(struct request *rq, struct channel *channel, u64 ns)
+{
+	struct obsring_trace trace;
+	u64 sector;
+
+	if (obs_contexts_any() && obs_tag_take(&pending.table, rq, &trace, &sector))
+		obs_histogram_observe_traced(&channel->latency, ns, &trace);
+	else
+		obs_histogram_observe(&channel->latency, ns);
+}
+
 /*
  * Process or softirq context, in a driver's hands. Requests of queues without
  * a disk (those that administer a controller) are none to a disk.
@@ -327,6 +390,8 @@ static __maybe_unused void issue(void *data, struct request *rq)
 	/* Looked up already now, to have the series when it completes. */
 	channel_find(gendisk, op_of(rq));
 	obs_pending_begin(&pending, rq, sector_of(rq));
+	if (obs_contexts_any())
+		tag_move(rq);
 }
 
 /* Any context, NMI excepted; comes for each part of a request. */
@@ -345,7 +410,7 @@ static __maybe_unused void completed(struct request *rq, bool failed,
 	if (nr_bytes < blk_rq_bytes(rq) ||
 	    !obs_pending_end(&pending, rq, &ns, &sector))
 		return;
-	obs_histogram_observe(&channel->latency, ns);
+	observe(rq, channel, ns);
 	if (obs_log_is_due(&log_io, ns))
 		io_record(rq, sector, ns);
 }
@@ -375,9 +440,17 @@ static void complete_rq(void *data, struct request *rq, int error,
 OBS_HOOK_CHECK(block_rq_issue, issue);
 OBS_HOOK_CHECK(block_rq_complete, complete_rq);
 
+#ifdef OBS_HAVE_tp_block_getrq
+OBS_HOOK_CHECK(block_getrq, submit);
+#define SUBMIT_HOOK { "block_getrq", submit },
+#else
+#define SUBMIT_HOOK
+#endif
+
 static struct obs_hook hooks[] = {
 	{ "block_rq_complete", complete_rq },
 	{ "block_rq_issue", issue },
+	SUBMIT_HOOK
 };
 #else
 static struct obs_hook hooks[0];

@@ -23,6 +23,7 @@ struct compact_control;	/* mm's own; the headers only name it */
 #include <trace/events/vmscan.h>
 
 #include "compat.h"
+#include "context.h"
 #include "logging.h"
 #include "pending.h"
 #include "source.h"
@@ -125,7 +126,7 @@ static __maybe_unused void stall_end(const void *key, struct obs_histogram *h,
 	if ((current->flags & PF_KTHREAD) ||
 	    !obs_pending_end(&pending, key, &ns, &unused))
 		return;
-	obs_histogram_observe(h, ns);
+	obs_context_observe(h, ns);
 	if (obs_log_is_due(&log_stall, ns))
 		stall_record(op, ns);
 }

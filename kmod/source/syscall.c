@@ -30,6 +30,7 @@
 #include <asm/unistd.h>
 
 #include "compat.h"
+#include "context.h"
 #include "pending.h"
 #include "series.h"
 #include "source.h"
@@ -159,7 +160,7 @@ static void leave(void *data, struct pt_regs *regs, long ret)
 	u64 ns, nr;
 
 	if (obs_pending_end(&pending, current, &ns, &nr))
-		obs_histogram_observe(&latency[nr], ns);
+		obs_context_observe(&latency[nr], ns);
 }
 
 #ifdef OBS_HAVE_tp_sched_process_exit

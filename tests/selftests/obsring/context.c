@@ -11,10 +11,9 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#include <obsring/context.h>
-
 #include "kernel.h"
 #include "test.h"
+#include "trace.h"
 
 #define TEXT_MAX	262144
 #define NONE		(-1)	/* a record without a tag */
@@ -31,23 +30,6 @@ FIXTURE(context)
 	char text[TEXT_MAX];
 };
 
-/* A context that tells by each of its bytes which one it is, 1 to 255. */
-static void set(struct obsring_context *c, unsigned int k)
-{
-	struct obs_context to = { .trace.flags = (__u8)k };
-
-	memset(to.trace.trace_id, (int)k, sizeof(to.trace.trace_id));
-	memset(to.trace.span_id, (int)k, sizeof(to.trace.span_id));
-	obs_context_set(c, &to);
-}
-
-static int context_register(int fd, const void *at)
-{
-	__u64 address = (uintptr_t)at;
-
-	return ioctl(fd, OBSRING_IOC_CONTEXT, &address) ? -errno : 0;
-}
-
 static int say(const char *what)
 {
 	return file_write(SAY, what);
@@ -62,7 +44,7 @@ FIXTURE_SETUP(context)
 
 FIXTURE_TEARDOWN(context)
 {
-	context_register(self->fd, NULL);
+	trace_register(self->fd, NULL);
 	munmap(self->own, self->page);
 	close(self->fd);
 	EXPECT_EQ(0, module_unload("obsring_speaker"));
@@ -146,32 +128,32 @@ static int tag(FIXTURE_DATA(context) *self, const char *where)
 
 TEST_F(context, of_the_thread)
 {
-	set(self->own, 1);
+	trace_set(self->own, 1);
 	EXPECT_EQ(NONE, tag(self, "task"));
-	ASSERT_EQ(0, context_register(self->fd, self->own));
+	ASSERT_EQ(0, trace_register(self->fd, self->own));
 	EXPECT_EQ(1, tag(self, "task"));
 	/* From now on, a store. */
-	set(self->own, 2);
+	trace_set(self->own, 2);
 	EXPECT_EQ(2, tag(self, "task"));
 	obs_context_clear(self->own);
 	EXPECT_EQ(NONE, tag(self, "task"));
-	set(self->own, 3);
+	trace_set(self->own, 3);
 	/* The file is of no matter. */
 	close(self->fd);
 	self->fd = open(OBSRING_DEVICE, O_RDWR | O_NONBLOCK | O_CLOEXEC);
 	EXPECT_EQ(3, tag(self, "task"));
-	set(self->own + 1, 4);
-	ASSERT_EQ(0, context_register(self->fd, self->own + 1));
+	trace_set(self->own + 1, 4);
+	ASSERT_EQ(0, trace_register(self->fd, self->own + 1));
 	EXPECT_EQ(4, tag(self, "task"));
-	ASSERT_EQ(0, context_register(self->fd, NULL));
+	ASSERT_EQ(0, trace_register(self->fd, NULL));
 	EXPECT_EQ(NONE, tag(self, "task"));
-	EXPECT_EQ(0, context_register(self->fd, NULL));
+	EXPECT_EQ(0, trace_register(self->fd, NULL));
 }
 
 TEST_F(context, where_it_is_known)
 {
-	set(self->own, 1);
-	ASSERT_EQ(0, context_register(self->fd, self->own));
+	trace_set(self->own, 1);
+	ASSERT_EQ(0, trace_register(self->fd, self->own));
 	EXPECT_EQ(1, tag(self, "bh"));
 	EXPECT_EQ(1, tag(self, "locked"));
 	EXPECT_EQ(NONE, tag(self, "softirq"));
@@ -186,8 +168,8 @@ TEST_F(context, of_what_the_thread_writes)
 	static const char traced[] = "service=shop traceparent="
 		"00-09090909090909090909090909090909-0909090909090909-01 paid";
 
-	set(self->own, 1);
-	ASSERT_EQ(0, context_register(self->fd, self->own));
+	trace_set(self->own, 1);
+	ASSERT_EQ(0, trace_register(self->fd, self->own));
 	ASSERT_LT(0, write(self->fd, plain, strlen(plain)));
 	EXPECT_EQ(1, only_tag(self, " source=user.shop "));
 	ASSERT_LT(0, write(self->fd, traced, strlen(traced)));
@@ -200,8 +182,8 @@ static int tag_in_child(FIXTURE_DATA(context) *self)
 
 	if (r != NONE)
 		return r;
-	set(self->own, 7);
-	return context_register(self->fd, self->own) ?: tag(self, "task");
+	trace_set(self->own, 7);
+	return trace_register(self->fd, self->own) ?: tag(self, "task");
 }
 
 static int fork_job(void *self)
@@ -211,8 +193,8 @@ static int fork_job(void *self)
 
 TEST_F(context, not_of_children)
 {
-	set(self->own, 1);
-	ASSERT_EQ(0, context_register(self->fd, self->own));
+	trace_set(self->own, 1);
+	ASSERT_EQ(0, trace_register(self->fd, self->own));
 	EXPECT_EQ(7, child_run(fork_job, self));
 	drain(self);
 	EXPECT_EQ(1, tag(self, "task"));
@@ -245,8 +227,8 @@ TEST_F(context, not_of_others_on_the_same_memory)
 	pthread_t thread;
 	int r;
 
-	set(self->own, 1);
-	ASSERT_EQ(0, context_register(self->fd, self->own));
+	trace_set(self->own, 1);
+	ASSERT_EQ(0, trace_register(self->fd, self->own));
 	ASSERT_EQ(0, sharing_run(CLONE_VM | CLONE_VFORK));
 	EXPECT_EQ(NONE, only_tag(self, " source=speaker "));
 	ASSERT_EQ(0, sharing_run(CLONE_VM));
@@ -263,8 +245,8 @@ static int exec_job(void *arg)
 	FIXTURE_DATA(context) *self = arg;
 	int r;
 
-	set(self->own, 1);
-	r = context_register(self->fd, self->own);
+	trace_set(self->own, 1);
+	r = trace_register(self->fd, self->own);
 	/* One that fails changes nothing. */
 	execl("/no/such/program", "program", NULL);
 	if (r || tag(self, "task") != 1)
@@ -285,16 +267,16 @@ TEST_F(context, not_of_what_is_executed)
 
 TEST_F(context, what_is_none)
 {
-	ASSERT_EQ(0, context_register(self->fd, self->own));
+	ASSERT_EQ(0, trace_register(self->fd, self->own));
 	EXPECT_EQ(NONE, tag(self, "task"));
-	set(self->own, 1);
+	trace_set(self->own, 1);
 	self->own->sequence++;
 	EXPECT_EQ(NONE, tag(self, "task"));
 	self->own->sequence++;
 	EXPECT_EQ(1, tag(self, "task"));
 	memset(self->own->span_id, 0, 8);
 	EXPECT_EQ(NONE, tag(self, "task"));
-	set(self->own, 1);
+	trace_set(self->own, 1);
 	memset(self->own->trace_id, 0, 16);
 	EXPECT_EQ(NONE, tag(self, "task"));
 	memset(self->own, 0xfe, sizeof(*self->own));
@@ -322,9 +304,9 @@ TEST_F(context, addresses)
 {
 	size_t i;
 
-	set(self->own, 1);
+	trace_set(self->own, 1);
 	for (i = 0; i < ARRAY_SIZE(addresses); i++) {
-		ASSERT_EQ(0, context_register(self->fd, self->own));
+		ASSERT_EQ(0, trace_register(self->fd, self->own));
 		EXPECT_EQ(addresses[i].expected,
 			  ioctl(self->fd, OBSRING_IOC_CONTEXT, &addresses[i].address) ?
 			  -errno : 0)
@@ -345,10 +327,10 @@ TEST_F(context, memory_that_goes)
 	struct obsring_context *c = (void *)(at + self->page - sizeof(*c) / 2);
 
 	ASSERT_NE(MAP_FAILED, at);
-	ASSERT_EQ(0, context_register(self->fd, c));
+	ASSERT_EQ(0, trace_register(self->fd, c));
 	/* Never touched: not there. */
 	EXPECT_EQ(NONE, tag(self, "locked"));
-	set(c, 1);
+	trace_set(c, 1);
 	EXPECT_EQ(1, tag(self, "locked"));
 	/* Each of the two pages alone. */
 	ASSERT_EQ(0, mprotect(at, self->page, PROT_NONE));
@@ -365,7 +347,7 @@ TEST_F(context, memory_that_goes)
 	/* Something else comes to be there: it is read as a context. */
 	ASSERT_EQ(at, mmap(at, 2 * self->page, PROT_READ | PROT_WRITE,
 			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0));
-	set(c, 2);
+	trace_set(c, 2);
 	EXPECT_EQ(2, tag(self, "task"));
 	munmap(at, 2 * self->page);
 }
@@ -379,8 +361,8 @@ TEST_F(context, file_that_is_cut)
 	ASSERT_EQ(0, ftruncate(fd, (off_t)self->page));
 	c = mmap(NULL, self->page, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	ASSERT_NE(MAP_FAILED, c);
-	set(c, 1);
-	ASSERT_EQ(0, context_register(self->fd, c));
+	trace_set(c, 1);
+	ASSERT_EQ(0, trace_register(self->fd, c));
 	EXPECT_EQ(1, tag(self, "task"));
 	ASSERT_EQ(0, ftruncate(fd, 0));
 	EXPECT_EQ(NONE, tag(self, "task"));
@@ -395,7 +377,7 @@ TEST_F(context, memory_of_the_device)
 
 	ASSERT_NE(MAP_FAILED, header);
 	ASSERT_EQ(OBSRING_MAGIC, *(__u64 *)header);
-	ASSERT_EQ(0, context_register(self->fd, header));
+	ASSERT_EQ(0, trace_register(self->fd, header));
 	/* Its first word is odd. */
 	EXPECT_EQ(NONE, tag(self, "locked"));
 	munmap(header, self->page);
@@ -407,15 +389,15 @@ TEST_F(context, only_who_may_write)
 {
 	int fd = open(OBSRING_DEVICE, O_RDONLY | O_CLOEXEC);
 
-	set(self->own, 1);
-	EXPECT_EQ(-EPERM, context_register(fd, self->own));
+	trace_set(self->own, 1);
+	EXPECT_EQ(-EPERM, trace_register(fd, self->own));
 	EXPECT_EQ(NONE, tag(self, "task"));
-	ASSERT_EQ(0, context_register(self->fd, self->own));
-	EXPECT_EQ(-EPERM, context_register(fd, NULL));
+	ASSERT_EQ(0, trace_register(self->fd, self->own));
+	EXPECT_EQ(-EPERM, trace_register(fd, NULL));
 	EXPECT_EQ(1, tag(self, "task"));
 	close(fd);
 	fd = open(OBSRING_DEVICE, O_WRONLY | O_CLOEXEC);
-	EXPECT_EQ(0, context_register(fd, NULL));
+	EXPECT_EQ(0, trace_register(fd, NULL));
 	EXPECT_EQ(NONE, tag(self, "task"));
 	close(fd);
 }
@@ -463,7 +445,7 @@ struct crowd {
 static void *crowd_member(void *arg)
 {
 	struct crowd *crowd = arg;
-	int r = context_register(crowd->fd, crowd->at);
+	int r = trace_register(crowd->fd, crowd->at);
 
 	__atomic_fetch_add(r ? &crowd->refused : &crowd->taken, 1, __ATOMIC_RELAXED);
 	pthread_barrier_wait(&crowd->all);
@@ -505,16 +487,16 @@ TEST_F(context, limit)
 	/* A quarter for a user; those that exited have made room. */
 	for (i = 0; i < 5; i++)
 		EXPECT_EQ(3, crowd_run(self, 8));
-	ASSERT_EQ(0, context_register(self->fd, self->own));
+	ASSERT_EQ(0, trace_register(self->fd, self->own));
 	EXPECT_EQ(2, crowd_run(self, 8));
 	EXPECT_EQ(3, nobody_run(OBSRING_GROUP, crowd_job, self));
 	/* Who is registered may change the address. */
-	EXPECT_EQ(0, context_register(self->fd, self->own + 1));
+	EXPECT_EQ(0, trace_register(self->fd, self->own + 1));
 	close(self->fd);
 	munmap(self->own, self->page);
 	ASSERT_EQ(0, module_unload("obsring_speaker"));
 	ASSERT_EQ(0, setup(self, "max_contexts=0"));
-	EXPECT_EQ(-ENOSPC, context_register(self->fd, self->own));
+	EXPECT_EQ(-ENOSPC, trace_register(self->fd, self->own));
 }
 
 /* Nothing is hooked while nobody has one. Nobody else hooks this tracepoint. */
@@ -525,12 +507,12 @@ TEST_F(context, costs_nothing_when_off)
 	if (kernel_tracepoint_on(name) < 0)
 		SKIP(return, "this kernel does not show its memory");
 	EXPECT_EQ(0, kernel_tracepoint_on(name));
-	ASSERT_EQ(0, context_register(self->fd, self->own));
+	ASSERT_EQ(0, trace_register(self->fd, self->own));
 	EXPECT_EQ(1, kernel_tracepoint_on(name));
-	ASSERT_EQ(0, context_register(self->fd, NULL));
+	ASSERT_EQ(0, trace_register(self->fd, NULL));
 	EXPECT_TRUE(await(kernel_tracepoint_on(name) == 0));
-	set(self->own, 5);
-	ASSERT_EQ(0, context_register(self->fd, self->own));
+	trace_set(self->own, 5);
+	ASSERT_EQ(0, trace_register(self->fd, self->own));
 	EXPECT_EQ(5, tag(self, "task"));
 }
 
@@ -539,8 +521,8 @@ TEST_F(context, unload_while_registered)
 	int i;
 
 	for (i = 0; i < 10; i++) {
-		set(self->own, 1);
-		ASSERT_EQ(0, context_register(self->fd, self->own));
+		trace_set(self->own, 1);
+		ASSERT_EQ(0, trace_register(self->fd, self->own));
 		ASSERT_EQ(1, tag(self, "task"));
 		close(self->fd);
 		ASSERT_EQ(0, module_unload("obsring_speaker"));
@@ -549,6 +531,129 @@ TEST_F(context, unload_while_registered)
 		self->fd = open(OBSRING_DEVICE, O_RDWR | O_NONBLOCK | O_CLOEXEC);
 		EXPECT_EQ(NONE, tag(self, "task"));
 	}
+}
+
+/* ---- The library --------------------------------------------------------- */
+
+static int trace_number(unsigned int k)
+{
+	uint8_t id[16];
+
+	memset(id, (int)k, sizeof(id));
+	return obs_trace_set(id, id, 1);
+}
+
+TEST_F(context, library)
+{
+	static const char traceparent[] =
+		"00-0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b-0b0b0b0b0b0b0b0b-01";
+	struct obs_trace_context context = { .flags = 1, .has_rv = true, .rv = 77 };
+
+	obs_trace_clear();
+	ASSERT_EQ(0, trace_number(1));
+	EXPECT_EQ(1, tag(self, "task"));
+	ASSERT_EQ(0, trace_number(2));
+	EXPECT_EQ(2, tag(self, "task"));
+	obs_trace_clear();
+	EXPECT_EQ(NONE, tag(self, "task"));
+	ASSERT_EQ(0, obs_trace_set_traceparent(traceparent));
+	EXPECT_EQ(11, tag(self, "task"));
+	EXPECT_EQ(-EINVAL, obs_trace_set_traceparent("00-0b"));
+	EXPECT_EQ(-EINVAL, obs_trace_set_traceparent(""));
+	EXPECT_EQ(11, tag(self, "task"));
+	memset(context.trace_id, 12, sizeof(context.trace_id));
+	memset(context.span_id, 12, sizeof(context.span_id));
+	ASSERT_EQ(0, obs_trace_set_context(&context));
+	EXPECT_EQ(12, tag(self, "task"));
+	ASSERT_EQ(0, obs_trace_register());
+	EXPECT_EQ(NONE, tag(self, "task"));
+}
+
+static int library_job(void *self)
+{
+	int r = tag(self, "task");
+
+	if (r != NONE)
+		return r;
+	return trace_number(4) ?: tag(self, "task");
+}
+
+TEST_F(context, library_in_a_child)
+{
+	ASSERT_EQ(0, trace_number(3));
+	EXPECT_EQ(4, child_run(library_job, self));
+	drain(self);
+	EXPECT_EQ(3, tag(self, "task"));
+}
+
+static int who_may_not(void *unused)
+{
+	int r = trace_number(5);
+
+	(void)unused;
+	/* Nor does the next one ask again. */
+	return r == trace_number(5) ? r : -EPROTO;
+}
+
+static int who_may(void *self)
+{
+	return trace_number(6) ?: tag(self, "task");
+}
+
+TEST_F(context, library_of_nobody)
+{
+	EXPECT_EQ(-EACCES, nobody_run(0, who_may_not, NULL));
+	/* It may; but only root may have the speaker speak. */
+	EXPECT_EQ(NO_RECORD, nobody_run(OBSRING_GROUP, who_may, self));
+}
+
+/* The library does not keep the module; a new one must be told. */
+TEST_F(context, library_and_a_new_module)
+{
+	ASSERT_EQ(0, trace_number(7));
+	EXPECT_EQ(7, tag(self, "task"));
+	close(self->fd);
+	ASSERT_EQ(0, module_unload("obsring_speaker"));
+	ASSERT_EQ(0, module_unload("obsring"));
+	EXPECT_EQ(0, trace_number(8));
+	EXPECT_EQ(-ENOENT, obs_trace_register());
+	EXPECT_EQ(0, trace_number(8));
+	munmap(self->own, self->page);
+	ASSERT_EQ(0, setup(self, ""));
+	EXPECT_EQ(NONE, tag(self, "task"));
+	ASSERT_EQ(0, obs_trace_register());
+	ASSERT_EQ(0, trace_number(9));
+	EXPECT_EQ(9, tag(self, "task"));
+}
+
+static void *library_thread(void *arg)
+{
+	long k = (long)arg;
+
+	return (void *)(long)(trace_number((unsigned int)k) || say("task"));
+}
+
+/* Threads that end give back what they had: a limit that leaks is met. */
+TEST_F(context, library_in_threads)
+{
+	pthread_t thread;
+	void *failed;
+	long k;
+
+	close(self->fd);
+	munmap(self->own, self->page);
+	ASSERT_EQ(0, module_unload("obsring_speaker"));
+	ASSERT_EQ(0, setup(self, "max_contexts=4"));
+	for (k = 1; k < 30; k++) {
+		ASSERT_EQ(0, pthread_create(&thread, NULL, library_thread, (void *)k));
+		pthread_join(thread, &failed);
+		ASSERT_EQ(NULL, failed);
+		EXPECT_EQ(k, only_tag(self, " source=speaker "));
+	}
+	ASSERT_EQ(0, trace_number(1));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, library_thread, (void *)2));
+	pthread_join(thread, &failed);
+	EXPECT_NE(NULL, failed);
 }
 
 /* ---- At full speed ------------------------------------------------------- */
@@ -567,7 +672,7 @@ static void *hostile_fn(void *arg)
 	struct hostile *h = arg;
 
 	while (!__atomic_load_n(&h->stop, __ATOMIC_RELAXED))
-		set(h->at, 1 + h->sets++ % 255);
+		trace_set(h->at, 1 + h->sets++ % 255);
 	return NULL;
 }
 
@@ -592,7 +697,7 @@ TEST_F(context, rewritten_by_another)
 	pthread_t thread;
 	char what[32];
 
-	ASSERT_EQ(0, context_register(self->fd, self->own));
+	ASSERT_EQ(0, trace_register(self->fd, self->own));
 	drain(self);
 	ASSERT_EQ(0, pthread_create(&thread, NULL, hostile_fn, &hostile));
 	snprintf(what, sizeof(what), "task %d", HOSTILE_ROUND);
@@ -619,7 +724,7 @@ static void *remapping_fn(void *arg)
 	while (!__atomic_load_n(&h->stop, __ATOMIC_RELAXED)) {
 		mmap(h->at, page, PROT_READ | PROT_WRITE,
 		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
-		set(h->at, 1 + h->sets++ % 255);
+		trace_set(h->at, 1 + h->sets++ % 255);
 		mprotect(h->at, page, PROT_NONE);
 		remapped++;
 	}
@@ -636,7 +741,7 @@ TEST_F(context, remapped_by_another)
 	pthread_t thread;
 	char what[32];
 
-	ASSERT_EQ(0, context_register(self->fd, self->own));
+	ASSERT_EQ(0, trace_register(self->fd, self->own));
 	drain(self);
 	ASSERT_EQ(0, pthread_create(&thread, NULL, remapping_fn, &hostile));
 	snprintf(what, sizeof(what), "locked %d", HOSTILE_ROUND);
@@ -669,14 +774,14 @@ static void *storm_life(void *arg)
 	unsigned int i;
 
 	obs_context_init(&own);
-	set(&own, 1 + (unsigned int)gettid() % 255);
+	trace_set(&own, 1 + (unsigned int)gettid() % 255);
 	for (i = 0; i < 4; i++) {
-		if (context_register(storm->fd, &own) ||
+		if (trace_register(storm->fd, &own) ||
 		    write(storm->fd, line, strlen(line)) < 0)
 			__atomic_fetch_add(&storm->wrong, 1, __ATOMIC_RELAXED);
 		__atomic_fetch_add(&storm->registered, 1, __ATOMIC_RELAXED);
 		/* The last one is left to the exit. */
-		if (i < 3 && !context_register(storm->fd, NULL))
+		if (i < 3 && !trace_register(storm->fd, NULL))
 			__atomic_fetch_add(&storm->ended, 1, __ATOMIC_RELAXED);
 	}
 	__atomic_fetch_add(&storm->died, 1, __ATOMIC_RELAXED);
