@@ -667,6 +667,52 @@ void obs_trace_format_grpc(const struct obs_trace_context *context,
 void obs_trace_format_grpc_base64(const struct obs_trace_context *context,
 				  char text[OBS_GRPC_TRACE_BASE64_LEN + 1]);
 
+/* ---- The calling thread's trace context, for the kernel ------------------- */
+
+/*
+ * Which trace a thread works for. Once it is told, the kernel tags with it what it
+ * logs for that thread (a driver's message, a drop, a stall), what the thread
+ * itself writes to the log without a traceparent, and the exemplars of what it
+ * observes of it: system calls, stalls, direct and synchronous block I/O. A set is
+ * a few stores to the thread's own memory, without a system call:
+ *
+ *      on each request that the thread begins:
+ *              obs_trace_set_context(&context);
+ *      when it is done:
+ *              obs_trace_clear();
+ *
+ * A thread's first set tells the kernel where that memory is (obs_trace_register());
+ * the device need not stay open. If that fails, so does each further set, without
+ * trying again. Threads end their registration when they exit, exec ends it, and a
+ * child of fork() registers anew with its first set; between vfork() and exec none
+ * of these may be called. After the module was loaded anew, obs_trace_register()
+ * says so to it; without, there are no tags and no errors.
+ *
+ * Sets may be called in a signal handler once the thread is registered. One that
+ * interrupts another set is refused with -EBUSY; a thread that leaves a handler
+ * within a set, by longjmp, has no context until it registers again.
+ */
+
+/*
+ * Tell the kernel of the calling thread, with no context yet, or tell it again.
+ * -ENOENT: the module is not loaded; -EACCES: not in the device's group; -ENOSPC:
+ * max_contexts threads are registered, or a quarter of that by this user;
+ * -EOPNOTSUPP: this kernel can't; -ENOMEM, -EMFILE.
+ */
+int obs_trace_register(void);
+
+/*
+ * The calling thread works for this span. An id that is all 0: for none. Errors:
+ * those of registering, -EBUSY, and for a text that is no traceparent -EINVAL:
+ * then it works for what it did before.
+ */
+int obs_trace_set(const uint8_t trace_id[16], const uint8_t span_id[8], uint8_t flags);
+int obs_trace_set_context(const struct obs_trace_context *context);
+int obs_trace_set_traceparent(const char *text);
+
+/* It works for none. */
+void obs_trace_clear(void);
+
 #pragma GCC visibility pop
 
 #ifdef __cplusplus

@@ -34,7 +34,8 @@ LIB_OBJS := \
 	libobsring/grpctrace.o \
 	libobsring/baggage.o \
 	libobsring/traceid.o \
-	libobsring/propagate.o
+	libobsring/propagate.o \
+	libobsring/context.o
 
 CTL_OBJS := \
 	obsringctl/open.o \
