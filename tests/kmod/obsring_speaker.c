@@ -98,10 +98,12 @@ static void say_work(const char *where, unsigned int n)
  * @name: of it
  * @say: as the file's head tells
  */
-static const struct place {
+struct place {
 	const char *name;
 	void (*say)(const char *where, unsigned int n);
-} places[] = {
+};
+
+static const struct place places[] = {
 	{ "task", say_task },
 	{ "bh", say_bh },
 	{ "locked", say_locked },
