@@ -4,6 +4,7 @@
  * wherever the reader comes between two accesses of a writer, a writer between two
  * of a reader, or a signal handler into a set.
  */
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -265,6 +266,37 @@ static void test_set_within_set(void **state)
 	assert_int_equal(0, seen[2]);
 }
 
+#define READS 200000
+
+static void *set_for_ever(void *stop)
+{
+	unsigned int k = 0;
+
+	while (!__atomic_load_n((bool *)stop, __ATOMIC_RELAXED))
+		set(1 + k++ % 255);
+	return NULL;
+}
+
+/* Another thread that sets by the protocol: whole ones, and none meanwhile. */
+static void test_two_threads(void **state)
+{
+	unsigned int i, whole = 0, none = 0;
+	bool stop = false;
+	pthread_t thread;
+
+	(void)state;
+	assert_int_equal(0, pthread_create(&thread, NULL, set_for_ever, &stop));
+	for (i = 0; i < READS || !whole || !none; i++) {
+		if (get())
+			whole++;
+		else
+			none++;
+	}
+	__atomic_store_n(&stop, true, __ATOMIC_RELAXED);
+	pthread_join(thread, NULL);
+	print_message("# %u whole, %u met a set\n", whole, none);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -276,6 +308,7 @@ int main(void)
 		cmocka_unit_test_setup(test_read_within_set, setup),
 		cmocka_unit_test_setup(test_set_within_read, setup),
 		cmocka_unit_test_setup(test_set_within_set, setup),
+		cmocka_unit_test_setup(test_two_threads, setup),
 	};
 
 	return cmocka_run_group_tests_name("context", tests, NULL, NULL);
