@@ -66,19 +66,20 @@ static bool is_of(const struct obs_exemplar *e, unsigned int k)
 	return e->time_ns;
 }
 
-/* How many of a series' exemplars are of context @k; -1: there is no series. */
+/* How many of a series' exemplars are of context @k; negative: they can't be read. */
 static int exemplars(struct view *view, unsigned int k, const char *const *names)
 {
 	const struct obs_series_info *series = view_series(view, names);
 	struct obs_exemplar e[OBS_RANGES_MAX];
-	int i, nr, n = 0;
+	unsigned int i;
+	int r, n = 0;
 
 	if (!series)
 		return -1;
-	nr = obs_series_exemplars(view->snapshot, series, e, OBS_RANGES_MAX);
-	for (i = 0; i < nr; i++)
+	r = obs_series_exemplars(view->snapshot, series, e, series->nr_exemplars);
+	for (i = 0; r >= 0 && i < series->nr_exemplars; i++)
 		n += is_of(&e[i], k);
-	return nr < 0 ? nr : n;
+	return r < 0 ? r : n;
 }
 
 #define of(k, ...)	exemplars(self->view, k, metric_names(__VA_ARGS__))
