@@ -328,6 +328,11 @@ static void test_start(void **state)
 	open_with(&options);
 	assert_int_equal(next(), OBS_LOG_NOTHING);
 	expect_counts(0, 0, 0, 0);
+	segment_lines(segment, 4)[OBS_RING_LINE_START % LINES].stamp += 5ULL << 32;
+	say(2, 60);
+	open_with(&options);
+	expect_time(60);
+	expect_counts(1, 0, 0, 0);
 }
 
 /* ---- Filters ------------------------------------------------------------- */
