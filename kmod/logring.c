@@ -368,13 +368,11 @@ int obs_logring_init(const unsigned long bytes[OBS_ORIGINS])
 
 void obs_logring_exit(void)
 {
-	unsigned int cpu;
-	int origin;
+	unsigned int i;
 
-	if (rings)
-		for_each_possible_cpu(cpu)
-			for (origin = 0; origin < OBS_ORIGINS; origin++)
-				obs_logring_lines_free(per_cpu_ptr(rings, cpu)->writer[origin].line);
+	for (i = 0; rings && i < obs_logring_nr(); i++)
+		if (writer_of(i))
+			obs_logring_lines_free(writer_of(i)->line);
 	free_page((unsigned long)zero_page);
 	kvfree(mapped);
 	free_percpu(rings);

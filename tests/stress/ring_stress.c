@@ -93,6 +93,7 @@ static struct reader readers[WRITERS][RINGS][READERS];
 static const __u32 sizes[RINGS] = { 64, 1024 };
 static atomic_bool stop;
 static _Thread_local struct writer *self;
+static _Thread_local bool taking;	/* other lines */
 static _Thread_local __u64 seed = 0x2545f4914f6cdd1dULL;
 
 static __u64 random64(void)
@@ -143,11 +144,15 @@ static void take(struct ring *r)
 {
 	struct lines *fresh = atomic_exchange(&r->offered, NULL), *old = r->now;
 	__u64 line, record;
+	bool taken;
 
 	if (!fresh)
 		return;
 	obs_ring_head(&r->control, &line, &record);
-	if (!obs_ring_replace(&r->writer, fresh->line, fresh->nr)) {
+	taking = true;
+	taken = obs_ring_replace(&r->writer, fresh->line, fresh->nr);
+	taking = false;
+	if (!taken) {
 		r->interrupted++;
 		atomic_store(&r->offered, fresh);
 		return;
@@ -278,7 +283,7 @@ static void step(void)
 
 	if (!(random64() % 2048))
 		sched_yield();
-	if (!w || !w->depth || w->depth > NESTING || random64() % 512)
+	if (!w || !w->depth || w->depth > NESTING || random64() % (taking ? 64 : 512))
 		return;
 	w->depth++;
 	if (!(random64() % 4))
