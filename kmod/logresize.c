@@ -13,10 +13,9 @@
  *   5. The generation is made even, with new lines behind it, and waiters look.
  *   6. After a grace period no reader is in the old lines: they are freed.
  *
- * From 2 on nothing can fail, waits for memory or for a process, or is interrupted
- * by a signal.
+ * From 2 on nothing can fail or is interrupted by a signal. It waits for page faults
+ * on the device that have begun, and for no other doing of a process.
  */
-#include <linux/cpu.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
 #include <linux/poll.h>
@@ -88,17 +87,14 @@ static struct obsring_line **lines_new(u64 bytes)
 /* Steps 2 to 6. */
 static void change(const struct size *size, struct obsring_line **line)
 {
-	u64 filled;
+	u64 filled = obs_logring_replace(size->origin, line, size->bytes);
 
-	cpus_read_lock();
-	filled = obs_logring_replace(size->origin, line, size->bytes);
-	cpus_read_unlock();
+	obs_log_emptied(size->origin, filled);
 	obs_chardev_unmap(OBSRING_REGION_LOG);
 	obs_logring_reopen(size->origin);
 	obs_logread_wake_all(EPOLLIN | EPOLLRDNORM);
 	synchronize_rcu();
 	lines_free(line);
-	obs_log_emptied(size->origin, filled);
 }
 
 static int resize(const struct size *size, struct netlink_ext_ack *extack)

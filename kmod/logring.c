@@ -274,6 +274,7 @@ u64 obs_logring_replace(enum obsring_origin origin, struct obsring_line **line,
 	unsigned int cpu;
 	u64 filled = 0;
 
+	cpus_read_lock();
 	for_each_possible_cpu(cpu) {
 		struct change change = {
 			.rings = per_cpu_ptr(rings, cpu),
@@ -286,6 +287,7 @@ u64 obs_logring_replace(enum obsring_origin origin, struct obsring_line **line,
 		line[cpu] = change.line;
 		filled += (u64)change.filled * sizeof(struct obsring_line);
 	}
+	cpus_read_unlock();
 	WRITE_ONCE(size[origin], bytes);
 	down_write(&obs_store_mapped);
 	for_each_possible_cpu(cpu)

@@ -83,8 +83,7 @@ void obs_logring_lines_free(struct obsring_line *line);
 
 /*
  * Let all rings of @origin write to @line[cpu] from now on; it receives what they
- * wrote to. Returns how much of that was filled. Readers by mapping wait. Under
- * cpus_read_lock().
+ * wrote to. Returns how much of that was filled. Readers by mapping wait.
  */
 u64 obs_logring_replace(enum obsring_origin origin, struct obsring_line **line,
 			u64 bytes);
