@@ -46,7 +46,7 @@ FIXTURE_TEARDOWN(sample)
 	EXPECT_EQ(0, module_unload("obsring_chatter"));
 }
 
-#define view		(&self->session.view)
+#define VIEW		(&self->session.view)
 #define control		(self->session.control)
 
 static int speak(const char *source, int level, unsigned int count, unsigned int types)
@@ -108,8 +108,8 @@ static uint64_t now_ns(void)
 
 /* At rest: what was seen, in all, is what was kept or dropped; kept, stored or lost. */
 #define EXPECT_BALANCE()						\
-	EXPECT_EQ(metric_total(view, KEPT),				\
-		  metric_total(view, RECORDS) + metric(view, LOST, "nested"))
+	EXPECT_EQ(metric_total(VIEW, KEPT),				\
+		  metric_total(VIEW, RECORDS) + metric(VIEW, LOST, "nested"))
 
 /* ---- Sources ------------------------------------------------------------- */
 
@@ -117,10 +117,10 @@ TEST_F(sample, registered_source_is_counted_from_the_first)
 {
 	ASSERT_EQ(0, speak("alpha", 6, 1000, 1));
 	ASSERT_EQ(0, speak("alpha", 3, 1, 1));
-	EXPECT_EQ(1001, metric(view, SEEN, "alpha"));
-	EXPECT_EQ(1001, metric(view, KEPT, "alpha"));
-	EXPECT_EQ(0, metric(view, SEEN, OTHERS));
-	EXPECT_EQ(1001, metric_total(view, RECORDS));
+	EXPECT_EQ(1001, metric(VIEW, SEEN, "alpha"));
+	EXPECT_EQ(1001, metric(VIEW, KEPT, "alpha"));
+	EXPECT_EQ(0, metric(VIEW, SEEN, OTHERS));
+	EXPECT_EQ(1001, metric_total(VIEW, RECORDS));
 }
 
 /* In no context that could make it: others count until a worker has. */
@@ -129,25 +129,25 @@ TEST_F(sample, unknown_source_is_learned)
 	int64_t before;
 
 	ASSERT_EQ(0, speak("irq newcomer", 6, 1000, 1));
-	EXPECT_LT(0, metric(view, SEEN, OTHERS));
-	EXPECT_TRUE(await(metric(view, SEEN, "newcomer") != METRIC_NONE));
-	EXPECT_EQ(1000, metric_total(view, SEEN));
-	before = metric(view, SEEN, "newcomer");
+	EXPECT_LT(0, metric(VIEW, SEEN, OTHERS));
+	EXPECT_TRUE(await(metric(VIEW, SEEN, "newcomer") != METRIC_NONE));
+	EXPECT_EQ(1000, metric_total(VIEW, SEEN));
+	before = metric(VIEW, SEEN, "newcomer");
 	ASSERT_EQ(0, speak("newcomer", 6, 1000, 1));
-	EXPECT_EQ(before + 1000, metric(view, SEEN, "newcomer"));
-	EXPECT_EQ(2000, metric_total(view, KEPT));
+	EXPECT_EQ(before + 1000, metric(VIEW, SEEN, "newcomer"));
+	EXPECT_EQ(2000, metric_total(VIEW, KEPT));
 	EXPECT_BALANCE();
 }
 
 TEST_F(sample, services_are_sources)
 {
 	ASSERT_EQ(0, write_line("service=shop one\nservice=shop two\nthree"));
-	EXPECT_EQ(2, metric(view, SEEN, "user.shop"));
-	EXPECT_EQ(1, metric(view, SEEN, "user.sample"));
-	EXPECT_EQ(3, metric_total(view, KEPT));
+	EXPECT_EQ(2, metric(VIEW, SEEN, "user.shop"));
+	EXPECT_EQ(1, metric(VIEW, SEEN, "user.sample"));
+	EXPECT_EQ(3, metric_total(VIEW, KEPT));
 	/* A name that is no text is of the others. */
 	ASSERT_EQ(0, write_line("service=\xff\xfe x"));
-	EXPECT_EQ(1, metric(view, SEEN, OTHERS));
+	EXPECT_EQ(1, metric(VIEW, SEEN, OTHERS));
 	EXPECT_BALANCE();
 }
 
@@ -161,8 +161,8 @@ TEST_F(sample, names_that_kernel_code_may_not_have)
 
 	for (i = 0; i < n; i++)
 		EXPECT_EQ(-EINVAL, speak(names[i], 6, 1, 1)) TH_LOG("name %zu", i);
-	EXPECT_EQ((int64_t)n - 1, metric(view, SEEN, OTHERS));
-	EXPECT_EQ((int64_t)n - 1, metric_total(view, SEEN));
+	EXPECT_EQ((int64_t)n - 1, metric(VIEW, SEEN, OTHERS));
+	EXPECT_EQ((int64_t)n - 1, metric_total(VIEW, SEEN));
 }
 
 /* A process that makes services up takes no kernel source's place. */
@@ -177,24 +177,24 @@ TEST_F(sample, limits_are_apart)
 		snprintf(line, sizeof(line), "service=s%d x", i);
 		ASSERT_EQ(0, write_line(line));
 	}
-	EXPECT_EQ(1, metric(view, SEEN, "user.s2"));
-	EXPECT_EQ(METRIC_NONE, metric(view, SEEN, "user.s3"));
-	EXPECT_EQ(97, metric(view, SEEN, OTHERS));
+	EXPECT_EQ(1, metric(VIEW, SEEN, "user.s2"));
+	EXPECT_EQ(METRIC_NONE, metric(VIEW, SEEN, "user.s3"));
+	EXPECT_EQ(97, metric(VIEW, SEEN, OTHERS));
 	ASSERT_EQ(0, speak("one", 6, 5, 1));
 	ASSERT_EQ(0, speak("two", 6, 5, 1));
 	EXPECT_EQ(-ENOSPC, speak("three", 6, 5, 1));
-	EXPECT_EQ(5, metric(view, SEEN, "two"));
-	EXPECT_EQ(102, metric(view, SEEN, OTHERS));
+	EXPECT_EQ(5, metric(VIEW, SEEN, "two"));
+	EXPECT_EQ(102, metric(VIEW, SEEN, OTHERS));
 	/* Whom an administrator names has a place. */
 	ASSERT_EQ(0, set(control, "three", 6, OBSRING_RULE_DROP, 0));
 	ASSERT_EQ(0, set(control, "user.s50", 6, OBSRING_RULE_DROP, 0));
 	ASSERT_EQ(0, speak("three", 6, 5, 1));
 	ASSERT_EQ(0, write_line("service=s50 x"));
-	EXPECT_EQ(5, metric(view, SEEN, "three"));
-	EXPECT_EQ(0, metric(view, KEPT, "three"));
-	EXPECT_EQ(1, metric(view, SEEN, "user.s50"));
-	EXPECT_EQ(0, metric(view, KEPT, "user.s50"));
-	EXPECT_EQ(102, metric(view, SEEN, OTHERS));
+	EXPECT_EQ(5, metric(VIEW, SEEN, "three"));
+	EXPECT_EQ(0, metric(VIEW, KEPT, "three"));
+	EXPECT_EQ(1, metric(VIEW, SEEN, "user.s50"));
+	EXPECT_EQ(0, metric(VIEW, KEPT, "user.s50"));
+	EXPECT_EQ(102, metric(VIEW, SEEN, OTHERS));
 	EXPECT_BALANCE();
 }
 
@@ -210,10 +210,10 @@ TEST_F(sample, rate_limited_are_not_seen)
 	do {
 		ASSERT_EQ(0, write_line(lines));
 		written += (int64_t)i / 2;
-		limited = metric(view, LOST, "rate_limited");
+		limited = metric(VIEW, LOST, "rate_limited");
 	} while (!limited && written < 10000000);
 	EXPECT_LT(0, limited);
-	EXPECT_EQ(written, metric_total(view, SEEN) + limited);
+	EXPECT_EQ(written, metric_total(VIEW, SEEN) + limited);
 	EXPECT_BALANCE();
 }
 
@@ -226,21 +226,21 @@ TEST_F(sample, drop_but_errors)
 	ASSERT_EQ(0, set(control, "s", OBS_SAMPLE_NO_LEVEL, OBSRING_RULE_DROP, 0));
 	for (level = 0; level < 8; level++)
 		ASSERT_EQ(0, speak("s", level, 100, 1));
-	EXPECT_EQ(800, metric(view, SEEN, "s"));
-	EXPECT_EQ(400, metric(view, KEPT, "s"));
-	EXPECT_EQ(100, metric(view, RECORDS, "kernel", "err"));
-	EXPECT_EQ(0, metric(view, RECORDS, "kernel", "warning"));
+	EXPECT_EQ(800, metric(VIEW, SEEN, "s"));
+	EXPECT_EQ(400, metric(VIEW, KEPT, "s"));
+	EXPECT_EQ(100, metric(VIEW, RECORDS, "kernel", "err"));
+	EXPECT_EQ(0, metric(VIEW, RECORDS, "kernel", "warning"));
 	/* Unless a rule says so. */
 	ASSERT_EQ(0, set(control, "s", 3, OBSRING_RULE_DROP, 0));
 	ASSERT_EQ(0, speak("s", 3, 100, 1));
-	EXPECT_EQ(400, metric(view, KEPT, "s"));
+	EXPECT_EQ(400, metric(VIEW, KEPT, "s"));
 	/* A level's rule goes before that without one. */
 	ASSERT_EQ(0, set(control, "s", 7, OBSRING_RULE_KEEP, 0));
 	ASSERT_EQ(0, speak("s", 7, 100, 1));
-	EXPECT_EQ(500, metric(view, KEPT, "s"));
+	EXPECT_EQ(500, metric(VIEW, KEPT, "s"));
 	ASSERT_EQ(0, unset(control, "s", 7));
 	ASSERT_EQ(0, speak("s", 7, 100, 1));
-	EXPECT_EQ(500, metric(view, KEPT, "s"));
+	EXPECT_EQ(500, metric(VIEW, KEPT, "s"));
 	EXPECT_BALANCE();
 }
 
@@ -252,12 +252,12 @@ TEST_F(sample, any_is_for_those_without_a_rule)
 	ASSERT_EQ(0, speak("t", 6, 100, 1));
 	ASSERT_EQ(0, speak("t", 2, 100, 1));
 	ASSERT_EQ(-EINVAL, speak("user", 6, 100, 1));	/* of the others */
-	EXPECT_EQ(100, metric(view, KEPT, "s"));
-	EXPECT_EQ(100, metric(view, KEPT, "t"));
-	EXPECT_EQ(0, metric(view, KEPT, OTHERS));
+	EXPECT_EQ(100, metric(VIEW, KEPT, "s"));
+	EXPECT_EQ(100, metric(VIEW, KEPT, "t"));
+	EXPECT_EQ(0, metric(VIEW, KEPT, OTHERS));
 	ASSERT_EQ(0, unset(control, "*", OBS_SAMPLE_NO_LEVEL));
 	ASSERT_EQ(0, speak("t", 6, 100, 1));
-	EXPECT_EQ(200, metric(view, KEPT, "t"));
+	EXPECT_EQ(200, metric(VIEW, KEPT, "t"));
 	EXPECT_BALANCE();
 }
 
@@ -283,10 +283,10 @@ TEST_F(sample, one_in_n_and_probability)
 	stay_on_cpu(0);
 	ASSERT_EQ(0, speak("s", 6, 0, 1));
 	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		kept = metric(view, KEPT, "s");
+		kept = metric(VIEW, KEPT, "s");
 		ASSERT_EQ(0, set(control, "s", 6, cases[i].rule, cases[i].value));
 		ASSERT_EQ(0, speak("s", 6, 20000, 1));
-		kept = metric(view, KEPT, "s") - kept;
+		kept = metric(VIEW, KEPT, "s") - kept;
 		EXPECT_LE(cases[i].kept - 2, kept) TH_LOG("case %zu", i);
 		EXPECT_GE(cases[i].kept + 2, kept) TH_LOG("case %zu", i);
 	}
@@ -333,17 +333,17 @@ TEST_F(sample, traces_are_whole)
 
 	ASSERT_EQ(0, set(control, "user.shop", 6, OBSRING_RULE_TRACE, HALF));
 	for (trace = 1; trace <= 64; trace++) {
-		kept = metric(view, KEPT, "user.shop");
+		kept = metric(VIEW, KEPT, "user.shop");
 		for (i = 0; i < 8; i++) {
 			snprintf(line, sizeof(line),
 				 "service=shop traceparent=00-0af7651916cd43dd84%02x"
 				 "%012x-b7ad6b7169203331-01 x", trace * 4 - 1, trace);
 			ASSERT_EQ(0, write_line(line));
 		}
-		kept = metric(view, KEPT, "user.shop") - kept;
+		kept = metric(VIEW, KEPT, "user.shop") - kept;
 		EXPECT_EQ(trace * 4 - 1 >= 0x80 ? 8 : 0, kept) TH_LOG("trace %u", trace);
 	}
-	EXPECT_EQ(512, metric(view, SEEN, "user.shop"));
+	EXPECT_EQ(512, metric(VIEW, SEEN, "user.shop"));
 	EXPECT_BALANCE();
 }
 
@@ -358,14 +358,64 @@ TEST_F(sample, rate_is_a_bound)
 	ASSERT_EQ(0, set(control, "s", 6, OBSRING_RULE_RATE, 50));
 	for (i = 0; i < 40; i++)
 		ASSERT_EQ(0, speak("s", 6, 5000, 1));
-	kept = metric(view, KEPT, "s");
+	kept = metric(VIEW, KEPT, "s");
 	seconds = (now_ns() - begun) / 1000000000;
-	EXPECT_EQ(200000, metric(view, SEEN, "s"));
+	EXPECT_EQ(200000, metric(VIEW, SEEN, "s"));
 	EXPECT_LT(0, kept);
 	EXPECT_GE(50 * ((int64_t)seconds + 2), kept);
 	TH_LOG("kept %lld of 200000 in %llu s", (long long)kept,
 	       (unsigned long long)seconds);
 	EXPECT_BALANCE();
+}
+
+/* Some 1000 a second for @seconds; false if a second had a fifth more or less. */
+static bool speak_steadily(struct view *v, unsigned int seconds)
+{
+	int64_t before, said, first = 0;
+	uint64_t begun, now;
+	bool steady = true;
+
+	while (seconds--) {
+		before = metric(v, SEEN, "s");
+		begun = now_ns();
+		do {
+			speak("s", 6, 10, 1);
+			poll(NULL, 0, 10);
+			now = now_ns();
+		} while (now - begun < 1000000000);
+		said = (metric(v, SEEN, "s") - before) * 1000 /
+		       (int64_t)((now - begun) / 1000000);
+		first = first ?: said;
+		steady &= said * 5 >= first * 4 && said * 5 <= first * 6;
+	}
+	return steady;
+}
+
+/* Ten seconds of steady load, then in ten more it is within a fifth. */
+TEST_F(sample, target_is_met)
+{
+	int64_t kept, expected;
+	uint64_t begun;
+	int tries;
+
+	ASSERT_EQ(0, set(control, "s", 6, OBSRING_RULE_TARGET, 50));
+	for (tries = 0; tries < 4; tries++) {
+		if (!speak_steadily(VIEW, 10))
+			continue;
+		kept = metric(VIEW, KEPT, "s");
+		begun = now_ns();
+		if (!speak_steadily(VIEW, 10))
+			continue;
+		kept = metric(VIEW, KEPT, "s") - kept;
+		expected = 50 * (int64_t)((now_ns() - begun) / 1000000) / 1000;
+		EXPECT_LE(expected * 8 / 10, kept);
+		EXPECT_GE(expected * 12 / 10, kept);
+		TH_LOG("kept %lld, %lld are the target, of %lld in all", (long long)kept,
+		       (long long)expected, (long long)metric(VIEW, SEEN, "s"));
+		EXPECT_BALANCE();
+		return;
+	}
+	SKIP(return, "this machine can't speak steadily");
 }
 
 TEST_F(sample, floor_keeps_a_source_visible)
@@ -376,17 +426,17 @@ TEST_F(sample, floor_keeps_a_source_visible)
 	ASSERT_EQ(0, module_parameter_write("obsring", "log_floor", "10"));
 	ASSERT_EQ(0, set(control, "*", OBS_SAMPLE_NO_LEVEL, OBSRING_RULE_DROP, 0));
 	ASSERT_EQ(0, speak("s", 6, 1, 1));
-	EXPECT_EQ(1, metric(view, KEPT, "s"));
+	EXPECT_EQ(1, metric(VIEW, KEPT, "s"));
 	EXPECT_LT(0, read(fd, text, sizeof(text) - 1));
 	EXPECT_NE(NULL, strstr(text, "source=s "));
 	close(fd);
 	/* A minute may end in between, once. */
 	ASSERT_EQ(0, speak("s", 6, 1000, 1));
 	ASSERT_EQ(0, speak("t", 6, 1000, 1));
-	EXPECT_LE(10, metric(view, KEPT, "s"));
-	EXPECT_GE(20, metric(view, KEPT, "s"));
-	EXPECT_LE(10, metric(view, KEPT, "t"));
-	EXPECT_GE(20, metric(view, KEPT, "t"));
+	EXPECT_LE(10, metric(VIEW, KEPT, "s"));
+	EXPECT_GE(20, metric(VIEW, KEPT, "s"));
+	EXPECT_LE(10, metric(VIEW, KEPT, "t"));
+	EXPECT_GE(20, metric(VIEW, KEPT, "t"));
 	EXPECT_BALANCE();
 }
 
@@ -553,7 +603,7 @@ TEST_F(sample, at_a_time)
 	EXPECT_STREQ("s:1 s:3 s:4 s:5 s:6 s:8 s:9 ", told);
 	EXPECT_EQ(0, early);
 	EXPECT_EQ(0, list(control).waiting);
-	EXPECT_EQ(7, metric(view, DELAY));
+	EXPECT_EQ(7, metric(VIEW, DELAY));
 	EXPECT_EQ(-ENOENT, obs_sample_cancel(control, id[0]));
 	wire_close(&wire);
 }
@@ -606,14 +656,14 @@ TEST_F(sample, rules_change_while_all_log)
 		;
 	for (i = 0; i < TALKERS; i++)
 		said += shared[i].said;
-	EXPECT_EQ((int64_t)said, metric(view, SEEN, "busy"));
-	EXPECT_LT(0, metric(view, KEPT, "busy"));
-	EXPECT_GT((int64_t)said, metric(view, KEPT, "busy"));
-	EXPECT_EQ((int64_t)changes + 1, metric(view, DELAY));
+	EXPECT_EQ((int64_t)said, metric(VIEW, SEEN, "busy"));
+	EXPECT_LT(0, metric(VIEW, KEPT, "busy"));
+	EXPECT_GT((int64_t)said, metric(VIEW, KEPT, "busy"));
+	EXPECT_EQ((int64_t)changes + 1, metric(VIEW, DELAY));
 	EXPECT_BALANCE();
 	TH_LOG("%llu changes in %llu ms while %llu records came, kept %lld",
 	       (unsigned long long)changes, (unsigned long long)ms,
-	       (unsigned long long)said, (long long)metric(view, KEPT, "busy"));
+	       (unsigned long long)said, (long long)metric(VIEW, KEPT, "busy"));
 	munmap(shared, sizeof(*shared) * TALKERS);
 }
 
