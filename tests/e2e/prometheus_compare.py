@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """prometheus_compare.py PORT FILE: every sample in FILE, lines of JSON as
 obsringctl get --json prints them, has the same value in the Prometheus at
-127.0.0.1:PORT. Waits until the first scrape is there, a minute at most."""
+127.0.0.1:PORT, and so has every exemplar, with its trace. Waits until the first
+scrape is there, a minute at most."""
 
 import json
 import sys
@@ -10,13 +11,17 @@ import urllib.parse
 import urllib.request
 
 
-def query(port, selector):
-    url = f"http://127.0.0.1:{port}/api/v1/query?" + urllib.parse.urlencode({"query": selector})
+def ask(port, what, **parameters):
+    url = f"http://127.0.0.1:{port}/api/v1/{what}?" + urllib.parse.urlencode(parameters)
     with urllib.request.urlopen(url, timeout=10) as answer:
         result = json.load(answer)
     if result["status"] != "success":
-        sys.exit(f"{selector}: {result}")
-    return result["data"]["result"]
+        sys.exit(f"{what} {parameters}: {result}")
+    return result["data"]
+
+
+def query(port, selector):
+    return ask(port, "query", query=selector)["result"]
 
 
 def wait_for_scrape(port):
@@ -65,18 +70,46 @@ def compare(port, name, labels, value):
     return 0
 
 
+def same_exemplar(found, wanted):
+    """Prometheus keeps times in milliseconds."""
+    return (found["labels"] == {k: wanted[k] for k in ("trace_id", "span_id")}
+            and float(found["value"]) == float(wanted["value"])
+            and abs(found["timestamp"] - wanted["time"]) < 0.002)
+
+
+def compare_exemplar(port, name, labels, wanted):
+    data = ask(port, "query_exemplars", query=name, start=wanted["time"] - 1, end=wanted["time"] + 1)
+    for series in data:
+        if same_labels(series["seriesLabels"], labels):
+            if any(same_exemplar(e, wanted) for e in series["exemplars"]):
+                return 0
+    print(f"{name}{labels}: obsringctl {wanted}, Prometheus {data}")
+    return 1
+
+
+def exemplars(shown):
+    """(name, labels, exemplar) for each that the entry shows."""
+    labels = {escape(k): v for k, v in shown["labels"].items()}
+    for bucket in shown.get("buckets", []):
+        if "exemplar" in bucket:
+            yield shown["name"] + "_bucket", labels | {"le": bucket["le"]}, bucket["exemplar"]
+
+
 def main():
     port, path = sys.argv[1:]
     wait_for_scrape(port)
-    wrong = total = 0
+    wrong = total = traced = 0
     with open(path, encoding="utf-8") as lines:
         for line in lines:
             for shown in json.loads(line):
                 for name, labels, value in samples(shown):
                     total += 1
                     wrong += compare(port, name, labels, value)
-    print(f"{total} samples, {wrong} differ")
-    sys.exit(wrong != 0 or total < 20)
+                for name, labels, exemplar in exemplars(shown):
+                    traced += 1
+                    wrong += compare_exemplar(port, name, labels, exemplar)
+    print(f"{total} samples, {traced} exemplars, {wrong} differ")
+    sys.exit(wrong != 0 or total < 20 or traced < 3)
 
 
 main()

@@ -3,7 +3,8 @@
 #
 # From the kernel to a query, as TAP: Debian's Prometheus, here, scrapes a guest
 # through a forwarded port, and its query API returns what obsringctl shows in
-# the guest. What the guest serves passes promtool and the OpenMetrics parser.
+# the guest, exemplars included. What the guest serves passes promtool and the
+# OpenMetrics parser.
 #
 #   KERNEL    the guest's kernel (6.1)
 set -euo pipefail
@@ -69,7 +70,8 @@ prometheus_start() {
 		    static_configs: [{ targets: ["127.0.0.1:$guest_port"] }]
 	END
 	"$PROMETHEUS/usr/bin/prometheus" --config.file="$WORK/prometheus.yml" \
-		--storage.tsdb.path="$WORK/tsdb" --web.listen-address="127.0.0.1:$port" \
+		--enable-feature=exemplar-storage --storage.tsdb.path="$WORK/tsdb" \
+		--web.listen-address="127.0.0.1:$port" \
 		>"$WORK/prometheus.log" 2>&1 &
 	prometheus=$!
 }
@@ -99,7 +101,7 @@ trap 'exit 130' INT TERM
 read -r guest_port port <<<"$(free_ports 2)"
 guest_start
 prometheus_start
-expect "Prometheus' query API returns what obsringctl shows" \
+expect "Prometheus' query API returns what obsringctl shows, exemplars too" \
 	/usr/bin/python3 tests/e2e/prometheus_compare.py "$port" "$WORK/shown"
 expect "text 0.0.4 passes promtool, OpenMetrics its parser" formats_clean
 expect "the guest ends without a fault in its kernel's log" guest_ends_well

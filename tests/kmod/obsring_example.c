@@ -8,8 +8,8 @@
  *	KBUILD_EXTRA_SYMBOLS := /usr/src/obsring/Module.symvers
  *
  * Write a number n to /sys/module/obsring_example/parameters/requests to have
- * n requests served; request k takes k % 8 milliseconds of pretended time, and the
- * slow ones are told in the log.
+ * n requests served; request k takes k % 8 milliseconds of pretended time, in a
+ * pretended trace whose id ends with k, and the slow ones are told in the log.
  */
 #include <linux/errno.h>
 #include <linux/kernel.h>
@@ -86,6 +86,7 @@ static struct obs_metric metrics[] = {
 			.schema = 3,
 			.min_log2 = -12,
 			.max_log2 = 2,
+			.exemplars = true,
 		},
 		.histogram = &latency,
 	},
@@ -112,15 +113,25 @@ static void tell_slow(unsigned int k, unsigned int ms)
 		       "request %u took %u ms", k, ms);
 }
 
+/* The trace that a request came with; a real device is handed it by its caller. */
+static struct obsring_trace trace_of(unsigned int k)
+{
+	return (struct obsring_trace){
+		.trace_id = { 0xe0, [12] = k >> 24, k >> 16, k >> 8, k },
+		.span_id = { 0x0b, [4] = k >> 24, k >> 16, k >> 8, k },
+	};
+}
+
 /* 3. Bump and tell: in any context, without a lock. */
 static void serve(unsigned int k)
 {
+	const struct obsring_trace trace = trace_of(k);
 	unsigned int ms = k % 8;
 
 	obs_gauge_inc(&queued);
 	obs_counter_inc(&requests_by_op[k % NR_OPS]);
 	obs_counter_add(&bytes, 512);
-	obs_histogram_observe(&latency, ms * 1000000ULL);
+	obs_histogram_observe_traced(&latency, ms * 1000000ULL, &trace);
 	if (ms >= SLOW_MS)
 		tell_slow(k, ms);
 	obs_gauge_set(&temperature, 40000 + k % 1000);

@@ -14,6 +14,11 @@
  * which are likely to get its slots: one that is not 0 was written through a
  * stale pointer.
  *
+ * The same thread brings a series of stress_traced_seconds and takes it away, one
+ * of NR_TRACED in turn, in which all of them observe values with a trace: of a
+ * trace id that follows from value, context and series. So an exemplar that is torn
+ * or in another's place tells itself.
+ *
  * With parameters/logging on, each of them writes to the log as well: a record
  * that tells its own length. A timer that finds a writer interrupted writes more
  * than the smallest ring holds: if that writer is between reserve and commit, some
@@ -71,7 +76,16 @@ static struct obs_histogram value = OBS_HISTOGRAM_INIT;
 static struct obs_gauge level = OBS_GAUGE_INIT;
 static struct obs_counter churned = OBS_COUNTER_INIT;
 
-enum { UPDATES, VALUE, LEVEL, CHURN, CANARY };
+#define NR_TRACED	8	/* each handle has a series of its own name */
+#define TRACED_EVERY	32	/* updates for an observation with a trace */
+
+static struct obs_histogram traced[NR_TRACED] = {
+	[0 ... NR_TRACED - 1] = OBS_HISTOGRAM_INIT,
+};
+
+static unsigned int traced_now;	/* of traced, that may be attached */
+
+enum { UPDATES, VALUE, LEVEL, CHURN, CANARY, TRACED };
 
 static struct obs_metric metrics[] = {
 	[UPDATES] = {
@@ -119,11 +133,26 @@ static struct obs_metric metrics[] = {
 			.kind = OBSRING_KIND_COUNTER,
 		},
 	},
+	[TRACED] = {
+		.desc = {
+			.name = "stress_traced_seconds",
+			.help = "Observations with a trace; comes and goes.",
+			.unit = "seconds",
+			.label = { "series" },
+			.kind = OBSRING_KIND_HISTOGRAM,
+			.exp10 = -9,
+			.schema = 0,
+			.min_log2 = -20,
+			.max_log2 = 0,
+			.exemplars = true,
+		},
+	},
 };
 
 static DEFINE_MUTEX(run_mutex);	/* one run at a time */
 static atomic64_t done[NR_CONTEXTS];
 static atomic64_t logged;
+static atomic64_t observed;
 static atomic64_t bursts;
 static atomic64_t died;
 static atomic64_t migrations;
@@ -223,6 +252,27 @@ static void log_batch(int context, unsigned int nr)
 	}
 }
 
+/* What the test makes of it again: tests/selftests/obsring/stress.c. */
+static u64 mix(u64 n)
+{
+	n *= 0x9e3779b97f4a7c15ULL;
+	return (n ^ n >> 29) * 0x2545f4914f6cdd1dULL;
+}
+
+static void observe_traced(int context)
+{
+	unsigned int series = READ_ONCE(traced_now);
+	u64 n = atomic64_inc_return(&observed);
+	u64 v = (1ULL << (10 + n % 22)) + (n & 1023);
+	u64 id[2] = { mix(v), mix(v + 1) ^ (u64)context << 8 ^ series };
+	u64 span = mix(id[1]) | 1;
+	struct obsring_trace trace = { };
+
+	memcpy(trace.trace_id, id, sizeof(trace.trace_id));
+	memcpy(trace.span_id, &span, sizeof(trace.span_id));
+	obs_histogram_observe_traced(&traced[series], v, &trace);
+}
+
 /*
  * obs_counter_inc() in slow motion: what it is when it is preempted between
  * loading the handle and counting. An emulator takes no interrupt between two
@@ -247,6 +297,8 @@ static void update_batch(int context, unsigned int nr)
 
 	for (i = 0; i < nr; i++)
 		update(context, (i + 1) * 1000);
+	for (i = 0; i < DIV_ROUND_UP(nr, TRACED_EVERY); i++)
+		observe_traced(context);
 	if (READ_ONCE(logging))
 		log_batch(context, DIV_ROUND_UP(nr, LOG_EVERY));
 	atomic64_add(nr, &done[context]);
@@ -330,6 +382,21 @@ static void canary(unsigned int k, bool make)
 		obs_counter_detach(&c);
 }
 
+/* The series that is observed now goes, the next one comes. */
+static void traced_next(void)
+{
+	unsigned int series = traced_now;
+	char text[16];
+	const char *const label[] = { text };
+
+	snprintf(text, sizeof(text), "%u", series);
+	obs_series_remove(metrics[TRACED].family, label);
+	series = (series + 1) % NR_TRACED;
+	snprintf(text, sizeof(text), "%u", series);
+	if (!obs_histogram_attach(metrics[TRACED].family, label, &traced[series]))
+		WRITE_ONCE(traced_now, series);
+}
+
 static int churn_fn(void *unused)
 {
 	static const char *const life[] = { "now" };
@@ -337,6 +404,7 @@ static int churn_fn(void *unused)
 	s64 until;
 
 	while (!kthread_should_stop()) {
+		traced_next();
 		/* Attached as long as it takes others to be caught using it. */
 		until = atomic64_read(&done[TASK]) + ATTACHED;
 		if (!obs_counter_attach(metrics[CHURN].family, life, &churned)) {
@@ -415,12 +483,13 @@ MODULE_PARM_DESC(run, "Write a number to have so many task updates done");
 static int done_get(char *buffer, const struct kernel_param *kp)
 {
 	return scnprintf(buffer, PAGE_SIZE,
-			 "task=%llu softirq=%llu irq=%llu nmi=%llu logged=%llu bursts=%llu died=%llu migrations=%llu churns=%llu\n",
+			 "task=%llu softirq=%llu irq=%llu nmi=%llu logged=%llu traced=%llu bursts=%llu died=%llu migrations=%llu churns=%llu\n",
 			 (u64)atomic64_read(&done[TASK]),
 			 (u64)atomic64_read(&done[SOFTIRQ]),
 			 (u64)atomic64_read(&done[IRQ]),
 			 (u64)atomic64_read(&done[NMI]),
 			 (u64)atomic64_read(&logged),
+			 (u64)atomic64_read(&observed),
 			 (u64)atomic64_read(&bursts),
 			 (u64)atomic64_read(&died),
 			 (u64)atomic64_read(&migrations),

@@ -3,7 +3,8 @@
  * Exactness under everything at once: obsring_stress bumps in task, softirq,
  * interrupt and NMI while CPUs go off and on line, series come and go, and
  * readers map, take snapshots and unmap. Afterwards the sums are what was done,
- * to the last one, and no reader ever saw one of them fall.
+ * to the last one, and no reader ever saw one of them fall, nor an exemplar that was
+ * torn or another series'.
  *
  * OBSRING_STRESS_UPDATES: task updates, 10^7 unless it is set. There are more if
  * not all that it demands was seen by then.
@@ -15,6 +16,7 @@
 
 #define UPDATES	"stress_updates_total"
 #define VALUES	"stress_value_seconds"
+#define TRACED	"stress_traced_seconds"
 #define CONTROL	"/dev/virtio-ports/obsring.control"
 #define READERS	2
 #define CONTEXTS 4
@@ -32,6 +34,9 @@ static const char *const context[CONTEXTS] = { "task", "softirq", "irq", "nmi" }
  * @sum: each that differs from the one before
  * @falls: of a counter, or a histogram's count
  * @canaries: that were not 0
+ * @exemplars: seen, by the context that wrote them
+ * @mixed: of them, whose parts do not belong together, or to their series
+ * @stale: series that went before their exemplars were read
  * @error: what made it give up
  */
 struct tally {
@@ -39,6 +44,9 @@ struct tally {
 	uint64_t snapshots;
 	uint64_t falls;
 	uint64_t canaries;
+	uint64_t exemplars[CONTEXTS];
+	uint64_t mixed;
+	uint64_t stale;
 	int error;
 	uint32_t nr_sums;
 	uint64_t sum[SUMS_MAX];
@@ -98,6 +106,50 @@ static void sum_note(struct tally *tally, uint64_t sum)
 	__atomic_store_n(&tally->nr_sums, nr + 1, __ATOMIC_RELEASE);
 }
 
+/* As tests/kmod/obsring_stress.c has it. */
+static uint64_t mix(uint64_t n)
+{
+	n *= 0x9e3779b97f4a7c15ULL;
+	return (n ^ n >> 29) * 0x2545f4914f6cdd1dULL;
+}
+
+static void exemplar_check(struct tally *tally, const struct obs_exemplar *e,
+			   uint64_t series)
+{
+	uint64_t id[2], span, context;
+
+	memcpy(id, e->trace_id, sizeof(id));
+	memcpy(&span, e->span_id, sizeof(span));
+	context = (id[1] ^ mix(e->value + 1) ^ series) >> 8;
+	if (id[0] != mix(e->value) || context >= CONTEXTS ||
+	    ((id[1] ^ mix(e->value + 1)) & 0xff) != series ||
+	    span != (mix(id[1]) | 1))
+		tally->mixed++;
+	else
+		tally->exemplars[context]++;
+}
+
+static void exemplars_check(struct tally *tally, struct view *view,
+			    const struct obs_series_info *series)
+{
+	struct obs_exemplar exemplar[OBS_RANGES_MAX];
+	unsigned int i;
+	int nr;
+
+	if (series->overflow)
+		return;
+	nr = obs_series_exemplars(view->snapshot, series, exemplar,
+				  series->nr_exemplars);
+	if (nr == -ESTALE)
+		tally->stale++;
+	else if (nr < 0)
+		tally->error = nr;
+	for (i = 0; nr > 0 && i < series->nr_exemplars; i++)
+		if (exemplar[i].time_ns)
+			exemplar_check(tally, &exemplar[i],
+				       strtoull(series->value[0], NULL, 10));
+}
+
 /* Values of the snapshot that was taken last. */
 static void snapshot_check(struct tally *tally, struct view *view,
 			   uint64_t last[CONTEXTS + 1])
@@ -125,6 +177,10 @@ static void snapshot_check(struct tally *tally, struct view *view,
 	family = obs_family_find(view->snapshot, "stress_canary_total");
 	while (family && (series = obs_series_next(view->snapshot, family, series)))
 		tally->canaries += !!obs_series_counter(view->snapshot, series);
+	series = NULL;
+	family = obs_family_find(view->snapshot, TRACED);
+	while (family && (series = obs_series_next(view->snapshot, family, series)))
+		exemplars_check(tally, view, series);
 }
 
 static void reader(struct shared *shared, struct tally *tally)
@@ -295,10 +351,22 @@ static bool has_nmi(const struct shared *shared)
 #endif
 }
 
+/* Exemplars that any reader saw of a context. */
+static uint64_t exemplars(const struct shared *shared, int of)
+{
+	uint64_t sum = 0;
+	int i;
+
+	for (i = 0; i < READERS; i++)
+		sum += shared->reader[i].exemplars[of];
+	return sum;
+}
+
 /* Was all seen that may need a longer run? */
 static bool enough(const struct shared *shared)
 {
 	return distinct(shared) >= DISTINCT && shared->hotplug.rounds &&
+	       exemplars(shared, 0) && exemplars(shared, 1) && exemplars(shared, 2) &&
 	       (!has_nmi(shared) || done("nmi"));
 }
 
@@ -317,7 +385,7 @@ static int run(const char *updates, const struct shared *shared)
 TEST_F_TIMEOUT(stress, sums_are_exact, 6000)
 {
 	const char *updates = getenv("OBSRING_STRESS_UPDATES") ?: "10000000";
-	uint64_t snapshots = 0, mappings = 0;
+	uint64_t snapshots = 0, mappings = 0, stale = 0;
 	struct obs_control *control;
 	struct obs_info info;
 	uint64_t all = 0;
@@ -348,6 +416,8 @@ TEST_F_TIMEOUT(stress, sums_are_exact, 6000)
 		EXPECT_EQ(0, t->error);
 		EXPECT_EQ(0, t->falls);
 		EXPECT_EQ(0, t->canaries);
+		EXPECT_EQ(0, t->mixed);
+		stale += t->stale;
 		mappings += t->rounds;
 		snapshots += t->snapshots;
 	}
@@ -363,6 +433,16 @@ TEST_F_TIMEOUT(stress, sums_are_exact, 6000)
 	TH_LOG("readers: %llu snapshots, %llu mappings, %llu distinct sums",
 	       (unsigned long long)snapshots, (unsigned long long)mappings,
 	       (unsigned long long)distinct(self->shared));
+	TH_LOG("observations with a trace: %llu; exemplars seen: task %llu, softirq %llu, irq %llu, nmi %llu; series gone meanwhile %llu",
+	       (unsigned long long)done("traced"),
+	       (unsigned long long)exemplars(self->shared, 0),
+	       (unsigned long long)exemplars(self->shared, 1),
+	       (unsigned long long)exemplars(self->shared, 2),
+	       (unsigned long long)exemplars(self->shared, 3),
+	       (unsigned long long)stale);
+	for (i = 0; i < 3; i++)
+		EXPECT_LT(0, exemplars(self->shared, i)) TH_LOG("%s", context[i]);
+	EXPECT_EQ(0, metric(&self->view, "obsring_exemplars_refused_total"));
 	EXPECT_LE(5, least_share(&self->view));
 	EXPECT_LE(DISTINCT, distinct(self->shared));
 	EXPECT_LT(1, mappings);
