@@ -13,6 +13,8 @@
 #include "store.h"
 
 #define PER_PAGE	((u32)(PAGE_SIZE / sizeof(struct obsring_exemplar)))
+/* Of a series with the most ranges: each bucket of the most explicit bounds. */
+#define SERIES_BYTES	((OBSRING_BOUNDS_MAX + 1) * sizeof(struct obsring_exemplar))
 
 static unsigned long *used;	/* a bit per entry */
 static u32 nr_max;
@@ -21,17 +23,20 @@ static u32 search_from;		/* all below it are used */
 
 static struct obsring_exemplar *slot_of(u32 index)
 {
-	return obs_region_entry(OBSRING_REGION_EXEMPLARS, index);
+	struct obsring_exemplar *page;
+
+	page = obs_region_page(OBSRING_REGION_EXEMPLARS, index / PER_PAGE);
+	return &page[index % PER_PAGE];
 }
 
-int obs_exemplars_init(u64 max_bytes)
+int obs_exemplars_init(const struct obs_limits *limits)
 {
-	u64 pages = max_t(u64, max_bytes / 4 / PAGE_SIZE, 1);
+	u64 bytes = min(limits->bytes / 4, (u64)limits->series * SERIES_BYTES);
 	int ret;
 
 	BUILD_BUG_ON(sizeof(struct obsring_exemplar) != 64);
 
-	nr_max = min_t(u64, pages, U32_MAX / PER_PAGE) * PER_PAGE;
+	nr_max = max_t(u64, bytes / PAGE_SIZE, 1) * PER_PAGE;
 	used = kvcalloc(BITS_TO_LONGS(nr_max), sizeof(long), GFP_KERNEL);
 	if (!used)
 		return -ENOMEM;

@@ -14,7 +14,9 @@
 
 #include <linux/obsring.h>
 
-int obs_exemplars_init(u64 max_bytes);
+struct obs_limits;
+
+int obs_exemplars_init(const struct obs_limits *limits);
 void obs_exemplars_exit(void);
 
 /* @nr consecutive entries, empty; -ENOSPC past a limit, -ENOMEM. */

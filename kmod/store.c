@@ -105,6 +105,11 @@ int obs_region_grow(enum obsring_region_id region, u32 nr)
 	return 0;
 }
 
+void *obs_region_page(enum obsring_region_id region, u32 page)
+{
+	return dir[region].page[page];
+}
+
 void *obs_region_entry(enum obsring_region_id region, u32 index)
 {
 	u32 per_page = entries_per_page(region);
@@ -543,7 +548,7 @@ int obs_store_init(const struct obs_limits *limits)
 	ret = values_init(limits->bytes, limits->series);
 	if (ret)
 		goto err;
-	ret = obs_exemplars_init(limits->bytes);
+	ret = obs_exemplars_init(limits);
 	if (ret)
 		goto err;
 	ret = log_region_init();

@@ -10,8 +10,8 @@
  * provides them: when he has replaced them under obs_store_mapped, and unmapped
  * them then.
  *
- * All of it but obs_store_pfn() is called under the registry's mutex, or before
- * the device is there.
+ * All of it but obs_store_pfn() and obs_region_page() is called under the
+ * registry's mutex, or before the device is there.
  */
 #ifndef OBSRING_STORE_H
 #define OBSRING_STORE_H
@@ -61,6 +61,9 @@ int obs_region_init(enum obsring_region_id region, u32 entry_size, u64 nr_max);
 
 /* Put memory behind entries 0 to @nr - 1. -ENOSPC past the region, -ENOMEM. */
 int obs_region_grow(enum obsring_region_id region, u32 nr);
+
+/* Kernel address of page @page of a region, which is backed. Any context. */
+void *obs_region_page(enum obsring_region_id region, u32 page);
 
 /* Kernel address of entry @index, which is backed. */
 void *obs_region_entry(enum obsring_region_id region, u32 index);

@@ -87,6 +87,8 @@ int obs_series_exemplars(const struct obs_snapshot *snapshot,
 
 	if (nr > info->nr_exemplars)
 		return -EINVAL;
+	if (!nr)
+		return 0;
 	r = obs_device_check_size(snapshot->device);
 	if (r)
 		return r;

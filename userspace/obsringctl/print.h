@@ -20,10 +20,7 @@ struct print {
 	struct json *json;
 };
 
-/*
- * 0; -ESTALE if the series was removed before its exemplars or rows were read;
- * -ENOMEM; -EPROTO.
- */
+/* 0; -ESTALE if the series was removed while its rows were read; -ENOMEM; -EPROTO. */
 int print_series(const struct print *print, const struct obs_series_info *series);
 
 /* name{label="value"}; in quotes if Prometheus' old rule does not allow the name. */

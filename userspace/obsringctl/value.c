@@ -264,7 +264,7 @@ int print_series(const struct print *print, const struct obs_series_info *series
 {
 	const struct obs_snapshot *snapshot = print->reader->snapshot;
 	struct obs_exemplar exemplar[OBS_RANGES_MAX];
-	const struct reading reading = {
+	struct reading reading = {
 		.number = obs_series_counter(snapshot, series),
 		.bucket = obs_series_buckets(snapshot, series),
 		.exemplar = exemplar,
@@ -273,7 +273,9 @@ int print_series(const struct print *print, const struct obs_series_info *series
 	int r;
 
 	r = obs_series_exemplars(snapshot, series, exemplar, reading.nr_exemplars);
-	if (r < 0)
+	if (r == -ESTALE)
+		reading.nr_exemplars = 0;	/* removed since: its counts are told */
+	else if (r < 0)
 		return r;
 	r = 0;
 	if (!print->json) {
