@@ -187,7 +187,7 @@ u64 obs_store_directory_bytes(void)
 
 	for (i = 0; i <= OBSRING_REGION_MAX; i++)
 		pages += dir[i].nr;
-	return pages * PAGE_SIZE;
+	return pages * PAGE_SIZE - obs_store_exemplar_bytes();
 }
 
 int obs_store_charge(u64 bytes)
