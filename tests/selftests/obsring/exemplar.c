@@ -138,7 +138,7 @@ FIXTURE_SETUP(no_room)
 	char parameters[64];
 
 	snprintf(parameters, sizeof(parameters), "sources=none max_bytes=%ld",
-		 2 * sysconf(_SC_PAGESIZE) * sysconf(_SC_NPROCESSORS_CONF));
+		 3 * sysconf(_SC_PAGESIZE) * sysconf(_SC_NPROCESSORS_CONF));
 	ASSERT_EQ(0, module_reload(parameters));
 	ASSERT_EQ(0, session_open(&self->session));
 }
@@ -151,7 +151,19 @@ FIXTURE_TEARDOWN(no_room)
 	EXPECT_EQ(0, module_reload(""));
 }
 
-/* Use up max_bytes with gauges of one word; pages of rows keep their room. */
+/* Slots with rows, for the example when this is gone. */
+static int place_keep(struct obs_control *control)
+{
+	static const struct obs_family_spec place = {
+		.name = "place", .help = "h", .kind = OBSRING_KIND_HISTOGRAM,
+		.schema = 3, .min_log2 = -20, .max_log2 = 20,
+	};
+	int r = obs_family_add(control, &place);
+
+	return r ? r : obs_series_add(control, place.name, NULL, 0);
+}
+
+/* Use up max_bytes with gauges of one word each. */
 static int fill(struct obs_control *control)
 {
 	static const char *const label[] = { "n" };
@@ -176,7 +188,9 @@ TEST_F(no_room, histogram_counts_without)
 {
 	const struct obs_series_info *series;
 
+	ASSERT_EQ(0, place_keep(self->session.control));
 	ASSERT_EQ(-ENOSPC, fill(self->session.control));
+	ASSERT_EQ(0, obs_family_delete(self->session.control, "place"));
 	ASSERT_EQ(0, metric(&self->session.view, REFUSED));
 	ASSERT_EQ(0, module_load("obsring_example", ""));
 	ASSERT_EQ(0, serve("80"));
