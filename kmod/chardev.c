@@ -153,6 +153,9 @@ static loff_t device_llseek(struct file *file, loff_t offset, int whence)
 {
 	struct obs_logreader *log;
 
+	/* So dprintf() and fdopen() know that this is no place: EINVAL fails them. */
+	if (whence == SEEK_CUR)
+		return -ESPIPE;
 	if (offset || (whence != SEEK_SET && whence != SEEK_END))
 		return -EINVAL;
 	log = log_of(file->private_data);

@@ -154,8 +154,9 @@
  * record's monotonic time with the present difference to UTC: a step of the clock
  * or a suspend since then moves it. Each open file
  * has a place of its own, at first the oldest record; lseek knows offset 0 of
- * SEEK_SET (the oldest) and of SEEK_END (behind the newest). Records of all CPUs
- * are merged by time: of those that are there, the oldest comes first. What was
+ * SEEK_SET (the oldest) and of SEEK_END (behind the newest); SEEK_CUR is ESPIPE, as
+ * dprintf wants it. Records of all CPUs are merged by time: of those that are
+ * there, the oldest comes first. What was
  * overwritten before this file had read it is told in its place by a line
  * "lost=N", N records. A read takes whole lines as far as they go, and the rest
  * of a line next time. It waits for a record, or fails with EAGAIN if the file is

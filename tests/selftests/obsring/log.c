@@ -269,7 +269,12 @@ TEST_F(log, seek)
 	EXPECT_EQ(0, drain(self->fd, self->text, TEXT_MAX));
 	EXPECT_EQ(-1, lseek(self->fd, 1, SEEK_SET));
 	EXPECT_EQ(EINVAL, errno);
+	/* Else nobody could use dprintf(). */
 	EXPECT_EQ(-1, lseek(self->fd, 0, SEEK_CUR));
+	EXPECT_EQ(ESPIPE, errno);
+	EXPECT_EQ(13, dprintf(self->fd, "number %s", "three\n"));
+	ASSERT_LT(0, drain(self->fd, self->text, TEXT_MAX));
+	EXPECT_TRUE(has(self->text, "msg=\"number three\"\n")) TH_LOG("%s", self->text);
 }
 
 /* Any size of a read gives the same bytes. */
