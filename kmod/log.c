@@ -245,19 +245,26 @@ static void fields_set(union obs_record_buffer *buffer,
 	}
 }
 
-__printf(5, 0)
+/* The current thread's, if it is what @source speaks of. */
+static const struct obs_context *context_of(const struct obs_log_source *source,
+					    struct obs_context *own)
+{
+	return !source->taskless && obs_context_get(own) ? own : NULL;
+}
+
+/* @context: NULL: none */
+__printf(6, 0)
 static void log_kernel(struct obs_log_source *source, int level,
+		       const struct obs_context *context,
 		       const struct obs_log_field *field, unsigned int nr,
 		       const char *fmt, va_list args)
 {
-	struct obs_context context;
-	bool traced = !source->taskless && obs_context_get(&context);
 	union obs_record_buffer *buffer;
 	struct obs_sampled sampled;
 
 	level = clamp(level, 0, 7);
 	if (!obs_logsource_keep(obs_logsource_kernel(source), level,
-				traced ? &context : NULL, &sampled))
+				context, &sampled))
 		return;
 	buffer = buffer_get();
 	if (buffer) {
@@ -265,8 +272,8 @@ static void log_kernel(struct obs_log_source *source, int level,
 		sampled_set(&buffer->head, &sampled);
 		if (!source->taskless)
 			task_set(&buffer->head);
-		if (traced)
-			trace_set(buffer, &context.trace);
+		if (context)
+			trace_set(buffer, &context->trace);
 		source_set(buffer, source->name, strlen(source->name));
 		message_format(buffer, fmt, args);
 		fields_set(buffer, field, nr);
@@ -279,10 +286,11 @@ static void log_kernel(struct obs_log_source *source, int level,
 
 void obs_log(struct obs_log_source *source, int level, const char *fmt, ...)
 {
+	struct obs_context own;
 	va_list args;
 
 	va_start(args, fmt);
-	log_kernel(source, level, NULL, 0, fmt, args);
+	log_kernel(source, level, context_of(source, &own), NULL, 0, fmt, args);
 	va_end(args);
 }
 EXPORT_SYMBOL_OBSRING(obs_log);
@@ -291,13 +299,29 @@ void obs_log_fields(struct obs_log_source *source, int level,
 		    const struct obs_log_field *field, unsigned int nr,
 		    const char *fmt, ...)
 {
+	struct obs_context own;
 	va_list args;
 
 	va_start(args, fmt);
-	log_kernel(source, level, field, nr, fmt, args);
+	log_kernel(source, level, context_of(source, &own), field, nr, fmt, args);
 	va_end(args);
 }
 EXPORT_SYMBOL_OBSRING(obs_log_fields);
+
+void obs_log_fields_traced(struct obs_log_source *source, int level,
+			   const struct obsring_trace *trace,
+			   const struct obs_log_field *field, unsigned int nr,
+			   const char *fmt, ...)
+{
+	struct obs_context context = { };
+	va_list args;
+
+	if (trace)
+		context.trace = *trace;
+	va_start(args, fmt);
+	log_kernel(source, level, trace ? &context : NULL, field, nr, fmt, args);
+	va_end(args);
+}
 
 void obs_log_user(const struct obs_log_line *line)
 {

@@ -44,6 +44,16 @@ struct obs_log_line {
 	bool cut;
 };
 
+/*
+ * obs_log_fields() for what began in @trace, NULL: in none, and not for the current
+ * thread. Context: any.
+ */
+__printf(6, 7)
+void obs_log_fields_traced(struct obs_log_source *source, int level,
+			   const struct obsring_trace *trace,
+			   const struct obs_log_field *field, unsigned int nr,
+			   const char *fmt, ...);
+
 /* Write a record of user origin for the current task. Process context. */
 void obs_log_user(const struct obs_log_line *line);
 

@@ -28,7 +28,7 @@
  * direct I/O included: buffered writes are submitted on behalf of nobody. A bio
  * whose request never was issued leaves its tag behind, one that is merged to the
  * front of a request covers the tag of the other: the sector tells, and the request
- * has none.
+ * has none. A request into which others are merged has the trace of its first.
  *
  * Memory: a histogram of 20 octaves, 163 slots, and a slot, for each disk and
  * operation that is used, and for overflow: 492 slots with the first disk, 328
@@ -46,6 +46,7 @@
 
 #include "compat.h"
 #include "context.h"
+#include "log.h"
 #include "logging.h"
 #include "pending.h"
 #include "series.h"
@@ -314,8 +315,9 @@ static u64 sector_of(struct request *rq)
 	return blk_rq_pos(rq);
 }
 
-/* @rq: with its last part; it began at @sector. */
-static noinline_for_stack void io_record(struct request *rq, u64 sector, u64 ns)
+/* @rq: with its last part; it began at @sector. @trace: NULL: none is known */
+static noinline_for_stack void io_record(struct request *rq, u64 sector, u64 ns,
+					 const struct obsring_trace *trace)
 {
 	u64 bytes = ((sector_of(rq) - sector) << SECTOR_SHIFT) + blk_rq_bytes(rq);
 	char where[24], size[24], latency[24];
@@ -330,8 +332,8 @@ static noinline_for_stack void io_record(struct request *rq, u64 sector, u64 ns)
 	snprintf(where, sizeof(where), "%llu", sector);
 	snprintf(size, sizeof(size), "%llu", bytes);
 	snprintf(latency, sizeof(latency), "%llu", ns);
-	obs_log_fields(&log, LOGLEVEL_WARNING, fields, ARRAY_SIZE(fields),
-		       "a request took %llu us", ns / NSEC_PER_USEC);
+	obs_log_fields_traced(&log, LOGLEVEL_WARNING, trace, fields,
+			      ARRAY_SIZE(fields), "a request took %llu us", ns / NSEC_PER_USEC);
 }
 
 static void tag_keep(const void *what, const struct obsring_trace *trace, u64 sector)
@@ -365,16 +367,21 @@ static void tag_move(struct request *rq)
 		tag_keep(rq, &trace, sector);
 }
 
-/* A request of which nothing is left to do. */
-static void observe(struct request *rq, struct channel *channel, u64 ns)
+/* A request of which nothing is left to do; it began at @sector. */
+static void ended(struct request *rq, struct channel *channel, u64 sector, u64 ns)
 {
-	struct obsring_trace trace;
-	u64 sector;
+	const struct obsring_trace *trace = NULL;
+	struct obsring_trace tag;
+	u64 unused;
 
-	if (obs_contexts_any() && obs_tag_take(&pending.table, rq, &trace, &sector))
-		obs_histogram_observe_traced(&channel->latency, ns, &trace);
+	if (obs_contexts_any() && obs_tag_take(&pending.table, rq, &tag, &unused))
+		trace = &tag;
+	if (trace)
+		obs_histogram_observe_traced(&channel->latency, ns, trace);
 	else
 		obs_histogram_observe(&channel->latency, ns);
+	if (obs_log_is_due(&log_io, ns))
+		io_record(rq, sector, ns, trace);
 }
 
 /*
@@ -407,12 +414,9 @@ static __maybe_unused void completed(struct request *rq, bool failed,
 	channel = channel_find(gendisk, op_of(rq));
 	if (!failed)
 		obs_counter_add(&channel->bytes, nr_bytes);
-	if (nr_bytes < blk_rq_bytes(rq) ||
-	    !obs_pending_end(&pending, rq, &ns, &sector))
-		return;
-	observe(rq, channel, ns);
-	if (obs_log_is_due(&log_io, ns))
-		io_record(rq, sector, ns);
+	if (nr_bytes >= blk_rq_bytes(rq) &&
+	    obs_pending_end(&pending, rq, &ns, &sector))
+		ended(rq, channel, sector, ns);
 }
 
 #if defined(OBS_HAVE_tp_block_rq_complete_status)
