@@ -186,11 +186,14 @@ static int fill(struct obs_control *control)
 
 TEST_F(no_room, histogram_counts_without)
 {
+	static const char *const first[] = { "0" };
 	const struct obs_series_info *series;
 
 	ASSERT_EQ(0, place_keep(self->session.control));
 	ASSERT_EQ(-ENOSPC, fill(self->session.control));
+	/* The example's slots with rows, and the word that it sets. */
 	ASSERT_EQ(0, obs_family_delete(self->session.control, "place"));
+	ASSERT_EQ(0, obs_series_delete(self->session.control, "fill", first, 1));
 	ASSERT_EQ(0, metric(&self->session.view, REFUSED));
 	ASSERT_EQ(0, module_load("obsring_example", ""));
 	ASSERT_EQ(0, serve("80"));
