@@ -116,6 +116,9 @@ static void header_init_log(struct segment *segment, struct obsring_header *head
 
 	region_set(segment, header, OBSRING_REGION_RINGS, sizeof(struct obsring_ring),
 		   rings, rings * sizeof(struct obsring_ring));
+	/* Whole pages, as the module backs them. */
+	header->region[OBSRING_REGION_RINGS].nr =
+		header->region[OBSRING_REGION_RINGS].size / sizeof(struct obsring_ring);
 	region_set(segment, header, OBSRING_REGION_LOG, sizeof(struct obsring_line), 0,
 		   rings * ring_stride(segment));
 }

@@ -96,10 +96,10 @@ static int start(struct obs_log *log, enum obs_log_start where)
 	return 0;
 }
 
-/* A ring each for every CPU and origin: more would not be theirs. */
+/* A ring for each CPU and origin; memory may stand behind more. */
 static int rings_count(const struct obs_device *device, uint32_t *ret_nr)
 {
-	uint32_t nr;
+	uint32_t max = device->nr_cpus * (OBSRING_ORIGIN_MAX + 1), nr;
 	int r;
 
 	if (!device->region[OBSRING_REGION_RINGS].size ||
@@ -108,9 +108,7 @@ static int rings_count(const struct obs_device *device, uint32_t *ret_nr)
 	r = obs_region_nr(device, OBSRING_REGION_RINGS, &nr);
 	if (r)
 		return r;
-	if (nr > device->nr_cpus * (OBSRING_ORIGIN_MAX + 1))
-		return -EPROTO;
-	*ret_nr = nr;
+	*ret_nr = nr < max ? nr : max;
 	return 0;
 }
 
