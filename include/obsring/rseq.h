@@ -96,8 +96,7 @@ static inline bool obs_rseq_registered(void)
 static inline enum obs_rseq_result
 obs_rseq_try_add(struct rseq *area, const struct obs_rows *rows, __u64 offset, __u64 n)
 {
-	__asm__ __volatile__ goto(
-		".pushsection __rseq_cs, \"aw\"\n\t"
+	asm volatile goto(".pushsection __rseq_cs, \"aw\"\n\t"
 		".balign 32\n"
 		"3:\n\t"
 		".long 0, 0\n\t"
@@ -138,8 +137,7 @@ no_row:
 static inline enum obs_rseq_result
 obs_rseq_try_add(struct rseq *area, const struct obs_rows *rows, __u64 offset, __u64 n)
 {
-	__asm__ __volatile__ goto(
-		".pushsection __rseq_cs, \"aw\"\n\t"
+	asm volatile goto(".pushsection __rseq_cs, \"aw\"\n\t"
 		".balign 32\n"
 		"3:\n\t"
 		".long 0, 0\n\t"
