@@ -137,17 +137,19 @@ static inline bool obs_context_read(const struct obsring_context __user *from,
 {
 	const __u64 __user *word = (const __u64 __user *)from;
 	union obs_context_words copy;
+	/* By pointer: nothing that checks bounds may be called in between. */
+	__u64 *to = copy.word;
 	unsigned int i;
 	__u64 again;
 	bool there;
 
 	if (!obs_user_begin(from, sizeof(*from)))
 		return false;
-	there = obs_user_load(&copy.word[0], &word[0]);
+	there = obs_user_load(&to[0], &word[0]);
 	/* read_begin:C, pairs with set_end:B */
 	obs_rmb();
 	for (i = 1; i < OBS_CONTEXT_WORDS; i++)
-		there = there && obs_user_load(&copy.word[i], &word[i]);
+		there = there && obs_user_load(&to[i], &word[i]);
 	/* read_end:D, pairs with set_begin:A */
 	obs_rmb();
 	there = there && obs_user_load(&again, &word[0]);
