@@ -12,6 +12,7 @@
  *	FULL -> FREE	by the worker, which has read it	(mail_take:A)
  */
 #include <linux/atomic.h>
+#include <linux/cpumask.h>
 #include <linux/hashtable.h>
 #include <linux/irq_work.h>
 #include <linux/jhash.h>
@@ -318,8 +319,12 @@ static void mails_wake(struct irq_work *work)
 	schedule_work(&mails_work);
 }
 
-/* NMIs and held run queue locks are why no work is scheduled at once. */
-static DEFINE_IRQ_WORK(mails_irq_work, mails_wake);
+/*
+ * NMIs and held run queue locks are why no work is scheduled at once. A hard one,
+ * and none of a CPU that is off line, for logread.c's reasons; the next record of
+ * an unknown source asks again.
+ */
+static struct irq_work mails_irq_work = IRQ_WORK_INIT_HARD(mails_wake);
 
 static void mail_put(const struct source_key *key)
 {
@@ -335,7 +340,8 @@ static void mail_put(const struct source_key *key)
 		atomic_set_release(&mail->state, MAIL_FULL);
 		break;
 	}
-	irq_work_queue(&mails_irq_work);
+	if (cpu_online(raw_smp_processor_id()))
+		irq_work_queue(&mails_irq_work);
 }
 
 struct obs_logsource *obs_logsource_learn(struct obs_log_source *source)
