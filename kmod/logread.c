@@ -26,7 +26,6 @@
  */
 #include <linux/cpuhotplug.h>
 #include <linux/cpumask.h>
-#include <linux/irq_work.h>
 #include <linux/jiffies.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
@@ -41,6 +40,7 @@
 
 #include <obsring/logfmt.h>
 
+#include "irqwork.h"
 #include "logread.h"
 #include "logring.h"
 #include "store.h"
@@ -152,8 +152,7 @@ void obs_logread_wake(void)
 		if (READ_ONCE(waker->records) != WATERMARK)
 			return;
 	}
-	if (cpu_online(smp_processor_id()))
-		irq_work_queue(&waker->work);
+	obs_irq_work_queue(&waker->work);
 }
 
 /* A CPU is dead, or is on line: see the head of this file. */

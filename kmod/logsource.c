@@ -12,9 +12,7 @@
  *	FULL -> FREE	by the worker, which has read it	(mail_take:A)
  */
 #include <linux/atomic.h>
-#include <linux/cpumask.h>
 #include <linux/hashtable.h>
-#include <linux/irq_work.h>
 #include <linux/jhash.h>
 #include <linux/mutex.h>
 #include <linux/rculist.h>
@@ -25,6 +23,7 @@
 #include <obsring/name.h>
 
 #include "export.h"
+#include "irqwork.h"
 #include "logsource.h"
 #include "metric.h"
 #include "self.h"
@@ -319,11 +318,7 @@ static void mails_wake(struct irq_work *work)
 	schedule_work(&mails_work);
 }
 
-/*
- * NMIs and held run queue locks are why no work is scheduled at once. A hard one,
- * and none of a CPU that is off line, for logread.c's reasons; the next record of
- * an unknown source asks again.
- */
+/* NMIs and held run queue locks are why no work is scheduled at once. */
 static struct irq_work mails_irq_work = IRQ_WORK_INIT_HARD(mails_wake);
 
 static void mail_put(const struct source_key *key)
@@ -340,8 +335,7 @@ static void mail_put(const struct source_key *key)
 		atomic_set_release(&mail->state, MAIL_FULL);
 		break;
 	}
-	if (cpu_online(raw_smp_processor_id()))
-		irq_work_queue(&mails_irq_work);
+	obs_irq_work_queue(&mails_irq_work);
 }
 
 struct obs_logsource *obs_logsource_learn(struct obs_log_source *source)

@@ -38,7 +38,6 @@
 #include <linux/bitops.h>
 #include <linux/blk-mq.h>
 #include <linux/blkdev.h>
-#include <linux/irq_work.h>
 #include <linux/string.h>
 #include <linux/tracepoint.h>
 #include <linux/workqueue.h>
@@ -46,6 +45,7 @@
 
 #include "compat.h"
 #include "context.h"
+#include "irqwork.h"
 #include "log.h"
 #include "logging.h"
 #include "pending.h"
@@ -246,7 +246,7 @@ static void wake(struct irq_work *work)
 	schedule_work(&make_series_work);
 }
 
-static DEFINE_IRQ_WORK(wake_work, wake);
+static struct irq_work wake_work = IRQ_WORK_INIT_HARD(wake);
 
 /* ---- The probes ---------------------------------------------------------- */
 
@@ -268,7 +268,7 @@ static void leave_note(dev_t number, const char *name, unsigned int op)
 		break;
 	}
 	/* None free: the worker has enough to do, the next request is noted. */
-	irq_work_queue(&wake_work);
+	obs_irq_work_queue(&wake_work);
 }
 
 /* Where a request's events are counted: never NULL. */
@@ -283,7 +283,7 @@ static struct channel *channel_find(struct gendisk *gendisk, unsigned int op)
 	/* use_op:D, pairs with attach_op:C */
 	if (unlikely(!(smp_load_acquire(&disk->attached) & BIT(op)))) {
 		set_bit(op, &disk->wanted);
-		irq_work_queue(&wake_work);
+		obs_irq_work_queue(&wake_work);
 		return &overflow;
 	}
 	return &disk->channel[op];

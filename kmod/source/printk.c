@@ -24,7 +24,6 @@
  *
  * Memory: 10 slots.
  */
-#include <linux/irq_work.h>
 #include <linux/kernel.h>
 #include <linux/kmsg_dump.h>
 #include <linux/percpu.h>
@@ -40,6 +39,7 @@
 #include <obsring/record.h>
 
 #include "compat.h"
+#include "irqwork.h"
 #include "series.h"
 #include "source.h"
 
@@ -213,7 +213,7 @@ static DEFINE_PER_CPU(struct irq_work, wake_work);
 static void console(void *data, const char *text, size_t len)
 {
 	preempt_disable_notrace();
-	irq_work_queue(this_cpu_ptr(&wake_work));
+	obs_irq_work_queue(this_cpu_ptr(&wake_work));
 	preempt_enable_notrace();
 }
 
@@ -228,7 +228,7 @@ static void wake_init(void)
 	int cpu;
 
 	for_each_possible_cpu(cpu)
-		init_irq_work(per_cpu_ptr(&wake_work, cpu), wake);
+		*per_cpu_ptr(&wake_work, cpu) = IRQ_WORK_INIT_HARD(wake);
 }
 
 static void wake_sync(void)
