@@ -59,6 +59,11 @@ static const struct nla_policy family_new_policy[] = {
 						OBSRING_LOG2_MAX),
 };
 
+static const struct nla_policy source_get_policy[] = {
+	[OBSRING_A_DEVICE_FD] = { .type = NLA_U32 },
+	[OBSRING_A_NAME] = NAME_POLICY,
+};
+
 static const struct nla_policy name_policy[] = {
 	[OBSRING_A_NAME] = NAME_POLICY,
 };
@@ -268,7 +273,7 @@ static const struct genl_ops ops[] = {
 	{ OP(SERIES_NEW, series_policy), .doit = obs_nl_series_new },
 	{ OP(SERIES_DEL, series_policy), .doit = obs_nl_series_del },
 	{ OP(SERIES_UPDATE, update_policy), .doit = obs_nl_series_update },
-	{ OP(SOURCE_GET, name_policy), .doit = obs_nl_source_get,
+	{ OP(SOURCE_GET, source_get_policy), .doit = obs_nl_source_get,
 	  .start = obs_nl_source_dump_start, .dumpit = obs_nl_source_dump },
 	{ OP(SOURCE_SET, source_set_policy), .doit = obs_nl_source_set },
 	{ OP(PROBE_GET, probe_get_policy), .start = obs_nl_dump_start,

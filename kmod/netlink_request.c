@@ -104,13 +104,19 @@ int obs_nl_reply_end(struct genl_info *info, struct sk_buff *skb, void *header,
 /* ---- Dumps --------------------------------------------------------------- */
 
 /*
- * A dump's start, which alone is sure to run in the sender's context, can't
- * tell a sentence before Linux 6.3: the dump's first call fails in its place.
+ * A dump keeps the module in use until it was read, or its socket is closed, as
+ * an open file does: it is for readers, and refused at its start, before it
+ * keeps anything. Before Linux 6.3 that can't tell a sentence. What else is
+ * wrong, @ret and @extack, is therefore told by the dump's first call.
  * cb->args[2]: errno, [3]: sentence.
  */
 int obs_nl_dump_start_checked(struct netlink_callback *cb, int ret,
 			      const struct netlink_ext_ack *extack)
 {
+	int refused = obs_nl_check_reader(cb->skb, obs_dump_attrs(cb), cb->extack);
+
+	if (refused)
+		return refused;
 	/* Room for a histogram of all slots, and one of its rows. */
 	cb->min_dump_alloc = SZ_16K;
 	cb->args[2] = ret;
@@ -120,10 +126,9 @@ int obs_nl_dump_start_checked(struct netlink_callback *cb, int ret,
 
 int obs_nl_dump_start(struct netlink_callback *cb)
 {
-	struct netlink_ext_ack extack = {};
-	int ret = obs_nl_check_reader(cb->skb, obs_dump_attrs(cb), &extack);
+	const struct netlink_ext_ack nothing = {};
 
-	return obs_nl_dump_start_checked(cb, ret, &extack);
+	return obs_nl_dump_start_checked(cb, 0, &nothing);
 }
 
 int obs_nl_dump_refused(struct netlink_callback *cb)

@@ -5,6 +5,7 @@ installed. Prints TAP."""
 import errno
 import json
 import os
+import platform
 import subprocess
 import sys
 
@@ -21,6 +22,8 @@ NOT_A_READER = ("values need CAP_PERFMON, CAP_NET_ADMIN or CAP_SYS_ADMIN in the 
 NOT_PRIVILEGED = "this needs CAP_NET_ADMIN or CAP_SYS_ADMIN in the initial user namespace"
 NOT_THE_DEVICE = "this is no descriptor of the device that is open for reading"
 MODULE = Module()
+# Linux tells why it does not start a dump from 6.3 on.
+DUMPS_TELL = tuple(map(int, platform.release().split(".")[:2])) >= (6, 3)
 
 
 def system_call(name):
@@ -318,8 +321,10 @@ def refused_to_nobody(module):
     for operation, mode, request in (
             ("family-get", "do", {"name": "obsring_tasks"}), ("family-get", "dump", {}),
             ("series-get", "do", {"name": "obsring_tasks"}), ("series-get", "dump", {}),
-            ("probe-get", "dump", {}), ("sample-get", "dump", {}), ("log-get", "dump", {})):
-        yield lambda o=operation, m=mode, r=request: module.ask(o, m, **r), NOT_A_READER
+            ("probe-get", "dump", {}), ("sample-get", "dump", {}), ("log-get", "dump", {}),
+            ("source-get", "dump", {})):
+        yield (lambda o=operation, m=mode, r=request: module.ask(o, m, **r),
+               NOT_A_READER if mode == "do" or DUMPS_TELL else None)
     for operation, request in (
             ("state-set", {"state": "running"}), ("family-del", {"name": "ynl_none"}),
             ("family-new", {"name": "ynl_nobody", "help": "h", "kind": "gauge"}),
@@ -334,13 +339,12 @@ def refused_to_nobody(module):
 
 
 @test
-def nobody_sees_info_and_sources_alone():
+def nobody_sees_info_and_a_source_alone():
     info = MODULE.do("info-get")
 
     def ask():
         module = Module()
         equal(module.do("info-get")["instance"], info["instance"], "the instance")
-        equal({source["name"] for source in module.dump("source-get")}, SOURCES, "sources")
         equal(module.do("source-get", name="task")["name"], "task", "a source")
         for function, sentence in refused_to_nobody(module):
             refused(function, errno.EPERM, sentence)
@@ -367,12 +371,13 @@ def ask_with(descriptor, module):
             module.dump("family-get", device_fd=descriptor)[0]["name"] != "",
             {s["name"] for s in module.dump("series-get", name=name, device_fd=descriptor)},
             module.dump("probe-get", device_fd=descriptor),
-            module.dump("sample-get", device_fd=descriptor))
+            module.dump("sample-get", device_fd=descriptor),
+            {s["name"] for s in module.dump("source-get", device_fd=descriptor)})
 
 
 @test
 def a_descriptor_of_the_device_makes_a_reader():
-    want = ("obsring_tasks", "obsring_tasks", True, {"obsring_tasks"}, [], [])
+    want = ("obsring_tasks", "obsring_tasks", True, {"obsring_tasks"}, [], [], SOURCES)
     device = os.open(DEVICE, os.O_RDONLY)
     null = os.open("/dev/null", os.O_RDONLY)
 
@@ -395,7 +400,7 @@ def refused_descriptors(module, descriptors):
         refused(lambda: module.do("series-get", name="obsring_tasks", device_fd=descriptor),
                 errno.EBADF, NOT_THE_DEVICE, "device-fd")
         refused(lambda: module.dump("series-get", device_fd=descriptor), errno.EBADF,
-                NOT_THE_DEVICE)
+                *((NOT_THE_DEVICE, "device-fd") if DUMPS_TELL else (None, None)))
 
 
 # --- The tool itself

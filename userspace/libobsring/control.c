@@ -4,10 +4,12 @@
  * the sentence of its extended ack.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <linux/genetlink.h>
 #include <linux/netlink.h>
@@ -416,6 +418,32 @@ int obs_request_send(struct obs_control *control, struct nl_msg *request,
 	if (!r)
 		return exchange.result;
 	error_set(control, r, NULL);
+	return r;
+}
+
+static int dump_send(struct obs_control *control, uint8_t cmd, int device_fd,
+		     obs_answer_fn answer, void *arg)
+{
+	struct nl_msg *msg = obs_request_new(control, cmd, NLM_F_DUMP);
+	int r = 0;
+
+	if (msg && device_fd >= 0)
+		r = nla_put_u32(msg, OBSRING_A_DEVICE_FD, (uint32_t)device_fd);
+	return obs_request_send(control, msg, obs_put_error(r), answer, arg);
+}
+
+int obs_request_dump(struct obs_control *control, uint8_t cmd,
+		     obs_answer_fn answer, void *arg)
+{
+	int fd, r = dump_send(control, cmd, -1, answer, arg);
+
+	if (r != -EPERM)
+		return r;
+	fd = open(OBSRING_DEVICE, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return r;
+	r = dump_send(control, cmd, fd, answer, arg);
+	close(fd);
 	return r;
 }
 

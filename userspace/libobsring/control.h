@@ -51,6 +51,13 @@ struct nl_msg *obs_request_new(struct obs_control *control, uint8_t cmd, int fla
 int obs_request_send(struct obs_control *control, struct nl_msg *request,
 		     int encoded, obs_answer_fn answer, void *arg);
 
+/*
+ * A dump, as a reader: by this process' capabilities, else by the device, if it
+ * may open that.
+ */
+int obs_request_dump(struct obs_control *control, uint8_t cmd,
+		     obs_answer_fn answer, void *arg);
+
 /* All attributes of a message; -EPROTO if one is not of its type. */
 int obs_answer_parse(struct nlmsghdr *header, struct obs_answer *answer);
 int obs_answer_parse_nested(struct nlattr *nest, struct obs_answer *answer);

@@ -37,10 +37,7 @@ int obs_probe_list(struct obs_control *control,
 {
 	struct probe_walk walk = { .fn = fn, .arg = arg };
 
-	return obs_request_send(control,
-				obs_request_new(control, OBSRING_CMD_PROBE_GET,
-						NLM_F_DUMP),
-				0, probe_answer, &walk);
+	return obs_request_dump(control, OBSRING_CMD_PROBE_GET, probe_answer, &walk);
 }
 
 int obs_probe_encode(struct nl_msg *msg, const struct obs_probe_info *probe,

@@ -70,10 +70,7 @@ int obs_source_list(struct obs_control *control,
 {
 	struct source_walk walk = { .fn = fn, .arg = arg };
 
-	return obs_request_send(control,
-				obs_request_new(control, OBSRING_CMD_SOURCE_GET,
-						NLM_F_DUMP),
-				0, source_answer, &walk);
+	return obs_request_dump(control, OBSRING_CMD_SOURCE_GET, source_answer, &walk);
 }
 
 static int put_key(struct nl_msg *msg, const char *key, size_t len)

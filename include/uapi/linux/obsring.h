@@ -263,8 +263,8 @@
  *   SERIES_NEW         privileged  NAME LABEL_VALUE... -> SERIES_ID
  *   SERIES_DEL         privileged  NAME LABEL_VALUE...
  *   SERIES_UPDATE      privileged  NAME LABEL_VALUE... VALUE
- *   SOURCE_GET         anyone      do: NAME; dump -> NAME HELP ENABLED REASON
- *                                  OPTION...
+ *   SOURCE_GET         anyone      do: NAME; dump (reader) -> NAME HELP ENABLED
+ *                                  REASON OPTION...
  *   SOURCE_SET         privileged  NAME ENABLED [OPTION...]
  *   PROBE_GET          reader      dump -> NAME PROBE_TYPE PROBE_TARGET KIND
  *                                  SAMPLE HITS MISSED [REASON]
@@ -289,6 +289,10 @@
  * anything but "off", and to switch that source on while it is: it shows messages
  * of the kernel's log to all readers of the device. The sender's capability counts
  * (and its socket's), when the request is received.
+ *
+ * A dump keeps the module in use until it was read to its end or its socket is
+ * closed, as an open file does: all dumps are for readers. Those of others are
+ * refused at once, before Linux 6.3 without a sentence.
  *
  * FAMILY_DEL, SERIES_NEW, SERIES_DEL and SERIES_UPDATE act on families made by
  * FAMILY_NEW only; what a source, a probe or a kernel module made is theirs

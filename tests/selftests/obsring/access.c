@@ -6,7 +6,11 @@
  */
 #include <linux/capability.h>
 #include <sched.h>
+#include <sys/socket.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
 
+#include "module.h"
 #include "test.h"
 #include "wire.h"
 
@@ -89,7 +93,7 @@ static void put_probe_name(struct request *request)
 static const struct question questions[] = {
 	{ OBSRING_CMD_INFO_GET, 0, ANYONE, put_nothing },
 	{ OBSRING_CMD_SOURCE_GET, 0, ANYONE, put_source },
-	{ OBSRING_CMD_SOURCE_GET, NLM_F_DUMP, ANYONE, put_nothing },
+	{ OBSRING_CMD_SOURCE_GET, NLM_F_DUMP, READER, put_nothing },
 	{ OBSRING_CMD_FAMILY_GET, 0, READER, put_family },
 	{ OBSRING_CMD_FAMILY_GET, NLM_F_DUMP, READER, put_nothing },
 	{ OBSRING_CMD_SERIES_GET, 0, READER, put_family },
@@ -142,6 +146,19 @@ static void question_put(struct request *request, const struct question *questio
 		question->put(request);
 }
 
+/* Does the kernel tell why @question is refused? Of dumps, Linux does from 6.3 on. */
+static bool refusal_told(const struct question *question)
+{
+	unsigned int major = 0, minor = 0;
+	struct utsname name;
+
+	if (!question->flags)
+		return true;
+	uname(&name);
+	sscanf(name.release, "%u.%u", &major, &minor);
+	return major > 6 || (major == 6 && minor >= 3);
+}
+
 /* 0 if @question came to what somebody of rank @rank should get. */
 static int judge(struct wire *wire, const struct question *question, int rank)
 {
@@ -155,6 +172,8 @@ static int judge(struct wire *wire, const struct question *question, int rank)
 		return r;
 	if (r != -EPERM)
 		return r ? r : -EPROTO;
+	if (!refusal_told(question))
+		return *wire->sentence ? -EBADMSG : 0;
 	return strcmp(wire->sentence,
 		      question->kind == READER ? NOT_A_READER : NOT_PRIVILEGED) ?
 	       -EBADMSG : 0;
@@ -287,10 +306,11 @@ static int ask_with_fd(struct wire *wire, const struct by_fd *by, uint32_t fd)
 			return (int)i + 1;
 		if (!r)
 			continue;
+		if (!refusal_told(&questions[i]))
+			continue;
 		if (strcmp(wire->sentence, NOT_THE_DEVICE))
 			return -EBADMSG;
-		/* What starts a dump can't tell the place. */
-		if (!questions[i].flags && wire->offset != offset)
+		if (wire->offset != offset)
 			return -ERANGE;
 	}
 	return 0;
@@ -398,6 +418,71 @@ TEST_F(access, library)
 	EXPECT_EQ(1, nobody_run(OBSRING_GROUP, library_dump, &yes));
 	EXPECT_EQ(-EPERM, nobody_run(OBSRING_GROUP, library_dump, &no));
 	EXPECT_EQ(1, child_run(library_dump, &no));
+}
+
+/* ---- Dumps that nobody reads --------------------------------------------- */
+
+static int send_only(struct wire *wire, struct request *request)
+{
+	request->head.nlmsg_type = wire->family;
+	return send(wire->fd, request, request->head.nlmsg_len, 0) < 0 ? -errno : 0;
+}
+
+/*
+ * Ask for every dump, with a socket that has no room for an answer, and keep it
+ * until the pipe @fd[2] is closed.
+ */
+static int ask_and_keep(void *arg)
+{
+	const int *fd = arg;
+	struct request request;
+	struct wire wire;
+	int least = 1, r = wire_open(&wire);
+	size_t i;
+	char c;
+
+	if (r)
+		return r;
+	setsockopt(wire.fd, SOL_SOCKET, SO_RCVBUF, &least, sizeof(least));
+	request_begin(&request, OBSRING_CMD_INFO_GET, 0);
+	r = send_only(&wire, &request);
+	for (i = 0; i < ARRAY_SIZE(questions) && !r; i++) {
+		if (!questions[i].flags)
+			continue;
+		question_put(&request, &questions[i]);
+		r = send_only(&wire, &request);
+	}
+	if (r || recv(wire.fd, &c, 1, MSG_PEEK | MSG_DONTWAIT) != 1)
+		return r ?: -ENOMSG;
+	if (write(fd[1], "", 1) != 1 || read(fd[2], &c, 1) != 0)
+		return -EPIPE;
+	wire_close(&wire);
+	return 0;
+}
+
+/* Who is no reader can't keep the module from being unloaded. */
+TEST(unread_dumps_of_nobody)
+{
+	int fd[4], status;
+	pid_t pid;
+	char c;
+
+	ASSERT_EQ(0, pipe(fd));
+	ASSERT_EQ(0, pipe(fd + 2));
+	pid = fork();
+	if (!pid) {
+		close(fd[3]);
+		_exit(nobody_run(0, ask_and_keep, fd) ? 1 : 0);
+	}
+	/* So that a child that failed is not waited for. */
+	close(fd[1]);
+	close(fd[2]);
+	ASSERT_EQ(1, read(fd[0], &c, 1));
+	EXPECT_EQ(0, module_unload("obsring"));
+	close(fd[3]);
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_EQ(0, status);
+	ASSERT_EQ(0, module_reload(""));
 }
 
 /* ---- The multicast group ------------------------------------------------- */
