@@ -35,6 +35,7 @@
 
 #define GFP_RULE	(GFP_KERNEL_ACCOUNT | __GFP_NOWARN)
 #define RULES_MAX	1024
+#define IDLE		(5 * HZ)
 
 /* Levels that a rule without a level is about. */
 #define LEVEL_FIRST	4
@@ -393,17 +394,37 @@ static void command_free(struct command *command)
 	kfree(command);
 }
 
-/* Flipping it takes long: not at a command's time, but when it is accepted. */
+static void branch_idle(struct work_struct *work);
+static DECLARE_DELAYED_WORK(branch_work, branch_idle);
+
+static bool branch_wanted(void)
+{
+	return nr_in_force || nr_commands;
+}
+
+/*
+ * Flipping it takes long and stops every CPU: not at a command's time, but when it
+ * is accepted, and back when no rule was there for IDLE: who sets and removes one
+ * in turns must not have the kernel's code patched each time.
+ */
 static void branch_update(void)
 {
-	bool wanted = nr_in_force || nr_commands;
+	bool wanted = branch_wanted();
 
 	if (wanted == static_key_enabled(&obs_sampling))
 		return;
 	if (wanted)
 		static_branch_enable(&obs_sampling);
 	else
+		mod_delayed_work(system_power_efficient_wq, &branch_work, IDLE);
+}
+
+static void branch_idle(struct work_struct *work)
+{
+	mutex_lock(&sampler_mutex);
+	if (!branch_wanted())
 		static_branch_disable(&obs_sampling);
+	mutex_unlock(&sampler_mutex);
 }
 
 /* Play the queue's consumer: apply what is due, and wait for the rest. */
@@ -669,6 +690,7 @@ void obs_sampler_exit(void)
 	hrtimer_cancel(&timer);
 	cancel_work_sync(&run_work);
 	cancel_delayed_work_sync(&control_work);
+	cancel_delayed_work_sync(&branch_work);
 	while ((queued = obs_sample_queue_next(&queue, U64_MAX)))
 		command_free(container_of(queued, struct command, queued));
 	list_for_each_entry_safe(rule, next, &rules, node)
