@@ -372,12 +372,14 @@ def ask_with(descriptor, module):
             {s["name"] for s in module.dump("series-get", name=name, device_fd=descriptor)},
             module.dump("probe-get", device_fd=descriptor),
             module.dump("sample-get", device_fd=descriptor),
+            {ring["origin"] for ring in module.dump("log-get", device_fd=descriptor)},
             {s["name"] for s in module.dump("source-get", device_fd=descriptor)})
 
 
 @test
 def a_descriptor_of_the_device_makes_a_reader():
-    want = ("obsring_tasks", "obsring_tasks", True, {"obsring_tasks"}, [], [], SOURCES)
+    want = ("obsring_tasks", "obsring_tasks", True, {"obsring_tasks"}, [], [],
+            {"kernel", "user"}, SOURCES)
     device = os.open(DEVICE, os.O_RDONLY)
     null = os.open("/dev/null", os.O_RDONLY)
 

@@ -103,7 +103,8 @@ TEST_F(tag, call)
 	EXPECT_TRUE(await(call(1) && of(1, CALLS, "getpgid") > 0));
 	trace_set(&self->own, 2);
 	EXPECT_TRUE(await(call(1) && of(2, CALLS, "getpgid") > 0));
-	EXPECT_EQ(0, of(2, CALLS, "read"));
+	/* Whether or not there is such a series. */
+	EXPECT_GE(0, of(2, CALLS, "read"));
 }
 
 static int call_job(void *unused)
