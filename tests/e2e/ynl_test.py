@@ -373,13 +373,14 @@ def ask_with(descriptor, module):
             module.dump("probe-get", device_fd=descriptor),
             module.dump("sample-get", device_fd=descriptor),
             {ring["origin"] for ring in module.dump("log-get", device_fd=descriptor)},
+            module.do("source-get", name="task", device_fd=descriptor)["name"],
             {s["name"] for s in module.dump("source-get", device_fd=descriptor)})
 
 
 @test
 def a_descriptor_of_the_device_makes_a_reader():
     want = ("obsring_tasks", "obsring_tasks", True, {"obsring_tasks"}, [], [],
-            {"kernel", "user"}, SOURCES)
+            {"kernel", "user"}, "task", SOURCES)
     device = os.open(DEVICE, os.O_RDONLY)
     null = os.open("/dev/null", os.O_RDONLY)
 

@@ -428,6 +428,18 @@ static int send_only(struct wire *wire, struct request *request)
 	return send(wire->fd, request, request->head.nlmsg_len, 0) < 0 ? -errno : 0;
 }
 
+/* Is an answer there, which leaves no room for others? That is told before it. */
+static bool is_full(int fd)
+{
+	ssize_t n;
+	char c;
+
+	do {
+		n = recv(fd, &c, 1, MSG_PEEK | MSG_DONTWAIT);
+	} while (n < 0 && errno == ENOBUFS);
+	return n == 1;
+}
+
 /*
  * Ask for every dump, with a socket that has no room for an answer, and keep it
  * until the pipe @fd[2] is closed.
@@ -452,7 +464,7 @@ static int ask_and_keep(void *arg)
 		question_put(&request, &questions[i]);
 		r = send_only(&wire, &request);
 	}
-	if (r || recv(wire.fd, &c, 1, MSG_PEEK | MSG_DONTWAIT) != 1)
+	if (r || !is_full(wire.fd))
 		return r ?: -ENOMSG;
 	if (write(fd[1], "", 1) != 1 || read(fd[2], &c, 1) != 0)
 		return -EPIPE;
