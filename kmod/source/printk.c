@@ -228,7 +228,7 @@ static void wake_init(void)
 	int cpu;
 
 	for_each_possible_cpu(cpu)
-		*per_cpu_ptr(&wake_work, cpu) = IRQ_WORK_INIT_HARD(wake);
+		per_cpu(wake_work, cpu) = IRQ_WORK_INIT_HARD(wake);
 }
 
 static void wake_sync(void)
