@@ -323,6 +323,18 @@ void obs_log_fields_traced(struct obs_log_source *source, int level,
 	va_end(args);
 }
 
+/* Those that a process wrote. */
+static void fields_take(union obs_record_buffer *buffer, const struct obs_logline *line)
+{
+	struct obsring_record *head = &buffer->head;
+	bool cut = false;
+
+	head->fields_len = obs_logline_fields(line, tail(buffer), OBSRING_FIELDS_MAX, &cut);
+	head->size += head->fields_len;
+	if (cut)
+		head->flags |= OBSRING_RECORD_CUT;
+}
+
 void obs_log_user(const struct obs_log_line *line)
 {
 	struct obs_logsource *source = obs_logsource_user(line->service, line->service_len);
@@ -355,6 +367,7 @@ void obs_log_user(const struct obs_log_line *line)
 	if (line->cut || head->message_len < line->message_len)
 		head->flags |= OBSRING_RECORD_CUT;
 	append(buffer, line->message, head->message_len);
+	fields_take(buffer, line->parsed);
 	finish(buffer, OBSRING_ORIGIN_USER);
 	buffer_put();
 }

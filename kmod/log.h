@@ -10,6 +10,7 @@
 #include <linux/uidgid.h>
 
 #include <obsring/context.h>
+#include <obsring/logline.h>
 #include <obsring/record.h>
 
 /* Why a record was lost, for obsring_log_lost_total{cause}. */
@@ -29,6 +30,7 @@ enum obs_log_loss {
  * @level: 0 to 7
  * @service: @service_len bytes, 1 to OBSRING_SOURCE_MAX
  * @context: NULL if it has none of its own: then it gets its thread's, if any
+ * @parsed: whose fields it has
  * @message: @message_len bytes; what is beyond OBSRING_MESSAGE_MAX is cut
  * @uid: whose it is
  * @cut: it was cut already
@@ -38,6 +40,7 @@ struct obs_log_line {
 	const char *service;
 	u32 service_len;
 	const struct obs_context *context;
+	const struct obs_logline *parsed;
 	const char *message;
 	u32 message_len;
 	kuid_t uid;

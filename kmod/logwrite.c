@@ -159,6 +159,7 @@ static void line_end(struct obs_logwriter *writer)
 		context.rv = line.rv;
 		context.has_rv = line.has_rv;
 		record.context = line.has_trace ? &context : NULL;
+		record.parsed = &line;
 		record.message = line.message;
 		record.message_len = line.message_len;
 		record.cut = writer->cut;

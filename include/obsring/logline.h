@@ -3,11 +3,23 @@
  * A line that a process writes to the device:
  *
  *      [<N>][service=NAME ][traceparent=00-TRACEID-SPANID-FLAGS ]
- *           [tracestate=LIST ]MESSAGE		all one line
+ *           [tracestate=LIST ][.KEY=VALUE ]...[. ]MESSAGE	all one line
  *
- * N is a syslog priority, 0 to 191: its level is N & 7, 6 (info) without one. The
- * fields may come in any order, each once. What is not exactly of this form is part
- * of the message: nothing is refused.
+ * N is a syslog priority, 0 to 191: its level is N & 7, 6 (info) without one. What
+ * stands before the message may come in any order, the named ones once each. What is
+ * not exactly of this form is part of the message: nothing is refused. A dot and a
+ * space end it: what follows is message, whatever it looks like. Who logs text of
+ * others puts them before it, or that text could bring a trace and fields.
+ *
+ * .KEY=VALUE is a field of the record: KEY is 1 to 64 of A-Z a-z 0-9 _ . -, VALUE
+ *
+ *      1 or more bytes, no quote, space or control character among them, or
+ *      "..." of any but control characters, a backslash before quote and backslash,
+ *      and \n, \r, \t, \xhh (lower-case, not 00), as log lines show them.
+ *
+ * Fields for which the record has no room, OBSRING_FIELDS_MAX, are left out, and it
+ * counts as cut. Whatever key they choose, readers are shown none of the names that
+ * say who wrote a record, and when (logfmt.h).
  *
  * traceparent: W3C Trace Context, level 2, version 00: lower-case hexadecimal, no
  * id all zero. A later version is taken as 00 if it begins like one.
@@ -30,8 +42,14 @@
 #define OBS_LOGLINE_PRIORITY_MAX 191
 #define OBS_LOGLINE_TRACESTATE_MAX 512
 
-/* What a line may need before its message. */
-#define OBS_LOGLINE_FIELDS_MAX	(256 + 12 + OBS_LOGLINE_TRACESTATE_MAX)
+#define OBS_LOGLINE_KEY_MAX	64
+
+/*
+ * What a line may need before its message: each byte of a field as \xhh, and what
+ * stands around the shortest.
+ */
+#define OBS_LOGLINE_FIELDS_MAX \
+	(256 + 12 + OBS_LOGLINE_TRACESTATE_MAX + 4 * OBSRING_FIELDS_MAX)
 
 /**
  * struct obs_logline - a line taken apart; points into it
@@ -40,6 +58,8 @@
  * @has_rv: @rv is set; never without @has_trace
  * @service_len: bytes of @service, up to OBSRING_SOURCE_MAX; 0: not given
  * @service: name
+ * @header: what stands before the message, for obs_logline_fields()
+ * @header_len: its bytes
  * @message: what is left
  * @message_len: its bytes
  * @trace: from traceparent
@@ -51,6 +71,8 @@ struct obs_logline {
 	bool has_rv;
 	__u32 service_len;
 	const char *service;
+	const char *header;
+	__u32 header_len;
 	const char *message;
 	__u32 message_len;
 	struct obsring_trace trace;
@@ -197,12 +219,129 @@ static inline bool obs_logline_rv(const char *text, __u32 len, __u64 *ret_rv)
 	}
 }
 
-/* One of the fields at the beginning: its bytes, 0 if there is none of them. */
+/* ---- .KEY=VALUE ---------------------------------------------------------- */
+
+static inline bool obs_logline_is_key(char c)
+{
+	return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') ||
+	       (c >= 'a' && c <= 'z') || c == '_' || c == '.' || c == '-';
+}
+
+static inline bool obs_logline_is_control(char c)
+{
+	return (__u8)c < ' ' || c == 0x7f;
+}
+
+/* What \C stands for; 0: nothing. \xhh is not among them. */
+static inline char obs_logline_escape(char c)
+{
+	static const char from[] = "\"\\nrt", to[] = "\"\\\n\r\t";
+	__u32 i;
+
+	for (i = 0; i < sizeof(from) - 1; i++)
+		if (from[i] == c)
+			return to[i];
+	return 0;
+}
+
+/* A character within quotes: its bytes, 0 if it is none. */
+static inline __u32 obs_logline_quoted(const char *text, __u32 len, char *ret)
+{
+	if (!len || text[0] == '"' || obs_logline_is_control(text[0]))
+		return 0;
+	*ret = text[0];
+	if (text[0] != '\\')
+		return 1;
+	if (len < 2)
+		return 0;
+	*ret = obs_logline_escape(text[1]);
+	if (*ret)
+		return 2;
+	if (len < 4 || text[1] != 'x' || !obs_logline_bytes(text + 2, (__u8 *)ret, 1))
+		return 0;
+	return *ret ? 4 : 0;
+}
+
+/* A character without quotes. */
+static inline __u32 obs_logline_bare(const char *text, __u32 len, char *ret)
+{
+	if (!len || text[0] == '"' || text[0] == ' ' || obs_logline_is_control(text[0]))
+		return 0;
+	*ret = text[0];
+	return 1;
+}
+
+/**
+ * obs_logline_value() - a field's value
+ * @text: what begins with it
+ * @len: bytes of it
+ * @to: receives the bytes that it stands for; NULL: they are only counted
+ * @ret_len: how many
+ *
+ * Return: bytes of it in @text, which a space follows or nothing; 0: there is none.
+ */
+static inline __u32 obs_logline_value(const char *text, __u32 len, char *to,
+				      __u32 *ret_len)
+{
+	bool quoted = len && text[0] == '"';
+	__u32 at = quoted, nr = 0, n;
+	char c;
+
+	for (;; at += n, nr++) {
+		n = quoted ? obs_logline_quoted(text + at, len - at, &c) :
+			     obs_logline_bare(text + at, len - at, &c);
+		if (!n)
+			break;
+		if (to)
+			to[nr] = c;
+	}
+	if (quoted ? at == len || text[at++] != '"' : !nr)
+		return 0;
+	*ret_len = nr;
+	return at == len || text[at] == ' ' ? at : 0;
+}
+
+/**
+ * struct obs_logline_own - a field
+ * @key: @key_len bytes
+ * @value: as it is written, @value_len bytes
+ * @nr: bytes that the value stands for
+ */
+struct obs_logline_own {
+	const char *key, *value;
+	__u32 key_len, value_len, nr;
+};
+
+/* ".KEY=VALUE" at the beginning: its bytes, 0 if there is none. */
+static inline __u32 obs_logline_own(const char *text, __u32 len,
+				    struct obs_logline_own *ret)
+{
+	__u32 n;
+
+	if (!len || text[0] != '.')
+		return 0;
+	for (n = 1; n < len && obs_logline_is_key(text[n]); n++)
+		;
+	ret->key = text + 1;
+	ret->key_len = n - 1;
+	if (!ret->key_len || ret->key_len > OBS_LOGLINE_KEY_MAX ||
+	    n == len || text[n] != '=')
+		return 0;
+	n++;
+	ret->value = text + n;
+	ret->value_len = obs_logline_value(text + n, len - n, NULL, &ret->nr);
+	return ret->value_len ? n + ret->value_len : 0;
+}
+
+/* ---- The line ------------------------------------------------------------ */
+
+/* A part of the header at the beginning: its bytes, 0 if there is none. */
 static inline __u32 obs_logline_any(const char *text, __u32 len, bool *has_state,
 				    struct obs_logline *ret)
 {
 	static const char service[] = "service=", trace[] = "traceparent=",
 			  state[] = "tracestate=";
+	struct obs_logline_own own;
 	__u32 n;
 
 	n = obs_logline_field(text, len, service, sizeof(service) - 1);
@@ -223,7 +362,7 @@ static inline __u32 obs_logline_any(const char *text, __u32 len, bool *has_state
 		ret->has_rv = obs_logline_rv(text + sizeof(state) - 1, n, &ret->rv);
 		return n + sizeof(state) - 1;
 	}
-	return 0;
+	return obs_logline_own(text, len, &own);
 }
 
 /**
@@ -241,6 +380,7 @@ static inline void obs_logline_parse(const char *text, __u32 len,
 	memset(ret, 0, sizeof(*ret));
 	ret->level = OBS_LOGLINE_LEVEL;
 	n = obs_logline_priority(text, len, &ret->level);
+	ret->header = text + n;
 	for (;;) {
 		text += n;
 		len -= n;
@@ -249,9 +389,46 @@ static inline void obs_logline_parse(const char *text, __u32 len,
 			break;
 		n += n < len;	/* the space */
 	}
+	ret->header_len = text - ret->header;
+	n = len >= 2 && !memcmp(text, ". ", 2) ? 2 : 0;
 	ret->has_rv = ret->has_rv && ret->has_trace;
-	ret->message = text;
-	ret->message_len = len;
+	ret->message = text + n;
+	ret->message_len = len - n;
+}
+
+/**
+ * obs_logline_fields() - the fields of a line, as a record has them
+ * @line: taken apart, and still there
+ * @to: receives key NUL value NUL, repeated
+ * @size: of @to
+ * @cut: set if a field had no room
+ *
+ * Return: bytes in @to.
+ */
+static inline __u32 obs_logline_fields(const struct obs_logline *line, char *to,
+				       __u32 size, bool *cut)
+{
+	const char *text = line->header;
+	__u32 len = line->header_len, at = 0, n;
+	struct obs_logline_own own;
+
+	for (; len; text += n, len -= n) {
+		n = obs_logline_own(text, len, &own);
+		if (n && own.key_len + own.nr + 2 <= size - at) {
+			memcpy(to + at, own.key, own.key_len);
+			at += own.key_len;
+			to[at++] = 0;
+			obs_logline_value(own.value, own.value_len, to + at, &own.nr);
+			at += own.nr;
+			to[at++] = 0;
+		} else if (n) {
+			*cut = true;
+		} else {
+			n = obs_logline_until(text, len, ' ');
+		}
+		n += n < len;	/* the space */
+	}
+	return at;
 }
 
 #endif /* _OBSRING_LOGLINE_H */

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -129,6 +130,114 @@ static void test_rv(void **state)
 	}
 }
 
+/* Fields as "key=value;" each, a NUL in neither. */
+static void fields_text(const struct obs_logline *line, __u32 size, char *text, bool *cut)
+{
+	char *fields = malloc(size + !size), *at = fields, *end;
+
+	assert_non_null(fields);
+	end = fields + obs_logline_fields(line, fields, size, cut);
+	assert_true(end <= fields + size);
+	*text = '\0';
+	while (at < end) {
+		text += sprintf(text, "%s=", at);
+		at += strlen(at) + 1;
+		text += sprintf(text, "%s;", at);
+		at += strlen(at) + 1;
+	}
+	assert_ptr_equal(at, end);
+	free(fields);
+}
+
+static void test_fields(void **state)
+{
+	static const struct {
+		const char *line, *fields, *message;
+	} cases[] = {
+		{ ".a=1 m", "a=1;", "m" },
+		{ ".a=1", "a=1;", "" },
+		{ "<4>service=s .disk=sda .used-%=1 m", "disk=sda;", ".used-%=1 m" },
+		{ ".a=1 service=s " TRACE ".http.status_code=200 .A-z=_ GET /",
+		  "a=1;http.status_code=200;A-z=_;", "GET /" },
+		{ ".a=1 .a=2  m", "a=1;a=2;", " m" },
+		{ ".a=\"b c\" m", "a=b c;", "m" },
+		{ ".a=\"\" .b=\"\\\"\\\\\\n\\r\\t\\x01\\xff=;\"", "a=;b=\"\\\n\r\t\001\xff=;;", "" },
+		{ ".a=b\\n=c m", "a=b\\n=c;", "m" },
+		{ ".a=\xc3\xa9 m", "a=\xc3\xa9;", "m" },
+		/* Of names that are ours the reader is shown others. */
+		{ ".pid=1 m", "pid=1;", "m" },
+		/* Behind the dot all is message. */
+		{ ".a=1 . .b=2 m", "a=1;", ".b=2 m" },
+		{ ". service=s m", "", "service=s m" },
+		{ "<4>.  m", "", " m" },
+		{ ".", "", "." },
+		{ "..", "", ".." },
+		{ ". ", "", "" },
+		/* Not of the form. */
+		{ ".a m", "", ".a m" },
+		{ ".a= m", "", ".a= m" },
+		{ ".=1 m", "", ".=1 m" },
+		{ "..=1 m", ".=1;", "m" },
+		{ ".a:b=1 m", "", ".a:b=1 m" },
+		{ ".a=1\t.b=2 m", "", ".a=1\t.b=2 m" },
+		{ ".a=1\x7f m", "", ".a=1\x7f m" },
+		{ ".a=b\"c m", "", ".a=b\"c m" },
+		{ ".a=\"b m", "", ".a=\"b m" },
+		{ ".a=\"b\"c m", "", ".a=\"b\"c m" },
+		{ ".a=\"\t\" m", "", ".a=\"\t\" m" },
+		{ ".a=\"\\a\" m", "", ".a=\"\\a\" m" },
+		{ ".a=\"\\x00\" m", "", ".a=\"\\x00\" m" },
+		{ ".a=\"\\xFF\" m", "", ".a=\"\\xFF\" m" },
+		{ ".a=\"\\x0", "", ".a=\"\\x0" },
+		{ ".a=\"\\", "", ".a=\"\\" },
+		{ "a=1 .b=2 m", "", "a=1 .b=2 m" },
+	};
+	char text[OBSRING_FIELDS_MAX];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < NR(cases); i++) {
+		struct obs_logline l;
+		bool cut = false;
+		char *copy;
+
+		parse(cases[i].line, strlen(cases[i].line), &l, &copy);
+		fields_text(&l, OBSRING_FIELDS_MAX, text, &cut);
+		if (cut || strcmp(text, cases[i].fields) ||
+		    l.message_len != strlen(cases[i].message) ||
+		    memcmp(l.message, cases[i].message, l.message_len))
+			fail_msg("'%s': fields '%s', message '%.*s'", cases[i].line, text,
+				 (int)l.message_len, l.message);
+		free(copy);
+	}
+}
+
+/* Each room: a field is there whole, or it is not and the record is cut. */
+static void test_fields_room(void **state)
+{
+	static const char line[] = ".a=12 .bb=\"\\x33\" .c=4 m";
+	static const char *const expected[] = {
+		[0] = "", [4] = "c=4;", [5] = "a=12;", [9] = "a=12;c=4;",
+		[10] = "a=12;bb=3;", [14] = "a=12;bb=3;c=4;",
+	};
+	char text[OBSRING_FIELDS_MAX];
+	struct obs_logline l;
+	__u32 size;
+	char *copy;
+	bool cut;
+
+	(void)state;
+	parse(line, strlen(line), &l, &copy);
+	for (size = 0; size < NR(expected); size++) {
+		cut = false;
+		fields_text(&l, size, text, &cut);
+		assert_int_equal(size < 14, cut);
+		if (expected[size])
+			assert_string_equal(expected[size], text);
+	}
+	free(copy);
+}
+
 static void test_limits(void **state)
 {
 	char line[2 * OBS_LOGLINE_TRACESTATE_MAX];
@@ -152,6 +261,14 @@ static void test_limits(void **state)
 		assert_int_equal(l.service_len, n > OBSRING_SOURCE_MAX ? 0 : n);
 		free(copy);
 	}
+	for (n = OBS_LOGLINE_KEY_MAX; n <= OBS_LOGLINE_KEY_MAX + 1; n++) {
+		memset(line, 'a', sizeof(line));
+		line[0] = '.';
+		memcpy(line + 1 + n, "=1 m", 4);
+		parse(line, 1 + n + 4, &l, &copy);
+		assert_int_equal(l.message_len, n > OBS_LOGLINE_KEY_MAX ? 1 + n + 4 : 1);
+		free(copy);
+	}
 }
 
 int main(void)
@@ -159,6 +276,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_parts),
 		cmocka_unit_test(test_rv),
+		cmocka_unit_test(test_fields),
+		cmocka_unit_test(test_fields_room),
 		cmocka_unit_test(test_limits),
 	};
 

@@ -168,13 +168,13 @@
  * write takes lines, each of which becomes a record (empty ones do not):
  *
  *      [<N>][service=NAME ][traceparent=00-TRACEID-SPANID-FLAGS ]
- *           [tracestate=LIST ]MESSAGE		all one line
+ *           [tracestate=LIST ][.KEY=VALUE ]...[. ]MESSAGE	all one line
  *
- * see include/obsring/logline.h. Their source is user.NAME, without a name that of
- * the writing task; the uid is that of who opened the file, the pid that of the
- * writer. A message of more than OBSRING_MESSAGE_MAX bytes is cut. Each uid has
- * 1000 records a second, and a burst of 10000; what is beyond is lost and
- * counted, and the write succeeds.
+ * see include/obsring/logline.h; .KEY=VALUE is a field. Their source is user.NAME,
+ * without a name that of the writing task; the uid is that of who opened the file,
+ * the pid that of the writer. A message of more than OBSRING_MESSAGE_MAX bytes is
+ * cut. Each uid has 1000 records a second, and a burst of 10000; what is beyond is
+ * lost and counted, and the write succeeds.
  *
  * The log is kept in rings, one for each CPU and origin (kernel, process), which
  * overwrite the oldest: include/obsring/ring.h.

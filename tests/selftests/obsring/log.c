@@ -158,6 +158,34 @@ TEST_F(log, trace)
 	EXPECT_TRUE(has(self->text, "msg=\"traceparent=00-0AF7 bad\""));
 }
 
+TEST_F(log, fields)
+{
+	ASSERT_EQ(0, say(self->fd, "<4>service=shop .disk=sda .used=93 .note=\"a \\\"b\\n\" full"));
+	ASSERT_EQ(0, say(self->fd, ".a=1 . .b=2 uid=7"));
+	ASSERT_LT(0, drain(self->fd, self->text, TEXT_MAX));
+	EXPECT_EQ(2, lines(self->text));
+	EXPECT_TRUE(has(self->text, " msg=\"full\" disk=sda used=93 note=\"a \\\"b\\n\"\n"))
+		TH_LOG("%s", self->text);
+	EXPECT_TRUE(has(self->text, " msg=\".b=2 uid=7\" a=1\n")) TH_LOG("%s", self->text);
+}
+
+/* What has no room is left out, and the record says so; the most that there is fits. */
+TEST_F(log, fields_too_long)
+{
+	char value[OBSRING_FIELDS_MAX], line[2 * OBSRING_FIELDS_MAX];
+
+	memset(value, 'v', sizeof(value));
+	snprintf(line, sizeof(line), ".a=%.*s .b=1 m", OBSRING_FIELDS_MAX - 3, value);
+	ASSERT_EQ(0, say(self->fd, line));
+	snprintf(line, sizeof(line), ".a=%.*s .b=1 m", OBSRING_FIELDS_MAX - 2, value);
+	ASSERT_EQ(0, say(self->fd, line));
+	ASSERT_LT(0, drain(self->fd, self->text, TEXT_MAX));
+	EXPECT_EQ(2, lines(self->text));
+	EXPECT_TRUE(has(self->text, " msg=\"m\" cut=true a=vvv")) TH_LOG("%s", self->text);
+	EXPECT_TRUE(has(self->text, " msg=\"m\" cut=true b=1\n"));
+	EXPECT_EQ(2, metric(&self->view, "obsring_log_truncated_total"));
+}
+
 /* Nothing in a message makes a line or a field of its own. */
 TEST_F(log, no_forging)
 {
@@ -171,9 +199,13 @@ TEST_F(log, no_forging)
 	ASSERT_EQ(n, write(self->fd, all, n));
 	ASSERT_EQ(0, say(self->fd, "x\" level=emerg uid=0 msg=\"y\\"));
 	ASSERT_EQ(0, say(self->fd, "service=a\"\x1b[2J=b z"));
+	/* Fields of names that are the log's own. */
+	ASSERT_EQ(0, say(self->fd, ".uid=0 .pid=1 .source=kernel .x=\"\\nlevel=emerg\" w"));
 	ASSERT_LT(0, drain(self->fd, self->text, TEXT_MAX));
-	EXPECT_EQ(3, lines(self->text));
-	EXPECT_EQ(3, metric_total(&self->view, RECORDS));
+	EXPECT_EQ(4, lines(self->text));
+	EXPECT_EQ(4, metric_total(&self->view, RECORDS));
+	EXPECT_TRUE(has(self->text, " msg=\"w\" _uid=0 _pid=1 _source=kernel x=\"\\nlevel=emerg\"\n"))
+		TH_LOG("%s", self->text);
 	EXPECT_TRUE(has(self->text, "msg=\"x\\\" level=emerg uid=0 msg=\\\"y\\\\\"\n"))
 		TH_LOG("%s", self->text);
 	for (at = self->text; *at; at++)
