@@ -77,6 +77,8 @@ struct obs_family_info {
 	unsigned int nr_bounds;		/* histograms; buckets are one more */
 	const uint64_t *bound;		/* in stored units, ascending */
 	uint64_t created_ns;
+	unsigned int nr_states;		/* state sets */
+	const char *const *state;	/* their names, from state 0 on */
 };
 
 /* A series. Valid as long as its family is. */
@@ -150,6 +152,14 @@ int64_t obs_series_gauge(const struct obs_snapshot *snapshot,
 uint64_t obs_series_sum(const struct obs_snapshot *snapshot,
 			const struct obs_series_info *series);
 
+/*
+ * A state set: its version, 0 if none was set yet, and its state in *ret_state, which
+ * the family need not have a name for.
+ */
+uint64_t obs_series_state(const struct obs_snapshot *snapshot,
+			  const struct obs_series_info *series,
+			  unsigned int *ret_state);
+
 /* The nr_bounds + 1 bucket counts (not cumulated) of a histogram. */
 const uint64_t *obs_series_buckets(const struct obs_snapshot *snapshot,
 				   const struct obs_series_info *series);
@@ -161,8 +171,9 @@ uint64_t obs_series_count(const struct obs_snapshot *snapshot,
 /*
  * The slots of one row (slot 0 is the value, or a histogram's sum; buckets
  * follow), read now from the mapping. @slots has room for @nr, which is at most
- * the slots of the series. -ENXIO: no such CPU or row; -ESTALE: the series was
- * removed since the last update.
+ * the slots of the series. @cpu OBSRING_CPU_SHARED: everyone's row of a service's
+ * series. -ENXIO: no such CPU or row; -ESTALE: the series was removed since the last
+ * update.
  */
 int obs_series_row(const struct obs_snapshot *snapshot,
 		   const struct obs_series_info *series, unsigned int cpu,
@@ -480,6 +491,8 @@ struct obs_family_spec {
 	unsigned int nr_bounds;		/* explicit bounds if above 0, else */
 	const uint64_t *bound;
 	int schema, min_log2, max_log2;	/* exponential */
+	unsigned int nr_states;		/* state sets, of services only */
+	const char *const *state;
 };
 
 int obs_family_add(struct obs_control *control, const struct obs_family_spec *spec);
@@ -525,6 +538,185 @@ int obs_series_dump(struct obs_control *control, const char *family, bool per_cp
 		    int device_fd,
 		    int (*fn)(const struct obs_series_values *series, void *arg),
 		    void *arg);
+
+/* A service, as the module knows it. */
+struct obs_service_info {
+	char name[OBSRING_NAME_MAX + 1];
+	uint32_t uid;			/* in the initial user namespace */
+	uint32_t members;		/* address spaces that are attached */
+	uint32_t series;
+	uint64_t bytes;			/* of one row */
+	uint32_t ttl_s;			/* 0: for ever */
+	uint64_t created_ns;		/* CLOCK_REALTIME */
+	uint64_t detached_ns;		/* when the last member left; 0: it has some */
+};
+
+/* @device_fd: as in obs_series_dump(). */
+int obs_service_list(struct obs_control *control, int device_fd,
+		     int (*fn)(const struct obs_service_info *service, void *arg),
+		     void *arg);
+
+/*
+ * Time to live of a service; remove one, which has no members (-EBUSY). For the
+ * privileged, and for the service's user, who names a descriptor of the device that
+ * is open for writing (-1: none).
+ */
+int obs_service_set_ttl(struct obs_control *control, int device_fd, const char *name,
+			uint32_t uid, uint32_t ttl_s);
+int obs_service_delete(struct obs_control *control, int device_fd, const char *name,
+		       uint32_t uid);
+
+/* ---- Counting: processes as producers -------------------------------------- */
+
+/*
+ * A process attaches to a service, makes series by name and labels, and counts in
+ * them: in memory that it shares with the kernel, without a system call, in about
+ * two nanoseconds. What is counted is there when the process is gone, however it
+ * ended, and all processes of the service count in the same series:
+ *
+ *      struct obs_service *service;
+ *      struct obs_counter *requests;
+ *
+ *      obs_service_attach("shop", &service);
+ *      obs_counter_new(service, &(struct obs_family_spec){
+ *              .name = "shop_requests_total", .help = "Requests served.",
+ *              .nr_labels = 1, .label = (const char *[]){ "method" },
+ *      }, (const char *[]){ "GET" }, &requests);
+ *      ... fork(), threads, whatever ...
+ *      obs_counter_add(requests, 1);
+ *
+ * Updates may be called by any number of threads at once, in signal handlers and
+ * after fork(): the child counts on, with shares of gauges of its own. They never
+ * fail or block. Between vfork() and exec they must not be called: the child runs on
+ * its parent's rseq area. NULL handles are allowed and count nothing, so that a
+ * program runs on without the module.
+ *
+ * All else may be called by several threads at once as well, and not in signal
+ * handlers. A service and its handles are never freed before obs_service_detach().
+ */
+struct obs_service;
+struct obs_counter;
+struct obs_gauge;
+struct obs_histogram;
+struct obs_state;
+
+struct obs_service_options {
+	const char *device;		/* NULL: /dev/obsring; or a segment's path */
+	bool has_ttl;
+	uint32_t ttl_s;			/* 0: for ever */
+};
+
+/*
+ * Join the service @name of the calling process' effective user, or make it. Attach
+ * to it again: the same one, which then wants as many detaches. Errors as
+ * obs_device_open(); -EINVAL: the name; -EACCES; -ENOSPC: a limit; -EOPNOTSUPP: a
+ * 32-bit program; -ENOMEM; -EMFILE.
+ */
+int obs_service_attach(const char *name, struct obs_service **ret_service);
+int obs_service_attach_with(const char *name, const struct obs_service_options *options,
+			    struct obs_service **ret_service);
+
+/*
+ * Leave it: handles are gone, and with the address space's last detach its shares of
+ * add-type gauges. Exit and exec do the same.
+ */
+void obs_service_detach(struct obs_service *service);
+
+/* For logs: its name, its user. */
+const char *obs_service_name(const struct obs_service *service);
+uint32_t obs_service_uid(const struct obs_service *service);
+
+/*
+ * Find the series with these label values, or make it, and its family. @spec says
+ * what the family is; its kind and set are set by the function. The labels service
+ * and uid are added. @value has spec->nr_labels values. One handle for each series:
+ * asked again, the same is returned.
+ *
+ * 0; 1: a limit refused it, and the handle is that of the family's overflow series.
+ * -EEXIST: a family of that name is another one, a gauge's type included (-EINVAL:
+ * add- against set-type); -EINVAL: malformed or reserved; -ENOSPC, -ENOMEM: refused;
+ * -ESTALE: the service was removed; -EBADF: someone closed the library's descriptor.
+ */
+int obs_counter_new(struct obs_service *service, const struct obs_family_spec *spec,
+		    const char *const *value, struct obs_counter **ret_counter);
+int obs_gauge_new(struct obs_service *service, const struct obs_family_spec *spec,
+		  const char *const *value, struct obs_gauge **ret_gauge);
+int obs_gauge_set_new(struct obs_service *service, const struct obs_family_spec *spec,
+		      const char *const *value, struct obs_gauge **ret_gauge);
+int obs_histogram_new(struct obs_service *service, const struct obs_family_spec *spec,
+		      const char *const *value, struct obs_histogram **ret_histogram);
+int obs_state_new(struct obs_service *service, const struct obs_family_spec *spec,
+		  const char *const *value, struct obs_state **ret_state);
+
+/* Count @n events. */
+void obs_counter_add(struct obs_counter *counter, uint64_t n);
+
+/*
+ * In stored units. add: of an add-type gauge, whose share goes with the address
+ * space; set: of a set-type one, the last value wins and stays. The other one of the
+ * two does nothing and returns -EINVAL.
+ */
+int obs_gauge_add(struct obs_gauge *gauge, int64_t delta);
+int obs_gauge_set(struct obs_gauge *gauge, int64_t value);
+
+/* An observation, in stored units. A kill between may leave its bucket without sum. */
+void obs_histogram_observe(struct obs_histogram *histogram, uint64_t value);
+
+/*
+ * Time spent, into a histogram or counter whose stored unit is ns (exp10 -9 of
+ * seconds):
+ *
+ *      struct obs_timer timer = obs_timer_start();
+ *      ...
+ *      obs_timer_observe(&timer, histogram);
+ */
+struct obs_timer {
+	uint64_t begun_ns;		/* CLOCK_MONOTONIC */
+};
+
+struct obs_timer obs_timer_start(void);
+
+/* The time since it started, ns, which is observed. */
+uint64_t obs_timer_observe(const struct obs_timer *timer,
+			   struct obs_histogram *histogram);
+
+/*
+ * Set the state that @version (1 to 2^56 - 1) has, if that is the greatest so far:
+ * lock-free, whoever else updates, in whatever order. enum obs_state_result
+ * (<linux/obsring.h>);
+ * -EINVAL: a version or state out of range; -ENOENT: @state_set is NULL.
+ */
+int obs_state_update(struct obs_state *state_set, uint64_t version, unsigned int state);
+
+/* Its version, 0 if none was set yet, and its state. */
+uint64_t obs_state_get(const struct obs_state *state_set, unsigned int *ret_state);
+
+/* ---- Hosted segments -------------------------------------------------------- */
+
+/*
+ * The same without the module: a file that holds the device's layout, which takes its
+ * path in place of the device's (obs_service_options.device, obs_device_open(),
+ * obs_log_open(), obsringd --device, obsringctl --device). Processes that attach map
+ * it writable as a whole: what they may do to one another is what the file's mode
+ * lets them do. userspace/man/libobsring.3 lists what it can't do.
+ */
+struct obs_segment_options {
+	uint32_t max_series;		/* 0: 4096 */
+	uint32_t value_pages;		/* of all services; 0: 64 */
+	uint32_t max_shares;		/* 0: 256 */
+	uint32_t log_rings;		/* threads that write the log at a time; 0: 64 */
+	uint32_t log_bytes;		/* of each one's ring, a power of two; 0: 65536 */
+	unsigned int mode;		/* of the file; 0: 0660 */
+};
+
+/*
+ * Make a segment at @path, complete or not at all. -EEXIST: something is there, which
+ * is left alone; -EINVAL: an option; -ENOSPC; as open().
+ */
+int obs_segment_create(const char *path, const struct obs_segment_options *options);
+
+/* The same in a memfd: its descriptor, closed by exec. /proc/PID/fd/N is its path. */
+int obs_segment_create_memfd(const struct obs_segment_options *options);
 
 /* ---- Trace context of requests and messages ------------------------------- */
 

@@ -19,17 +19,8 @@
 #ifndef _OBSRING_STATE_H
 #define _OBSRING_STATE_H
 
+#include <linux/obsring.h>
 #include "platform.h"
-
-#define OBS_STATE_MAX		255
-#define OBS_STATE_VERSION_MAX	((1ULL << 56) - 1)
-
-enum obs_state_result {
-	OBS_STATE_INSERTED,	/* the first one */
-	OBS_STATE_UPDATED,	/* after one of a smaller version */
-	OBS_STATE_STALE,	/* a greater version, or the same update, is there */
-	OBS_STATE_CONFLICT,	/* the same version with another state is there */
-};
 
 static inline __u64 obs_state_version(__u64 word)
 {
@@ -41,22 +32,22 @@ static inline __u8 obs_state_state(__u64 word)
 	return (__u8)word;
 }
 
-static inline __u64 obs_state_get(const __u64 *word)
+static inline __u64 obs_state_word_get(const __u64 *word)
 {
 	/* state_get:B, pairs with state_update:A */
 	return obs_load_acquire(word);
 }
 
 /**
- * obs_state_update() - set the state that @version has
+ * obs_state_word_update() - set the state that @version has
  * @word: of the object
  * @version: 1 to OBS_STATE_VERSION_MAX
  * @state: 0 to OBS_STATE_MAX
  *
  * Context: any.
  */
-static inline enum obs_state_result obs_state_update(__u64 *word, __u64 version,
-						     __u8 state)
+static inline enum obs_state_result obs_state_word_update(__u64 *word,
+							  __u64 version, __u8 state)
 {
 	__u64 old = obs_read_once(word);
 

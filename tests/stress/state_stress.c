@@ -85,7 +85,7 @@ static __u8 state_of(__u64 version)
 /* What was set last is seen whole. */
 static void look(struct reader *reader, unsigned int w)
 {
-	__u64 now = obs_state_get(&word[w]), version = obs_state_version(now);
+	__u64 now = obs_state_word_get(&word[w]), version = obs_state_version(now);
 
 	if (version && payload[w][version] != version * PAYLOAD) {
 		printf("word %u, version %llu: %llx\n", w, version, payload[w][version]);
@@ -118,7 +118,7 @@ static void update(struct thread *t, unsigned int w)
 
 	choose(t, w, note);
 	note->begin = atomic_fetch_add(&ticket, 1);
-	note->result = obs_state_update(&word[w], note->version, note->state);
+	note->result = obs_state_word_update(&word[w], note->version, note->state);
 	note->end = atomic_fetch_add(&ticket, 1);
 }
 

@@ -25,6 +25,9 @@ static const struct {
 	[OBSRING_REGION_RINGS]		= { sizeof(struct obsring_ring), false },
 	[OBSRING_REGION_LOG]		= { sizeof(struct obsring_line), true },
 	[OBSRING_REGION_EXEMPLARS]	= { sizeof(struct obsring_exemplar), false },
+	[OBSRING_REGION_SERVICES]	= { 0, true },	/* page_size */
+	[OBSRING_REGION_SHARES]		= { sizeof(struct obsring_share), false },
+	[OBSRING_REGION_SHARE_PAGES]	= { 0, true },	/* page_size */
 };
 
 static bool is_power_of_two(uint64_t n)
@@ -59,7 +62,7 @@ static bool entry_size_valid(const struct obs_device *device, unsigned int id,
 {
 	uint32_t known = region_rule[id].entry_size;
 
-	if (id == OBSRING_REGION_VALUES)
+	if (!known)
 		known = device->page_size;
 	if (region_rule[id].exact)
 		return entry_size == known;
@@ -80,6 +83,8 @@ static int region_check(struct obs_device *device, unsigned int id,
 		return -EPROTO;
 	if (id == OBSRING_REGION_VALUES)
 		bytes *= device->nr_cpus;
+	if (id == OBSRING_REGION_SERVICES)
+		bytes *= device->nr_cpus + 1;
 	limit = from->size / bytes;
 	region->offset = from->offset;
 	region->size = from->size;

@@ -30,6 +30,12 @@
  *                 +------------------------------------------------------+
  *   EXEMPLARS     | struct obsring_exemplar[]   of histograms' buckets   |
  *                 +------------------------------------------------------+
+ *   SERVICES      | page 0: CPU 0 | CPU 1 | ... | everyone's | page 1 ...|
+ *                 +------------------------------------------------------+
+ *   SHARES        | struct obsring_share[]      who has a share of gauges|
+ *                 +------------------------------------------------------+
+ *   SHARE_PAGES   | page of share 0 | page of share 1 | ...              |
+ *                 +------------------------------------------------------+
  *
  * A mapping is MAP_SHARED and PROT_READ, begins on a page boundary and lies
  * within one region; anything else is refused: PROT_WRITE or PROT_EXEC with
@@ -41,8 +47,11 @@
  * behind the entries that are in use (struct obsring_region.nr), touching what
  * lies beyond raises SIGBUS.
  *
- * All of it is written by the kernel alone. Fields are of the CPU's byte
- * order. Reserved fields are 0.
+ * All of it is written by the kernel alone, but for the pages of SERVICES and
+ * SHARE_PAGES, whose words processes write (section 7): readers believe nothing of
+ * what stands there, and the kernel uses none of it as an index or a length. These
+ * two have no gaps: where no page is, a page of zeros is. Fields are of the CPU's
+ * byte order. Reserved fields are 0.
  *
  * The value of CPU c in value page p, slot s stands at
  *
@@ -51,6 +60,22 @@
  * for every c whose bit is set in the header's cpu_mask (all possible CPUs,
  * on line or not: a CPU that went off line keeps its counts). Pages of
  * single-row series (rows == 1) have row 0 alone.
+ *
+ * Series of processes' services stand elsewhere, told by their flags:
+ *
+ *   OBSRING_SERIES_SERVICE  page p is one of SERVICES, whose pages have a row more:
+ *
+ *      SERVICES.offset + ((__u64)p * (nr_cpus + 1) + c) * page_size + s * 8
+ *
+ *	for every c of cpu_mask and for c == nr_cpus, everyone's row; the value is the
+ *	sum over all of them. With rows == 1: everyone's row alone.
+ *
+ *   OBSRING_SERIES_SHARES   an add-type gauge: the sum over the pages of all shares
+ *	whose service and chunk are the series' service and page
+ *
+ *      SHARE_PAGES.offset + (__u64)share * page_size + s * 8
+ *
+ *	each between reading that share's gen and checking it, as in section 3.
  *
  * 2. What a series holds
  * ======================
@@ -66,6 +91,9 @@
  *               of observations in bucket b. Their count is the sum of the
  *               buckets: it is stored nowhere, so that it can't disagree
  *   INFO        no slots; its value is 1
+ *   STATE       slot 0, one row: version << 8 | state, 0 if none was set yet; the
+ *               family names nr_states states, from 0; a state that it does not
+ *               name is none of them (include/obsring/state.h)
  *
  * Buckets are cut by nr_bounds inclusive upper bounds, ascending:
  * bucket 0 holds v <= bound[0], bucket b bound[b - 1] < v <= bound[b], and
@@ -100,7 +128,7 @@
  * 3. Reading it: generations and the journal
  * ==========================================
  *
- * An entry of FAMILIES or SERIES lives while its gen is odd. gen goes up by one
+ * An entry of FAMILIES, SERIES or SHARES lives while its gen is odd. gen goes up by one
  * when the entry is published and by one when it is retired. A retired entry,
  * its text and its slots are given to another only after gen was raised, the
  * journal has told it, and no kernel code can still hold the old slot. Slots
@@ -116,10 +144,10 @@
  * The journal says which entries to look at, so that nobody needs to scan all.
  * journal_pos counts changes, from a start just below 2^32; change n stands in
  * JOURNAL[n % JOURNAL.nr] as (table << 56 | index), table being
- * OBSRING_REGION_FAMILIES or OBSRING_REGION_SERIES:
+ * OBSRING_REGION_FAMILIES, OBSRING_REGION_SERIES or OBSRING_REGION_SHARES:
  *
  *      end = load_acquire(&header->journal_pos)
- *      if end - seen > JOURNAL.nr: overrun, scan both tables once
+ *      if end - seen > JOURNAL.nr: overrun, scan the tables once
  *      else: copy change seen .. end - 1
  *            read barrier
  *            if journal_pos - seen > JOURNAL.nr: overrun as well
@@ -224,7 +252,71 @@
  * fork, vfork or clone has it. The file may be closed. When the module is unloaded
  * all registrations end.
  *
- * 7. Growth
+ * 7. Processes as producers
+ * =========================
+ *
+ * A process attaches to a service, which is who it is and a name: the effective uid
+ * at that time, in the initial user namespace, and OBSRING_NAME_MAX bytes at most.
+ * OBSRING_IOC_ATTACH on the device, open for writing, gives a descriptor of the
+ * service. It is mapped once, whole, MAP_SHARED, from offset 0:
+ *
+ *      row c of page p         (p * (nr_cpus + 1) + c) * page_size, c <= nr_cpus
+ *      share page k            (value_pages * (nr_cpus + 1) + k) * page_size
+ *
+ *      +-----------------------------------------------------------------+
+ *      | page 0: row of CPU 0 | CPU 1 | ... | everyone's row             |
+ *      | ...                                                             |
+ *      | page value_pages - 1                                            |
+ *      +-----------------------------------------------------------------+
+ *      | share page 0 | ... | share page share_pages - 1                 |
+ *      +-----------------------------------------------------------------+
+ *
+ * The address space that attached, and those forked from it, are the service's
+ * members: they alone map its pages writable. Memory is behind a page once a series
+ * is in it; touching another raises SIGBUS. The mapping can't be made executable or
+ * private, can't be split (a part unmapped or protected: EINVAL), moved or grown,
+ * and is in no core dump. A mapping that another address space asks for is refused
+ * (EPERM), whoever passed it the descriptor.
+ *
+ * OBSRING_IOC_METRIC on the descriptor, by a member, finds a family and a series of
+ * it or makes them. Families are everyone's: the first definition of a name fixes
+ * kind, type of gauge, scale, unit, labels, bounds and states; another one is EEXIST
+ * (help may differ, the first stays). The labels "service" and "uid" come before
+ * those that are given, at most OBSRING_LABELS_MAX - 2. A family goes with its last
+ * series. Series and slots stay as long as the service: an address in the mapping is
+ * good as long as the mapping.
+ *
+ * Who writes what (the kernel writes none of it):
+ *
+ *   row of CPU c     threads of members that run on CPU c, in a restartable
+ *                    sequence: include/obsring/rseq.h
+ *   everyone's row   threads of members, by atomic operations; set-type gauges by
+ *                    plain stores; states by compare-and-swap
+ *   share page       threads of its address space, by atomic additions
+ *
+ * A share page belongs to an address space: it is made when that first touches it,
+ * a forked child has none until then, and it goes, with what it added to the
+ * service's gauges, when the mapping does (exit, exec, munmap; while a core is dumped
+ * it is still there). Past max_shares, or without memory, a page that all such
+ * members have in common is given instead: what they add stays as long as the
+ * service, and obsring_service_shares_refused_total counts them. Slots are spread over shares and pages in
+ * the same way for all members: a series is (page, slot).
+ *
+ * The last member's leaving starts the service's time to live (OBSRING_ATTACH_TTL, or
+ * service_ttl); when it is over without a new member, or by SERVICE_DEL, its series
+ * are removed, then its pages. Who attaches to it before then goes on from the old
+ * values.
+ *
+ * Limits, by the module's parameters: max_services; max_service_series and
+ * max_service_bytes of a service; max_user_series and max_user_bytes of a uid;
+ * max_services_bytes of all. Bytes are those of one row; max_series_per_family does
+ * not apply to them. Past a limit a series with labels of
+ * its own is not made: OBSRING_METRIC_OVERFLOW is set, and the answer is the
+ * service's overflow series of that family, made beside its first; each refusal is
+ * counted in obsring_series_refused_total. Without labels, or if there is no room for
+ * that one either: ENOSPC.
+ *
+ * 8. Growth
  * =========
  *
  * abi_major changes when an old reader would misread: refuse another one.
@@ -233,7 +325,7 @@
  * reserved ones, and 0 in them means what their absence meant. Regions may be
  * added: nr_regions says how many the header lists.
  *
- * 8. Generic netlink family "obsring", version 1
+ * 9. Generic netlink family "obsring", version 1
  * ==============================================
  *
  * include/netlink/obsring.yaml describes it in the kernel's own format. It
@@ -248,7 +340,7 @@
  *   FAMILY_GET         reader      do: NAME | FAMILY_ID; dump -> FAMILY_ID GEN
  *                                  NAME HELP UNIT KIND [SET] EXP10 SERIES
  *                                  CREATED_NS LABEL_NAME... BOUND... |
- *                                  SCHEMA MIN_LOG2 MAX_LOG2
+ *                                  SCHEMA MIN_LOG2 MAX_LOG2 | STATE_NAME...
  *   FAMILY_NEW         privileged  NAME HELP KIND [UNIT LABEL_NAME... SET EXP10
  *                                  BOUND... | SCHEMA MIN_LOG2 MAX_LOG2]
  *                                  -> FAMILY_ID
@@ -284,6 +376,14 @@
  *   LOG_SET            privileged  ORIGIN BYTES: of each CPU's ring, a power of
  *                                  two, 4096 to 67108864. What was in them is lost
  *                                  to those who have not read it, and told to them
+ *   SERVICE_GET        reader      dump -> NAME UID MEMBERS SERIES BYTES TTL
+ *                                  CREATED_NS [DETACHED_NS]
+ *   SERVICE_SET        owner       NAME UID TTL
+ *   SERVICE_DEL        owner       NAME UID; EBUSY while it has members
+ *
+ * An owner is privileged, or has the service's uid as its effective uid in the
+ * initial user namespace and names in OBSRING_A_DEVICE_FD a descriptor of the device
+ * that it has open for writing.
  *
  * SOURCE_SET needs CAP_SYSLOG as well to set option log-level of source printk to
  * anything but "off", and to switch that source on while it is: it shows messages
@@ -295,8 +395,9 @@
  * refused at once, before Linux 6.3 without a sentence.
  *
  * FAMILY_DEL, SERIES_NEW, SERIES_DEL and SERIES_UPDATE act on families made by
- * FAMILY_NEW only; what a source, a probe or a kernel module made is theirs
- * (EBUSY). Changes are told to the multicast group "events" (CAP_NET_ADMIN) as
+ * FAMILY_NEW only; what a source, a probe, a kernel module or a process made is
+ * theirs (EBUSY). FAMILY_NEW makes no state sets. In a service's ROW the CPU of
+ * everyone's row is OBSRING_CPU_SHARED; a gauge of shares has that row alone. Changes are told to the multicast group "events" (CAP_NET_ADMIN) as
  * *_NTF messages with the attributes of the matching answer, without values.
  */
 #ifndef _UAPI_LINUX_OBSRING_H
@@ -324,7 +425,10 @@
 #define OBSRING_LOG2_MIN	(-40)	/* exponential bounds: 2^-40 to 2^40 */
 #define OBSRING_LOG2_MAX	40
 
+#define OBSRING_STATES_MAX	16	/* named states of a state set */
+
 #define OBSRING_CPU_MASK_WORDS	128	/* 8192 CPUs */
+#define OBSRING_CPU_SHARED	0xffffffffU /* everyone's row, where a CPU is named */
 
 /* The label value that every label of an overflow series has. */
 #define OBSRING_OVERFLOW_VALUE	"_overflow"
@@ -335,6 +439,7 @@ enum obsring_kind {
 	OBSRING_KIND_GAUGE,
 	OBSRING_KIND_HISTOGRAM,
 	OBSRING_KIND_INFO,
+	OBSRING_KIND_STATE,
 
 	__OBSRING_KIND_LAST
 };
@@ -359,6 +464,9 @@ enum obsring_region_id {
 	OBSRING_REGION_RINGS,
 	OBSRING_REGION_LOG,
 	OBSRING_REGION_EXEMPLARS,
+	OBSRING_REGION_SERVICES,
+	OBSRING_REGION_SHARES,
+	OBSRING_REGION_SHARE_PAGES,
 
 	__OBSRING_REGION_LAST
 };
@@ -376,8 +484,9 @@ enum obsring_region_id {
  * @entry_size: bytes from one entry to the next; VALUES: page_size
  * @nr: entries backed by memory, from 0; only grows. VALUES: value pages,
  *	each with a row per CPU. TEXT: granules. JOURNAL: entries of the ring,
- *	a power of two. LOG: 0, each ring says where its lines are. Load it with
- *	acquire order before touching an entry.
+ *	a power of two. LOG: 0, each ring says where its lines are. SERVICES and
+ *	SHARE_PAGES: pages, with all their rows, whether memory is behind them or
+ *	zeros. Load it with acquire order before touching an entry.
  *
  * A region behind VALUES that this module does not have is of size 0.
  */
@@ -431,6 +540,7 @@ struct obsring_header {
 /* struct obsring_family.flags */
 #define OBSRING_FAMILY_SET	(1U << 0) /* set-type gauge: one row */
 #define OBSRING_FAMILY_NETLINK	(1U << 1) /* made by FAMILY_NEW */
+#define OBSRING_FAMILY_SERVICE	(1U << 2) /* of processes, made by METRIC */
 
 /**
  * struct obsring_family - a metric family, 64 bytes
@@ -441,14 +551,15 @@ struct obsring_header {
  * @schema: exponential histograms: 0 to 3; explicit ones: -1
  * @flags: OBSRING_FAMILY_*
  * @text_off: first granule of the text
- * @text_len: bytes of the text: name, help, unit (may be empty) and label names,
- *	each ended by a NUL, then the explicit bounds
+ * @text_len: bytes of the text: name, help, unit (may be empty), label names and
+ *	names of states, each ended by a NUL, then the explicit bounds
  * @nr_bounds: histogram bounds
  * @bounds_off: explicit histograms: byte in the text where the bounds begin, a
  *	multiple of 8
  * @min_log2: exponential histograms: lowest bound is 2^min_log2
  * @max_log2: exponential histograms: highest bound is 2^max_log2
  * @nr_slots: slots of each series
+ * @nr_states: state sets: named states, 1 to OBSRING_STATES_MAX
  * @created_ns: CLOCK_REALTIME at creation, ns
  */
 struct obsring_family {
@@ -465,13 +576,15 @@ struct obsring_family {
 	__s16 min_log2;
 	__s16 max_log2;
 	__u32 nr_slots;
-	__u32 reserved0;
+	__u32 nr_states;
 	__u64 created_ns;
 	__u64 reserved[2];
 };
 
 /* struct obsring_series.flags */
 #define OBSRING_SERIES_OVERFLOW	(1U << 0) /* takes what the limits refused */
+#define OBSRING_SERIES_SERVICE	(1U << 1) /* its page is one of SERVICES */
+#define OBSRING_SERIES_SHARES	(1U << 2) /* its page is that of each share */
 
 /**
  * struct obsring_series - a series, 64 bytes
@@ -479,7 +592,7 @@ struct obsring_family {
  * @family: index of its family
  * @family_gen: that family's gen while the series lives
  * @flags: OBSRING_SERIES_*
- * @page: value page
+ * @page: value page, page of SERVICES, or chunk of shares
  * @slot: first slot in the page
  * @nr_slots: consecutive slots; 0 for an info series, which has no page
  * @rows: 0: a row for each CPU of cpu_mask; 1: row 0 alone
@@ -489,6 +602,8 @@ struct obsring_family {
  * @created_ns: CLOCK_REALTIME at creation, ns
  * @exemplar: first entry in EXEMPLARS
  * @nr_exemplars: ranges of a histogram's buckets; 0: it has no exemplars
+ * @service: with OBSRING_SERIES_SERVICE or _SHARES: number of its service, which no
+ *	other has had since load
  */
 struct obsring_series {
 	__u32 gen;
@@ -504,7 +619,21 @@ struct obsring_series {
 	__u64 created_ns;
 	__u32 exemplar;
 	__u32 nr_exemplars;
-	__u64 reserved;
+	__u32 service;
+	__u32 reserved;
+};
+
+/**
+ * struct obsring_share - an address space's share of a service's gauges, 32 bytes
+ * @gen: odd while alive; entry i has page i of SHARE_PAGES
+ * @service: number of the service
+ * @chunk: which of the member's share pages it is
+ */
+struct obsring_share {
+	__u32 gen;
+	__u32 service;
+	__u32 chunk;
+	__u32 reserved[5];
 };
 
 /**
@@ -692,6 +821,109 @@ enum obsring_origin {
  */
 #define OBSRING_IOC_CONTEXT	_IOW(0xf7, 2, __u64)
 
+/* struct obsring_attach.flags */
+#define OBSRING_ATTACH_TTL	(1U << 0) /* @ttl_s is set: the service's from now on */
+
+/**
+ * struct obsring_attach - join a service
+ * @size: in: sizeof(struct obsring_attach) of the caller
+ * @flags: in: OBSRING_ATTACH_*
+ * @ttl_s: in: seconds from the last member's leaving to its end; 0: for ever
+ * @fd: out: descriptor of the service, closed by exec
+ * @map_bytes: out: to map, all of it
+ * @value_pages: out: pages, each with nr_cpus + 1 rows
+ * @share_pages: out: behind them
+ * @service: out: its number
+ * @nr_cpus: out: rows of CPUs
+ * @name: in: 1 to OBSRING_NAME_MAX bytes of printable UTF-8, then NULs
+ *
+ * The device is open for writing, else EPERM. EINVAL: a name or flag; EOPNOTSUPP: a
+ * 32-bit program; ENOSPC: max_services, or a quarter of that by this user; ENOMEM;
+ * EMFILE. Once nothing maps the service and no descriptor of it is open, its time to
+ * live runs.
+ */
+struct obsring_attach {
+	__u32 size;
+	__u32 flags;
+	__u32 ttl_s;
+	__s32 fd;
+	__u64 map_bytes;
+	__u32 value_pages;
+	__u32 share_pages;
+	__u32 service;
+	__u32 nr_cpus;
+	char name[OBSRING_NAME_MAX + 1];
+};
+
+#define OBSRING_IOC_ATTACH	_IOWR(0xf7, 3, struct obsring_attach)
+
+/* struct obsring_metric.flags */
+#define OBSRING_METRIC_SET	(1U << 0) /* in: a set-type gauge */
+#define OBSRING_METRIC_NEW	(1U << 1) /* out: the series was made */
+#define OBSRING_METRIC_OVERFLOW	(1U << 2) /* out: it is the overflow series */
+#define OBSRING_METRIC_SHARES	(1U << 3) /* out: @page is a share page */
+#define OBSRING_METRIC_SINGLE	(1U << 4) /* out: everyone's row alone */
+
+/**
+ * struct obsring_metric - find a series of a service, or make it
+ * @size: in: sizeof(struct obsring_metric) of the caller
+ * @kind: in: enum obsring_kind but INFO
+ * @nr_labels: in: 0 to OBSRING_LABELS_MAX - 2
+ * @exp10: in: as in struct obsring_family, as are the next
+ * @schema: in: exponential histograms; -1: explicit ones
+ * @flags: in: OBSRING_METRIC_SET; out: the others
+ * @nr_bounds: in: explicit bounds
+ * @min_log2: in
+ * @max_log2: in
+ * @nr_states: in
+ * @text_len: in: bytes at @text
+ * @text: in: address of name, help, unit, names of labels, values of labels, names
+ *	of states, each ended by a NUL
+ * @bounds: in: address of __u64[nr_bounds]
+ * @page: out: page of the mapping, or share page
+ * @slot: out: first slot in it
+ * @nr_slots: out
+ * @series: out: index in SERIES
+ *
+ * EPERM: the caller is no member; ESTALE: the service is gone; EEXIST: a family of
+ * that name is another one, or a name is the same to Prometheus; EINVAL: malformed,
+ * or a reserved name; EFAULT; ENOSPC, ENOMEM: refused, see above.
+ */
+struct obsring_metric {
+	__u32 size;
+	__u8 kind;
+	__u8 nr_labels;
+	__s8 exp10;
+	__s8 schema;
+	__u32 flags;
+	__u32 nr_bounds;
+	__s16 min_log2;
+	__s16 max_log2;
+	__u32 nr_states;
+	__u32 text_len;
+	__u32 reserved;
+	__u64 text;
+	__u64 bounds;
+	__u32 page;
+	__u32 slot;
+	__u32 nr_slots;
+	__u32 series;
+};
+
+#define OBSRING_IOC_METRIC	_IOWR(0xf7, 4, struct obsring_metric)
+
+/* A state set's word: include/obsring/state.h. */
+#define OBS_STATE_MAX		255
+#define OBS_STATE_VERSION_MAX	((1ULL << 56) - 1)
+
+/* What an update of it did. */
+enum obs_state_result {
+	OBS_STATE_INSERTED,	/* the first one */
+	OBS_STATE_UPDATED,	/* after one of a smaller version */
+	OBS_STATE_STALE,	/* a greater version, or the same update, is there */
+	OBS_STATE_CONFLICT,	/* the same version with another state is there */
+};
+
 /* Generic netlink. */
 
 #define OBSRING_GENL_NAME	"obsring"
@@ -730,6 +962,11 @@ enum obsring_cmd {
 	OBSRING_CMD_LOG_GET,
 	OBSRING_CMD_LOG_SET,
 	OBSRING_CMD_LOG_NTF,
+	OBSRING_CMD_SERVICE_GET,
+	OBSRING_CMD_SERVICE_SET,
+	OBSRING_CMD_SERVICE_DEL,
+	OBSRING_CMD_SERVICE_NEW_NTF,
+	OBSRING_CMD_SERVICE_DEL_NTF,
 
 	__OBSRING_CMD_LAST
 };
@@ -799,6 +1036,11 @@ enum obsring_attr {
 	OBSRING_A_ORIGIN,	/* u32: enum obsring_origin */
 	OBSRING_A_HIGH_WATER,	/* u64: bytes ever used since load or LOG_SET */
 	OBSRING_A_RECORDS,	/* u64: records stored since load */
+	OBSRING_A_UID,		/* u32: in the initial user namespace */
+	OBSRING_A_MEMBERS,	/* u32: address spaces that are attached */
+	OBSRING_A_TTL,		/* u32: seconds; 0: for ever */
+	OBSRING_A_DETACHED_NS,	/* u64: CLOCK_REALTIME when the last member left */
+	OBSRING_A_STATE_NAME,	/* string, repeated, from state 0 on */
 
 	__OBSRING_A_LAST
 };
