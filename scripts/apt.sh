@@ -21,8 +21,12 @@ need_packages() {
 	if [ ${#missing[@]} -eq 0 ]; then return; fi
 
 	local install=(apt-get install -y --no-install-recommends "${missing[@]}")
-	find_root "${install[*]}"
-	if ! packages_known "${missing[@]}"; then lists_update; fi
+	if packages_known "${missing[@]}"; then
+		find_root "${install[*]}"
+	else
+		find_root "apt-get update && ${install[*]}"
+		lists_update
+	fi
 	need_disk /var/cache/apt 600
 	need_disk /usr 1500
 	say "installing ${missing[*]}"
