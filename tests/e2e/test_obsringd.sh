@@ -102,7 +102,7 @@ test_bad_value() {
 	run 2 --log.level loud &&
 		says err "obsringd: --log.level=loud: not debug, info, warn or error" &&
 		run 2 --web.listen-address 127.0.0.1 &&
-		says err "obsringd: --web.listen-address=127.0.0.1: no port: not host:port, [v6]:port or :port"
+		says err "obsringd: --web.listen-address=127.0.0.1: no port: not host:port, [v6]:port, :port or unix:/path"
 }
 
 test_busy_port() {
@@ -170,6 +170,48 @@ test_notify() {
 	return $status
 }
 
+# As systemd passes sockets: open from 3 on, and counted in the environment. Two
+# of them; their addresses go to $WORK/passed.
+cat >"$WORK/pass_sockets.py" <<'END'
+import os, socket, sys
+tcp = socket.create_server(("127.0.0.1", 0))
+unix = socket.socket(socket.AF_UNIX)
+unix.bind(sys.argv[1] + "/passed.sock")
+unix.listen()
+os.dup2(tcp.fileno(), 10)
+os.dup2(unix.fileno(), 11)
+os.dup2(10, 3)
+os.dup2(11, 4)
+os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="2")
+os.execv(sys.argv[2], sys.argv[2:])
+END
+
+test_systemd_socket() {
+	run 1 --web.systemd-socket &&
+		says err "obsringd: --web.systemd-socket: the service manager passed none" || return 1
+	start /usr/bin/python3 "$WORK/pass_sockets.py" "$WORK" "$OBSRINGD" --web.systemd-socket &&
+		get /-/healthy && grep -q "^HTTP/1.1 200 " "$WORK/answer" &&
+		[ "$(grep -c msg=listening "$WORK/err")" = 2 ] &&
+		curl -fsS --unix-socket "$WORK/passed.sock" http://x/-/healthy >"$WORK/out" &&
+		says out healthy || return 1
+	stop TERM && test -S "$WORK/passed.sock"	# the service manager's, not ours
+}
+
+test_two_addresses() {
+	start "$OBSRINGD" --web.listen-address "unix:$WORK/own.sock" &&
+		curl -fsS --unix-socket "$WORK/own.sock" http://x/-/healthy >"$WORK/out" &&
+		says out healthy && get /-/healthy &&
+		grep -q "^HTTP/1.1 200 " "$WORK/answer" || return 1
+	stop TERM && test ! -e "$WORK/own.sock"
+}
+
+test_quit() {
+	start "$OBSRINGD" --web.enable-lifecycle &&
+		curl -fsS -X POST "http://$ADDRESS/-/quit" >"$WORK/out" &&
+		says out stopping || return 1
+	wait "$PID" && PID= && grep -q 'msg=stopping request=/-/quit$' "$WORK/err"
+}
+
 # skip NAME REASON
 skip() {
 	number=$((number + 1))
@@ -178,15 +220,20 @@ skip() {
 
 echo TAP version 13
 for name in help version full_output unknown_flag bad_value busy_port foreign_address \
-	missing_device no_permission interrupt_and_json notify; do
+	missing_device no_permission interrupt_and_json notify systemd_socket two_addresses \
+	quit; do
 	if [ $name = no_permission ] && [ "$(id -u)" != 0 ]; then
 		skip $name "not root: can't become another user"
 		continue
 	fi
-	if [ $name = notify ] && [ ! -x /usr/bin/python3 ]; then
-		skip $name "no python3"
-		continue
-	fi
+	case $name in
+	notify | systemd_socket)
+		if [ ! -x /usr/bin/python3 ]; then
+			skip $name "no python3"
+			continue
+		fi
+		;;
+	esac
 	test_$name
 	report $? $name
 done

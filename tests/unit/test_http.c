@@ -3,6 +3,8 @@
  * The daemon but its command line, over loopback: what it answers, and how it
  * follows a device that comes, drains, is replaced and goes.
  */
+#include <errno.h>
+#include <getopt.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -15,16 +17,15 @@
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <cmocka.h>
 
-#include "obsringd/http.h"
-#include "obsringd/listen.h"
+#include "obsringd/daemon.h"
 #include "obsringd/log.h"
-#include "obsringd/watch.h"
 #include "segment.h"
 
 #define OM "Accept: application/openmetrics-text;version=1.0.0\r\n"
@@ -35,73 +36,71 @@
 struct server {
 	char dir[32];
 	char path[64];		/* of the device: a link to a segment */
-	struct watch watch;
-	struct collector collector;
-	struct requests requests;
-	struct self self;
-	struct metrics metrics;
-	struct http http;
+	char socket[80];	/* of the file system */
+	struct daemon daemon;
 	pthread_t thread;
 	in_port_t port;
 };
 
-static void *run_watch(void *arg)
+static void *run(void *arg)
 {
-	struct server *server = arg;
-
-	watch_run(&server->watch, &server->collector);
+	daemon_run(arg);
 	return NULL;
 }
 
-static void listen_somewhere(struct server *server, int *ret_socket)
+/* What the command line would say, but for what a test changes. */
+static void server_prepare(struct server *server)
 {
-	struct sockaddr_in address;
-	struct listen_address any;
-	socklen_t len = sizeof(address);
-
-	assert_null(listen_parse("127.0.0.1:0", &any));
-	assert_null(listen_open(&any, ret_socket));
-	assert_int_equal(getsockname(*ret_socket, (struct sockaddr *)&address, &len), 0);
-	server->port = address.sin_port;
-}
-
-static void server_start(struct server *server)
-{
-	int socket;
+	struct options *options = &server->daemon.options;
+	char *argv[] = { (char *)"obsringd", NULL };
+	int status;
 
 	memset(server, 0, sizeof(*server));
 	strcpy(server->dir, "/tmp/obsringd.XXXXXX");
 	assert_non_null(mkdtemp(server->dir));
 	snprintf(server->path, sizeof(server->path), "%s/obsring", server->dir);
-	listen_somewhere(server, &socket);
-	assert_int_equal(watch_init(&server->watch), 0);
-	assert_int_equal(watch_path(&server->watch, server->path), 0);
-	requests_init(&server->requests);
-	assert_int_equal(self_init(&server->self, &server->requests), 0);
-	collector_init(&server->collector, server->path, server->watch.epoll);
-	metrics_init(&server->metrics, &server->collector, &server->self);
-	server->http = (struct http){
-		.telemetry_path = "/metrics",
-		.metrics = &server->metrics,
-		.collector = &server->collector,
-		.requests = &server->requests,
-	};
-	assert_int_equal(http_start(&server->http, socket), 0);
-	assert_int_equal(pthread_create(&server->thread, NULL, run_watch, server), 0);
+	snprintf(server->socket, sizeof(server->socket), "unix:%s/socket", server->dir);
+	optind = 0;
+	assert_true(options_parse(options, 1, argv, &status));
+	options->device = server->path;
+	assert_null(listen_parse("127.0.0.1:0", &options->listen[0]));
+	assert_null(listen_parse(server->socket, &options->listen[1]));
+	options->nr_listen = 2;
+	server->daemon.limits = client_limits_default;
+}
+
+static void server_launch(struct server *server)
+{
+	struct sockaddr_in address;
+	socklen_t len = sizeof(address);
+	char reason[DAEMON_REASON_MAX];
+
+	if (daemon_start(&server->daemon, reason) < 0)
+		fail_msg("%s", reason);
+	assert_int_equal(getsockname(server->daemon.sockets.fd[0],
+				     (struct sockaddr *)&address, &len), 0);
+	server->port = address.sin_port;
+	assert_int_equal(pthread_create(&server->thread, NULL, run, &server->daemon), 0);
+}
+
+static void server_start(struct server *server)
+{
+	server_prepare(server);
+	server_launch(server);
+}
+
+static void server_end(struct server *server)
+{
+	pthread_join(server->thread, NULL);
+	daemon_stop(&server->daemon);
+	unlink(server->path);
+	assert_int_equal(rmdir(server->dir), 0);
 }
 
 static void server_stop(struct server *server)
 {
 	kill(getpid(), SIGTERM);
-	pthread_join(server->thread, NULL);
-	http_stop(&server->http);
-	metrics_exit(&server->metrics);
-	collector_exit(&server->collector);
-	self_exit(&server->self);
-	requests_exit(&server->requests);
-	watch_exit(&server->watch);
-	unlink(server->path);
-	assert_int_equal(rmdir(server->dir), 0);
+	server_end(server);
 }
 
 /* The segment becomes the device, in one step. */
@@ -383,6 +382,8 @@ static void test_paths_and_methods(void **state)
 	assert_int_equal(status_of(&server, "GET", "/nothing"), 404);
 	assert_int_equal(status_of(&server, "PUT", "/nothing"), 404);
 	assert_int_equal(status_of(&server, "HEAD", "/nothing"), 404);
+	assert_int_equal(status_of(&server, "GET", "/health/live"), 200);
+	assert_int_equal(status_of(&server, "GET", "/health/ready"), 200);
 	assert_int_equal(ask(&server, "DELETE", "/metrics", "", &answer), 405);
 	assert_header(&answer, "\r\nAllow: GET, HEAD\r\n");
 	answer_free(&answer);
@@ -416,6 +417,117 @@ static void test_head(void **state)
 	server_stop(&server);
 	segment_free(segment);
 }
+
+static void test_status(void **state)
+{
+	struct segment *segment = segment_with(1);
+	struct answer answer;
+	struct server server;
+
+	(void)state;
+	server_start(&server);
+	device_put(&server, segment);
+	assert_int_equal(ask(&server, "GET", "/api/v1/status", "", &answer), 200);
+	assert_header(&answer, "\r\nContent-Type: application/json\r\n");
+	assert_non_null(strstr(answer.body, "{\"status\":\"success\",\"data\":{"
+			       "\"build_information\":{\"version\":\""));
+	assert_non_null(strstr(answer.body, "\"web.max-requests\":\"40\""));
+	assert_non_null(strstr(answer.body, "\"ready\":true"));
+	answer_free(&answer);
+	server_stop(&server);
+	segment_free(segment);
+}
+
+/* ---- Where it listens ---------------------------------------------------- */
+
+static int unix_connect(const struct server *server)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	strcpy(address.sun_path, server->socket + strlen("unix:"));
+	assert_true(fd >= 0);
+	if (!connect(fd, (struct sockaddr *)&address, sizeof(address)))
+		return fd;
+	close(fd);
+	return -1;
+}
+
+static void test_unix_socket(void **state)
+{
+	struct segment *segment = segment_with(3);
+	struct server server;
+	struct answer answer;
+	int fd;
+
+	(void)state;
+	server_start(&server);
+	device_put(&server, segment);
+	fd = unix_connect(&server);
+	assert_true(fd >= 0);
+	client_ask(fd, "GET", "/metrics", "");
+	client_read(fd, &answer);
+	assert_int_equal(answer.status, 200);
+	assert_non_null(strstr(answer.body, "\ndemo_total 3\n"));
+	answer_free(&answer);
+	server_stop(&server);	/* the directory is empty: the socket is gone */
+	segment_free(segment);
+}
+
+/* A socket whose listener was killed is no obstacle; one in use is. */
+static void test_stale_socket(void **state)
+{
+	struct listen_sockets sockets = { .nr = 0 }, second = { .nr = 0 };
+	struct listen_address address;
+	struct server server;
+	int fd;
+
+	(void)state;
+	server_prepare(&server);
+	assert_null(listen_parse(server.socket, &address));
+	assert_null(listen_open(&address, &sockets));
+	assert_string_equal(listen_open(&address, &second), strerror(EADDRINUSE));
+	close(sockets.fd[0]);	/* and leaves its file */
+	assert_int_equal(unix_connect(&server), -1);
+	server_launch(&server);
+	fd = unix_connect(&server);
+	assert_true(fd >= 0);
+	close(fd);
+	server_stop(&server);
+}
+
+/* ---- Reload and quit ----------------------------------------------------- */
+
+static void test_lifecycle_is_off(void **state)
+{
+	struct server server;
+
+	(void)state;
+	server_start(&server);
+	assert_int_equal(status_of(&server, "POST", "/-/reload"), 403);
+	assert_int_equal(status_of(&server, "POST", "/-/quit"), 403);
+	assert_int_equal(status_of(&server, "GET", "/-/healthy"), 200);
+	server_stop(&server);
+}
+
+static void test_lifecycle(void **state)
+{
+	struct server server;
+	struct answer answer;
+
+	(void)state;
+	server_prepare(&server);
+	server.daemon.options.enable_lifecycle = true;
+	server_launch(&server);
+	assert_int_equal(ask(&server, "GET", "/-/quit", "", &answer), 405);
+	assert_header(&answer, "\r\nAllow: POST, PUT\r\n");
+	answer_free(&answer);
+	assert_int_equal(status_of(&server, "POST", "/-/reload"), 200);
+	assert_int_equal(status_of(&server, "PUT", "/-/quit"), 200);
+	server_end(&server);
+}
+
+/* ---- Bad clients --------------------------------------------------------- */
 
 static void test_oversize_request(void **state)
 {
@@ -534,11 +646,11 @@ static void test_hangup_unmaps_without_a_scrape(void **state)
 	device_put(&server, segment);
 	wait_mapped(true);
 	assert_int_equal(pipe(fd), 0);
-	event.data.ptr = &server.collector;
-	assert_int_equal(epoll_ctl(server.watch.epoll, EPOLL_CTL_ADD, fd[0], &event), 0);
+	event.data.ptr = &server.daemon.collector;
+	assert_int_equal(epoll_ctl(server.daemon.watch.epoll, EPOLL_CTL_ADD, fd[0], &event), 0);
 	close(fd[1]);
 	wait_mapped(false);
-	assert_int_equal(epoll_ctl(server.watch.epoll, EPOLL_CTL_DEL, fd[0], NULL), 0);
+	assert_int_equal(epoll_ctl(server.daemon.watch.epoll, EPOLL_CTL_DEL, fd[0], NULL), 0);
 	close(fd[0]);
 	server_stop(&server);
 	segment_free(segment);
@@ -634,7 +746,7 @@ static void test_damaged_device(void **state)
 	assert_int_equal(status_of(&server, "GET", "/-/ready"), 200);
 	server_stop(&server);
 	log_setup(LEVEL_ERROR, LOG_LOGFMT);
-	assert_int_equal(stderr_count(log, saved, "msg="), 2);
+	assert_int_equal(stderr_count(log, saved, " device="), 3);
 	segment_free(segment);
 }
 
@@ -772,7 +884,7 @@ static struct segment *big_segment(void)
 
 static void *stop(void *arg)
 {
-	http_stop(&((struct server *)arg)->http);
+	http_stop(&((struct server *)arg)->daemon.http);
 	return NULL;
 }
 
@@ -782,7 +894,7 @@ static void wait_answered(struct server *server)
 	struct timespec deadline = patience();
 
 	while (!answered[REQUEST_OK]) {
-		requests_get(&server->requests, &in_flight, answered);
+		requests_get(&server->daemon.requests, &in_flight, answered);
 		assert_true(before(&deadline));
 	}
 }
@@ -821,6 +933,11 @@ int main(void)
 		cmocka_unit_test(test_formats_by_others),
 		cmocka_unit_test(test_paths_and_methods),
 		cmocka_unit_test(test_head),
+		cmocka_unit_test(test_status),
+		cmocka_unit_test(test_unix_socket),
+		cmocka_unit_test(test_stale_socket),
+		cmocka_unit_test(test_lifecycle_is_off),
+		cmocka_unit_test(test_lifecycle),
 		cmocka_unit_test(test_oversize_request),
 		cmocka_unit_test(test_aborted_requests),
 		cmocka_unit_test(test_comes_and_goes),

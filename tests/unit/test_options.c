@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <cmocka.h>
 
@@ -34,9 +35,14 @@ static void test_defaults(void **state)
 
 	(void)state;
 	assert_int_equal(parse(&options, args), -1);
-	assert_string_equal(options.listen_text, ":10478");
-	assert_string_equal(options.listen.host, "");
-	assert_string_equal(options.listen.port, "10478");
+	assert_int_equal(options.nr_listen, 1);
+	assert_string_equal(options.listen_text[0], ":10478");
+	assert_string_equal(options.listen[0].host, "");
+	assert_string_equal(options.listen[0].port, "10478");
+	assert_false(options.systemd_socket);
+	assert_false(options.enable_lifecycle);
+	assert_int_equal(options.max_requests, 40);
+	assert_int_equal(options.max_connections, 2048);
 	assert_string_equal(options.telemetry_path, "/metrics");
 	assert_string_equal(options.device, "/dev/obsring");
 	assert_int_equal(options.log_level, LEVEL_INFO);
@@ -58,6 +64,85 @@ static void test_values(void **state)
 	assert_int_equal(options.log_format, LOG_JSON);
 	assert_int_equal(parse(&options, more), -1);
 	assert_int_equal(options.log_level, LEVEL_ERROR);
+}
+
+/* All addresses that are given count, in the place of the default. */
+static void test_several_addresses(void **state)
+{
+	const char *args[ARGS_MAX] = {
+		"--web.listen-address=:1", "--web.listen-address", "unix:/run/x",
+	};
+	struct options options;
+
+	(void)state;
+	assert_int_equal(parse(&options, args), -1);
+	assert_int_equal(options.nr_listen, 2);
+	assert_string_equal(options.listen[0].port, "1");
+	assert_string_equal(options.listen[0].path, "");
+	assert_string_equal(options.listen[1].path, "/run/x");
+}
+
+static void test_too_many_addresses(void **state)
+{
+	char *argv[LISTEN_MAX + 3] = { (char *)"obsringd" };
+	struct options options;
+	int i, status = -1;
+
+	(void)state;
+	for (i = 1; i <= LISTEN_MAX + 1; i++)
+		argv[i] = (char *)"--web.listen-address=:0";
+	optind = 0;
+	assert_true(options_parse(&options, LISTEN_MAX + 1, argv, &status));
+	optind = 0;
+	assert_false(options_parse(&options, LISTEN_MAX + 2, argv, &status));
+	assert_int_equal(status, 2);
+}
+
+static void test_switches(void **state)
+{
+	const char *args[ARGS_MAX] = {
+		"--web.enable-lifecycle", "--web.systemd-socket=true",
+	};
+	const char *off[ARGS_MAX] = {
+		"--web.enable-lifecycle", "--no-web.enable-lifecycle",
+		"--web.systemd-socket", "--web.systemd-socket=false",
+	};
+	struct options options;
+
+	(void)state;
+	assert_int_equal(parse(&options, args), -1);
+	assert_true(options.enable_lifecycle && options.systemd_socket);
+	assert_int_equal(parse(&options, off), -1);
+	assert_false(options.enable_lifecycle || options.systemd_socket);
+}
+
+static void put_option(void *context, const char *name, const char *value)
+{
+	char *text = context;
+
+	sprintf(text + strlen(text), "%s=%s\n", name, value);
+}
+
+/* What is in force, in words: a status page has it. */
+static void test_each(void **state)
+{
+	const char *args[ARGS_MAX] = {
+		"--web.max-requests=7", "--web.enable-lifecycle", "--log.level=warn",
+		"--web.listen-address=:1",
+	};
+	struct options options;
+	char text[4096] = "";
+
+	(void)state;
+	assert_int_equal(parse(&options, args), -1);
+	options_each(&options, put_option, text);
+	assert_non_null(strstr(text, "web.listen-address=:1\n"));
+	assert_non_null(strstr(text, "web.max-requests=7\n"));
+	assert_non_null(strstr(text, "web.enable-lifecycle=true\n"));
+	assert_non_null(strstr(text, "web.systemd-socket=false\n"));
+	assert_non_null(strstr(text, "log.level=warn\n"));
+	assert_non_null(strstr(text, "log.format=logfmt\n"));
+	assert_non_null(strstr(text, "device=/dev/obsring\n"));
 }
 
 static const char *const refused[] = {
@@ -83,6 +168,20 @@ static const char *const refused[] = {
 	"--web.listen-address=::1:80",
 	"--web.listen-address=[::1:80",
 	"--web.listen-address=[]:80",
+	"--web.listen-address=unix:",
+	"--web.listen-address=unix:relative",
+	"--web.listen-address=unix:/0123456789012345678901234567890123456789"
+		"01234567890123456789012345678901234567890123456789012345678901234567",
+	"--web.telemetry-path=/api/v1/status",
+	"--web.telemetry-path=/health/live",
+	"--web.max-requests=0",
+	"--web.max-requests=-1",
+	"--web.max-requests=1x",
+	"--web.max-requests=99999999999999999999",
+	"--web.max-connections=1000001",
+	"--web.enable-lifecycle=yes",
+	"--no-web.max-requests",
+	"--no-web.enable-lifecycle=true",
 };
 
 static void test_refused(void **state)
@@ -107,6 +206,7 @@ static const struct {
 	{ "[::1]:65535", "::1", "65535" },
 	{ "[fe80::1%lo]:1", "fe80::1%lo", "1" },
 	{ "localhost:10478", "localhost", "10478" },
+	{ "unix.example:80", "unix.example", "80" },
 };
 
 static void test_addresses(void **state)
@@ -127,6 +227,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_values),
+		cmocka_unit_test(test_several_addresses),
+		cmocka_unit_test(test_too_many_addresses),
+		cmocka_unit_test(test_switches),
+		cmocka_unit_test(test_each),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_addresses),
 	};

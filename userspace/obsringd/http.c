@@ -11,15 +11,20 @@
 #include "page.h"
 
 #define THREADS			2
-#define CONNECTIONS_MAX		512
 #define CONNECTION_BYTES_MAX	(16 * 1024)	/* request line and headers */
-#define IDLE_SECONDS_MAX	30
 #define STOP_SECONDS_MAX	5
 
-#define TYPE_PLAIN "text/plain; charset=utf-8"
+#define HEADER_TIMEOUT	"X-Prometheus-Scrape-Timeout-Seconds"
+
+#define LIFECYCLE_OFF	"off; see --web.enable-lifecycle\n"
+
+#define TYPE_PLAIN	"text/plain; charset=utf-8"
+#define TYPE_HTML	"text/html; charset=utf-8"
+#define TYPE_JSON	"application/json"
 
 static const unsigned int status_number[REQUEST_STATUS_NR] = {
 	[REQUEST_OK] = MHD_HTTP_OK,
+	[REQUEST_FORBIDDEN] = MHD_HTTP_FORBIDDEN,
 	[REQUEST_NOT_FOUND] = MHD_HTTP_NOT_FOUND,
 	[REQUEST_BAD_METHOD] = MHD_HTTP_METHOD_NOT_ALLOWED,
 	[REQUEST_FAILED] = MHD_HTTP_INTERNAL_SERVER_ERROR,
@@ -66,6 +71,13 @@ static enum MHD_Result reply_once(struct http *http,
 	return result;
 }
 
+static enum MHD_Result reply_text(struct http *http,
+				  struct MHD_Connection *connection,
+				  enum request_status status, const char *text)
+{
+	return reply_once(http, connection, status, make_text(text));
+}
+
 static enum MHD_Result reply_unavailable(struct http *http,
 					 struct MHD_Connection *connection,
 					 const char *reason)
@@ -73,7 +85,7 @@ static enum MHD_Result reply_unavailable(struct http *http,
 	char text[COLLECT_REASON_MAX + 16];
 
 	snprintf(text, sizeof(text), "not ready: %s\n", reason);
-	return reply_once(http, connection, REQUEST_UNAVAILABLE, make_text(text));
+	return reply_text(http, connection, REQUEST_UNAVAILABLE, text);
 }
 
 static enum MHD_Result take_accept(void *accept, enum MHD_ValueKind kind,
@@ -128,7 +140,7 @@ static enum MHD_Result answer_metrics(struct http *http,
 static enum MHD_Result answer_healthy(struct http *http,
 				      struct MHD_Connection *connection)
 {
-	return reply(http, connection, REQUEST_OK, http->healthy);
+	return reply_text(http, connection, REQUEST_OK, "healthy\n");
 }
 
 static enum MHD_Result answer_ready(struct http *http,
@@ -138,7 +150,7 @@ static enum MHD_Result answer_ready(struct http *http,
 
 	if (collector_ready(http->collector, reason) < 0)
 		return reply_unavailable(http, connection, reason);
-	return reply(http, connection, REQUEST_OK, http->ready);
+	return reply_text(http, connection, REQUEST_OK, "ready\n");
 }
 
 static enum MHD_Result answer_page(struct http *http,
@@ -147,82 +159,197 @@ static enum MHD_Result answer_page(struct http *http,
 	return reply(http, connection, REQUEST_OK, http->page);
 }
 
-typedef enum MHD_Result (*answer_fn)(struct http *http,
-				     struct MHD_Connection *connection);
+static enum MHD_Result answer_status(struct http *http,
+				     struct MHD_Connection *connection)
+{
+	struct MHD_Response *response = NULL;
+	struct text text = { 0 };
 
-static const struct {
+	http->control->status(http->control->context, &text);
+	if (!text_failed(&text))
+		response = make_response(TYPE_JSON, text.data, text.len);
+	text_free(&text);
+	return reply_once(http, connection, REQUEST_OK, response);
+}
+
+static enum MHD_Result answer_reload(struct http *http,
+				     struct MHD_Connection *connection)
+{
+	char reason[CONTROL_REASON_MAX], text[CONTROL_REASON_MAX + 32];
+
+	if (!http->control->lifecycle)
+		return reply_text(http, connection, REQUEST_FORBIDDEN, LIFECYCLE_OFF);
+	if (!http->control->reload(http->control->context, reason))
+		return reply_text(http, connection, REQUEST_OK, "reloaded\n");
+	snprintf(text, sizeof(text), "failed to reload: %s\n", reason);
+	return reply_text(http, connection, REQUEST_FAILED, text);
+}
+
+/* The answer is sent before all stops: http_stop(). */
+static enum MHD_Result answer_quit(struct http *http,
+				   struct MHD_Connection *connection)
+{
+	if (!http->control->lifecycle)
+		return reply_text(http, connection, REQUEST_FORBIDDEN, LIFECYCLE_OFF);
+	http->control->quit(http->control->context);
+	return reply_text(http, connection, REQUEST_OK, "stopping\n");
+}
+
+/* A limited one counts against --web.max-requests. */
+static const struct path {
 	const char *path;
-	answer_fn answer;
+	enum MHD_Result (*answer)(struct http *http, struct MHD_Connection *connection);
+	bool limited;
+	bool acts;	/* POST and PUT, where others have GET and HEAD */
 } paths[] = {
-	{ "/-/healthy", answer_healthy },
-	{ "/-/ready", answer_ready },
-	{ "/", answer_page },
+	{ "/-/healthy", answer_healthy, false, false },
+	{ "/-/ready", answer_ready, false, false },
+	{ "/health/live", answer_healthy, false, false },
+	{ "/health/ready", answer_ready, false, false },
+	{ "/-/reload", answer_reload, false, true },
+	{ "/-/quit", answer_quit, false, true },
+	{ "/api/v1/status", answer_status, true, false },
+	{ "/", answer_page, true, false },
 };
 
-static answer_fn find_answer(const struct http *http, const char *path)
+static const struct path telemetry_path = { NULL, answer_metrics, true, false };
+
+static const struct path *find_path(const struct http *http, const char *path)
 {
 	size_t i;
 
 	if (!strcmp(path, http->telemetry_path))
-		return answer_metrics;
+		return &telemetry_path;
 	for (i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
 		if (!strcmp(path, paths[i].path))
-			return paths[i].answer;
+			return &paths[i];
 	return NULL;
 }
 
-static bool is_reading(const char *method)
+static bool takes_method(const struct path *path, const char *method)
 {
+	if (path && path->acts)
+		return !strcmp(method, MHD_HTTP_METHOD_POST) ||
+		       !strcmp(method, MHD_HTTP_METHOD_PUT);
 	return !strcmp(method, MHD_HTTP_METHOD_GET) ||
 	       !strcmp(method, MHD_HTTP_METHOD_HEAD);
 }
 
+static enum MHD_Result reply_bad_method(struct http *http,
+					struct MHD_Connection *connection,
+					const struct path *path)
+{
+	struct MHD_Response *response;
+
+	response = make_text(path->acts ? "only POST and PUT\n" : "only GET and HEAD\n");
+	if (response)
+		MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW,
+					path->acts ? "POST, PUT" : "GET, HEAD");
+	return reply_once(http, connection, REQUEST_BAD_METHOD, response);
+}
+
+static void begin(struct http *http, struct MHD_Connection *connection,
+		  struct client *client)
+{
+	const char *timeout;
+
+	timeout = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, HEADER_TIMEOUT);
+	requests_begin(http->requests);
+	client_begin(client, client_timeout(timeout));
+}
+
+/* All was read: @path answers, if there is one and room for it. */
+static enum MHD_Result answer(struct http *http, struct MHD_Connection *connection,
+			      struct client *client, const struct path *path)
+{
+	if (!path)
+		return reply_text(http, connection, REQUEST_NOT_FOUND,
+				  "no such page; see /\n");
+	if (path->limited && !client_admit(client))
+		return reply_text(http, connection, REQUEST_UNAVAILABLE,
+				  "too many requests at once; see --web.max-requests\n");
+	return path->answer(http, connection);
+}
+
+static struct client *client_of(struct MHD_Connection *connection)
+{
+	return MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)
+		->socket_context;
+}
+
 /*
  * MHD calls first when the headers are there, then for each piece of a body,
- * then when all was read. Only a method that reads waits for that; another one
- * is refused at once, without its body.
+ * then when all was read. A method that the path takes waits for that; another
+ * one is refused at once, without its body.
  */
 static enum MHD_Result handle(void *cls, struct MHD_Connection *connection,
 			      const char *url, const char *method,
 			      const char *version, const char *upload,
 			      size_t *upload_size, void **request)
 {
+	struct client *client = client_of(connection);
 	struct http *http = cls;
-	answer_fn answer = find_answer(http, url);
-	bool first = !*request;
+	const struct path *path = find_path(http, url);
 
 	(void)version;
 	(void)upload;
-	if (first) {
-		*request = http;
-		requests_begin(http->requests);
+	if (!client)
+		return MHD_NO;
+	if (!*request) {
+		*request = client;
+		begin(http, connection, client);
+		if (takes_method(path, method))
+			return MHD_YES;
+		return path ? reply_bad_method(http, connection, path) :
+			      answer(http, connection, client, NULL);
 	}
-	if (!is_reading(method))
-		return answer ? reply(http, connection, REQUEST_BAD_METHOD,
-				      http->bad_method) :
-				reply(http, connection, REQUEST_NOT_FOUND,
-				      http->not_found);
-	if (first)
-		return MHD_YES;
 	if (*upload_size) {
 		*upload_size = 0;
 		return MHD_YES;
 	}
-	if (!answer)
-		return reply(http, connection, REQUEST_NOT_FOUND, http->not_found);
-	return answer(http, connection);
+	return answer(http, connection, client, path);
 }
 
 static void completed(void *cls, struct MHD_Connection *connection, void **request,
 		      enum MHD_RequestTerminationCode code)
 {
+	struct client *client = *request;
 	struct http *http = cls;
 
 	(void)connection;
 	(void)code;
-	if (*request)
-		requests_end(http->requests);
+	if (!client)
+		return;
+	client_end(client);
+	requests_end(http->requests);
 	*request = NULL;
+}
+
+/* A connection begins, in the thread that serves it, or has ended. */
+static void notify_connection(void *cls, struct MHD_Connection *connection,
+			      void **context,
+			      enum MHD_ConnectionNotificationCode code)
+{
+	const union MHD_ConnectionInfo *info;
+	struct http *http = cls;
+
+	if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+		info = MHD_get_connection_info(connection,
+					       MHD_CONNECTION_INFO_CONNECTION_FD);
+		*context = client_add(http->clients, info->connect_fd);
+	} else if (*context) {
+		client_remove(*context);
+		*context = NULL;
+	}
+}
+
+/* From the thread that accepts. */
+static void take_connection(void *context, int fd, const struct sockaddr *address,
+			    socklen_t len)
+{
+	struct http *http = context;
+
+	MHD_add_connection(http->daemon, fd, address, len);
 }
 
 /* Clients can cause what MHD complains about at will: no more than debug. */
@@ -246,8 +373,7 @@ static struct MHD_Response *make_page(const char *telemetry_path)
 
 	page_build(&page, telemetry_path);
 	if (!text_failed(&page))
-		response = make_response("text/html; charset=utf-8", page.data,
-					 page.len);
+		response = make_response(TYPE_HTML, page.data, page.len);
 	text_free(&page);
 	if (!response)
 		return NULL;
@@ -260,24 +386,13 @@ static struct MHD_Response *make_page(const char *telemetry_path)
 static int make_responses(struct http *http)
 {
 	http->page = make_page(http->telemetry_path);
-	http->healthy = make_text("healthy\n");
-	http->ready = make_text("ready\n");
-	http->not_found = make_text("no such page; see /\n");
 	http->failed = make_text("out of memory\n");
-	http->bad_method = make_text("only GET and HEAD\n");
-	if (!http->page || !http->healthy || !http->ready || !http->not_found ||
-	    !http->failed || !http->bad_method)
-		return -ENOMEM;
-	MHD_add_response_header(http->bad_method, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
-	return 0;
+	return http->page && http->failed ? 0 : -ENOMEM;
 }
 
 static void free_responses(struct http *http)
 {
-	struct MHD_Response *responses[] = {
-		http->page, http->healthy, http->ready,
-		http->not_found, http->failed, http->bad_method,
-	};
+	struct MHD_Response *responses[] = { http->page, http->failed };
 	size_t i;
 
 	for (i = 0; i < sizeof(responses) / sizeof(responses[0]); i++)
@@ -285,48 +400,62 @@ static void free_responses(struct http *http)
 			MHD_destroy_response(responses[i]);
 }
 
-int http_start(struct http *http, int socket)
+/*
+ * Not epoll: MHD arms it by edge, and does not see the end of a connection
+ * that came together with half a request. Such a one would keep its place until
+ * its deadline. MHD's own limits are no limits here: clients.h has them.
+ */
+static int start_daemon(struct http *http)
+{
+	http->daemon = MHD_start_daemon(
+		MHD_USE_POLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_USE_ERROR_LOG |
+		MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME,
+		0, NULL, NULL, handle, http,
+		MHD_OPTION_EXTERNAL_LOGGER, log_mhd, NULL,
+		MHD_OPTION_NOTIFY_COMPLETED, completed, http,
+		MHD_OPTION_NOTIFY_CONNECTION, notify_connection, http,
+		MHD_OPTION_THREAD_POOL_SIZE, (unsigned int)THREADS,
+		MHD_OPTION_CONNECTION_LIMIT, http->clients->size,
+		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_BYTES_MAX,
+		MHD_OPTION_END);
+	return http->daemon ? 0 : -EIO;
+}
+
+static int start(struct http *http, const struct listen_sockets *sockets)
 {
 	int r = make_responses(http);
 
-	if (r < 0) {
-		free_responses(http);
-		return r;
-	}
-	/*
-	 * Not epoll: MHD arms it by edge, and does not see the end of a
-	 * connection that came together with half a request. Such a one would
-	 * keep its place until its time-out.
-	 */
-	http->daemon = MHD_start_daemon(
-		MHD_USE_POLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_USE_ERROR_LOG,
-		0, NULL, NULL, handle, http,
-		MHD_OPTION_EXTERNAL_LOGGER, log_mhd, NULL,
-		MHD_OPTION_LISTEN_SOCKET, socket,
-		MHD_OPTION_NOTIFY_COMPLETED, completed, http,
-		MHD_OPTION_THREAD_POOL_SIZE, (unsigned int)THREADS,
-		MHD_OPTION_CONNECTION_LIMIT, (unsigned int)CONNECTIONS_MAX,
-		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned int)IDLE_SECONDS_MAX,
-		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_BYTES_MAX,
-		MHD_OPTION_END);
+	if (!r)
+		r = start_daemon(http);
+	if (!r)
+		r = intake_start(&http->intake, sockets, http->clients,
+				 take_connection, http);
+	return r;
+}
+
+static void stop(struct http *http)
+{
 	if (http->daemon)
-		return 0;
+		MHD_stop_daemon(http->daemon);
+	http->daemon = NULL;
 	free_responses(http);
-	return -EIO;
+}
+
+int http_start(struct http *http, const struct listen_sockets *sockets)
+{
+	int r = start(http, sockets);
+
+	if (r < 0)
+		stop(http);
+	return r;
 }
 
 void http_stop(struct http *http)
 {
-	MHD_socket socket;
-
 	if (!http->daemon)
 		return;
-	socket = MHD_quiesce_daemon(http->daemon);
+	intake_stop(&http->intake);
 	if (!requests_wait_idle(http->requests, STOP_SECONDS_MAX))
 		log_event(LEVEL_WARN, "some answers were not finished", NULL);
-	MHD_stop_daemon(http->daemon);
-	if (socket != MHD_INVALID_SOCKET)
-		close(socket);
-	free_responses(http);
-	http->daemon = NULL;
+	stop(http);
 }

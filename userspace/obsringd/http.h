@@ -7,23 +7,41 @@
 
 #include <microhttpd.h>
 
+#include "clients.h"
+#include "intake.h"
 #include "metrics.h"
 #include "requests.h"
+
+#define CONTROL_REASON_MAX 512
+
+/* What the daemon lets others do and see over HTTP. */
+struct control {
+	void *context;
+	bool lifecycle;		/* reload and quit are on */
+	int (*reload)(void *context, char reason[CONTROL_REASON_MAX]);	/* -errno */
+	void (*quit)(void *context);
+	void (*status)(void *context, struct text *json);
+};
 
 struct http {
 	const char *telemetry_path;
 	struct metrics *metrics;
 	struct collector *collector;
 	struct requests *requests;
+	struct clients *clients;
+	const struct control *control;
+	/* Its own. */
+	struct intake intake;
 	struct MHD_Daemon *daemon;
-	struct MHD_Response *page, *healthy, *ready, *not_found, *bad_method, *failed;
+	struct MHD_Response *page, *failed;
 };
 
 /*
- * Serve on @socket, which is listening, in threads of its own. The pointers in
- * @http are set, and what they point to outlives it. -ENOMEM, -EIO: see the log.
+ * Serve on @sockets, which are listening and stay the caller's, in threads of
+ * its own. The pointers in @http are set, and what they point to outlives it.
+ * -ENOMEM, -EIO: see the log.
  */
-int http_start(struct http *http, int socket);
+int http_start(struct http *http, const struct listen_sockets *sockets);
 
 /*
  * Accept no more, let the answers in flight finish, for at most 5 seconds, and

@@ -8,7 +8,8 @@ OBSRINGD_OBJS := $(addprefix obsringd/, \
 	process.o requests.o version.o self.o \
 	body.o metrics.o \
 	accept.o page.o http.o \
-	listen.o notify.o log.o watch.o options.o main.o)
+	clients.o intake.o listen.o notify.o log.o watch.o options.o \
+	jsontext.o status.o daemon.o main.o)
 
 OBSRINGD_LIBS := -lmicrohttpd
 

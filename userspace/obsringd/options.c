@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <errno.h>
 #include <getopt.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,81 +13,212 @@
 
 #define EXIT_USAGE 2
 
-/* Takes a value: NULL, or what is wrong with it. */
-typedef const char *(*set_fn)(struct options *options, const char *value);
+#define REQUESTS_LIMIT		100000
+#define CONNECTIONS_LIMIT	100000
 
-static const char *set_listen(struct options *options, const char *value)
-{
-	options->listen_text = value;
-	return listen_parse(value, &options->listen);
-}
+static const char *const levels[] = { "debug", "info", "warn", "error", NULL };
+static const char *const formats[] = { "logfmt", "json", NULL };
 
-static const char *set_telemetry_path(struct options *options, const char *value)
+/* What http.c answers itself. */
+static const char *const taken[] = { "/-/", "/api/", "/health/" };
+
+/* NULL, or what is wrong with a text. */
+static const char *check_path(const char *value)
 {
+	size_t i;
+
 	if (value[0] != '/')
 		return "a path begins with /";
 	if (strpbrk(value, "?#"))
 		return "a path has no ? or #";
-	if (!strncmp(value, "/-/", 3))
-		return "paths under /-/ are taken";
-	options->telemetry_path = value;
+	for (i = 0; i < sizeof(taken) / sizeof(taken[0]); i++)
+		if (!strncmp(value, taken[i], strlen(taken[i])))
+			return "paths under /-/, /api/ and /health/ are taken";
 	return NULL;
 }
 
-static const char *set_device(struct options *options, const char *value)
+static const char *check_file(const char *value)
 {
-	if (!*value)
-		return "empty";
-	options->device = value;
-	return NULL;
+	return *value ? NULL : "empty";
 }
 
-static const char *set_log_level(struct options *options, const char *value)
-{
-	static const char *const names[] = { "debug", "info", "warn", "error" };
-	unsigned int i;
+enum flag_kind {
+	FLAG_ADDRESSES,	/* all of one origin count; else the last */
+	FLAG_TEXT,	/* const char * */
+	FLAG_NUMBER,	/* unsigned int */
+	FLAG_CHOICE,	/* an enum */
+	FLAG_SWITCH,	/* bool; bare: true; --no-FLAG: false */
+	FLAG_END,	/* prints something, and ends the program */
+};
 
-	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		if (strcmp(value, names[i]))
-			continue;
-		options->log_level = i;
-		return NULL;
-	}
-	return "not debug, info, warn or error";
-}
+#define AT(member) offsetof(struct options, member)
 
-static const char *set_log_format(struct options *options, const char *value)
-{
-	if (!strcmp(value, "logfmt"))
-		options->log_format = LOG_LOGFMT;
-	else if (!strcmp(value, "json"))
-		options->log_format = LOG_JSON;
-	else
-		return "not logfmt or json";
-	return NULL;
-}
-
-/* The default goes through the same function as a value that is given. */
+/* The default goes through the same functions as a value that is given. */
 static const struct flag {
 	const char *name;
-	set_fn set;	/* NULL: the flag takes no value and ends the program */
+	enum flag_kind kind;
+	size_t at;
 	const char *value_name;
 	const char *fallback;
 	const char *help;
+	const char *(*check)(const char *value);	/* of a text */
+	const char *const *choice;
+	unsigned int max;
 } flags[] = {
-	{ "web.listen-address", set_listen, "ADDRESS", ":10478",
-	  "host:port, [v6]:port or :port to listen on" },
-	{ "web.telemetry-path", set_telemetry_path, "PATH", "/metrics",
-	  "path of the metrics" },
-	{ "device", set_device, "FILE", OBSRING_DEVICE, "what to read" },
-	{ "log.level", set_log_level, "LEVEL", "info",
-	  "debug, info, warn or error" },
-	{ "log.format", set_log_format, "FORMAT", "logfmt", "logfmt or json" },
-	{ "version", NULL, NULL, NULL, "print the version" },
-	{ "help", NULL, NULL, NULL, "print this" },
+	{ "web.listen-address", FLAG_ADDRESSES, 0, "ADDRESS", ":10478",
+	  .help = "host:port, [v6]:port, :port or unix:/path to listen on; repeat for more" },
+	{ "web.systemd-socket", FLAG_SWITCH, AT(systemd_socket), NULL, "false",
+	  .help = "listen on the sockets that systemd passes, and on no others" },
+	{ "web.telemetry-path", FLAG_TEXT, AT(telemetry_path), "PATH", "/metrics",
+	  .help = "path of the metrics", .check = check_path },
+	{ "web.max-requests", FLAG_NUMBER, AT(max_requests), "N", "40",
+	  .help = "requests answered at once; 503 beyond", .max = REQUESTS_LIMIT },
+	{ "web.max-connections", FLAG_NUMBER, AT(max_connections), "N", "2048",
+	  .help = "connections at once; beyond, idle ones are closed", .max = CONNECTIONS_LIMIT },
+	{ "web.enable-lifecycle", FLAG_SWITCH, AT(enable_lifecycle), NULL, "false",
+	  .help = "answer POST to /-/reload and /-/quit" },
+	{ "device", FLAG_TEXT, AT(device), "FILE", OBSRING_DEVICE, .help = "what to read",
+	  .check = check_file },
+	{ "log.level", FLAG_CHOICE, AT(log_level), "LEVEL", "info",
+	  .help = "debug, info, warn or error", .choice = levels },
+	{ "log.format", FLAG_CHOICE, AT(log_format), "FORMAT", "logfmt",
+	  .help = "logfmt or json", .choice = formats },
+	{ "version", FLAG_END, 0, NULL, NULL, .help = "print the version" },
+	{ "help", FLAG_END, 0, NULL, NULL, .help = "print this" },
 };
 
 #define NR_FLAGS (sizeof(flags) / sizeof(flags[0]))
+
+_Static_assert(NR_FLAGS <= OPTIONS_MAX, "struct options has an origin of each flag");
+_Static_assert(sizeof(enum log_level) == sizeof(unsigned int) &&
+	       sizeof(enum log_format) == sizeof(unsigned int), "a choice is a number");
+
+static const char *set_address(struct options *options, const char *value)
+{
+	unsigned int nr = options->nr_listen;
+	const char *problem;
+
+	if (nr == LISTEN_MAX)
+		return "too many addresses";
+	problem = listen_parse(value, &options->listen[nr]);
+	if (problem)
+		return problem;
+	options->listen_text[nr] = value;
+	options->nr_listen++;
+	return NULL;
+}
+
+static const char *set_text(const char **ret_text, const char *value,
+			    const struct flag *flag)
+{
+	const char *problem = flag->check(value);
+
+	if (!problem)
+		*ret_text = value;
+	return problem;
+}
+
+static const char *set_number(unsigned int *ret_number, const char *value,
+			      const struct flag *flag)
+{
+	size_t len = strlen(value);
+	unsigned long number;
+
+	if (!len || len > 9 || strspn(value, "0123456789") != len)
+		return "not a number";
+	number = strtoul(value, NULL, 10);
+	if (!number)
+		return "at least 1";
+	if (number > flag->max)
+		return "too many";
+	*ret_number = number;
+	return NULL;
+}
+
+static const char *set_choice(unsigned int *ret_choice, const char *value,
+			      const struct flag *flag)
+{
+	unsigned int i;
+
+	for (i = 0; flag->choice[i]; i++) {
+		if (strcmp(value, flag->choice[i]))
+			continue;
+		*ret_choice = i;
+		return NULL;
+	}
+	return flag->choice == levels ? "not debug, info, warn or error" :
+					"not logfmt or json";
+}
+
+static const char *set_switch(bool *ret_on, const char *value)
+{
+	if (strcmp(value, "true") && strcmp(value, "false"))
+		return "not true or false";
+	*ret_on = !strcmp(value, "true");
+	return NULL;
+}
+
+/* NULL, or what is wrong with @value. */
+static const char *set(struct options *options, const struct flag *flag,
+		       const char *value)
+{
+	void *at = (char *)options + flag->at;
+
+	switch (flag->kind) {
+	case FLAG_ADDRESSES:
+		return set_address(options, value);
+	case FLAG_TEXT:
+		return set_text(at, value, flag);
+	case FLAG_NUMBER:
+		return set_number(at, value, flag);
+	case FLAG_CHOICE:
+		return set_choice(at, value, flag);
+	case FLAG_SWITCH:
+		return set_switch(at, value);
+	case FLAG_END:
+		break;
+	}
+	return "takes no value";
+}
+
+static void get_addresses(const struct options *options, char *buffer, size_t size)
+{
+	size_t len = 0;
+	unsigned int i;
+
+	buffer[0] = '\0';
+	for (i = 0; i < options->nr_listen && len < size; i++)
+		len += snprintf(buffer + len, size - len, "%s%s", i ? "," : "",
+				options->listen_text[i]);
+}
+
+/* The value in force, as text; longer ones are cut. */
+static void get(const struct options *options, const struct flag *flag, char *buffer,
+		size_t size)
+{
+	const void *at = (const char *)options + flag->at;
+
+	switch (flag->kind) {
+	case FLAG_ADDRESSES:
+		get_addresses(options, buffer, size);
+		break;
+	case FLAG_TEXT:
+		snprintf(buffer, size, "%s", *(const char *const *)at);
+		break;
+	case FLAG_NUMBER:
+		snprintf(buffer, size, "%u", *(const unsigned int *)at);
+		break;
+	case FLAG_CHOICE:
+		snprintf(buffer, size, "%s", flag->choice[*(const unsigned int *)at]);
+		break;
+	case FLAG_SWITCH:
+		snprintf(buffer, size, "%s", *(const bool *)at ? "true" : "false");
+		break;
+	case FLAG_END:
+		buffer[0] = '\0';
+		break;
+	}
+}
 
 static void print_help(void)
 {
@@ -96,11 +228,12 @@ static void print_help(void)
 	puts("usage: obsringd [FLAG...]\n\n"
 	     "Serve what the obsring kernel module counts to Prometheus.\n");
 	for (i = 0; i < NR_FLAGS; i++) {
-		snprintf(left, sizeof(left), "--%s%s%s", flags[i].name,
-			 flags[i].set ? "=" : "",
-			 flags[i].set ? flags[i].value_name : "");
+		snprintf(left, sizeof(left), "--%s%s%s%s",
+			 flags[i].kind == FLAG_SWITCH ? "[no-]" : "", flags[i].name,
+			 flags[i].value_name ? "=" : "",
+			 flags[i].value_name ? flags[i].value_name : "");
 		printf("  %-29s  %s", left, flags[i].help);
-		if (flags[i].fallback)
+		if (flags[i].value_name)
 			printf(" (default: %s)", flags[i].fallback);
 		putchar('\n');
 	}
@@ -132,27 +265,73 @@ static int bad_value(const struct flag *flag, const char *value, const char *rea
 	return EXIT_USAGE;
 }
 
+/* As set(). The first address of an origin is in the place of others'. */
+static const char *take(struct options *options, const struct flag *flag,
+			const char *value, enum option_origin origin)
+{
+	enum option_origin *before = &options->origin[flag - flags];
+
+	if (flag->kind == FLAG_ADDRESSES && *before != origin)
+		options->nr_listen = 0;
+	*before = origin;
+	return set(options, flag, value);
+}
+
 static void set_defaults(struct options *options)
 {
 	size_t i;
 
 	*options = (struct options){ 0 };
 	for (i = 0; i < NR_FLAGS; i++)
-		if (flags[i].set)
-			flags[i].set(options, flags[i].fallback);
+		if (flags[i].kind != FLAG_END)
+			take(options, &flags[i], flags[i].fallback, OPTION_DEFAULT);
 }
 
-static void make_long_options(struct option *option)
+/* What getopt_long() returns: a flag's index, or with NEGATED of a switch that is off. */
+#define FLAG_FIRST	256
+#define NEGATED		512
+
+struct names {
+	struct option option[2 * NR_FLAGS + 1];
+	char negated[NR_FLAGS][64];
+};
+
+static int has_arg(enum flag_kind kind)
 {
+	if (kind == FLAG_END)
+		return no_argument;
+	return kind == FLAG_SWITCH ? optional_argument : required_argument;
+}
+
+static void make_names(struct names *names)
+{
+	struct option *option = names->option;
 	size_t i;
 
-	for (i = 0; i < NR_FLAGS; i++)
-		option[i] = (struct option){
+	memset(names, 0, sizeof(*names));
+	for (i = 0; i < NR_FLAGS; i++) {
+		*option++ = (struct option){
 			.name = flags[i].name,
-			.has_arg = flags[i].set ? required_argument : no_argument,
-			.val = i + 1,
+			.has_arg = has_arg(flags[i].kind),
+			.val = FLAG_FIRST + i,
 		};
-	option[NR_FLAGS] = (struct option){ 0 };
+		if (flags[i].kind != FLAG_SWITCH)
+			continue;
+		snprintf(names->negated[i], sizeof(names->negated[i]), "no-%s",
+			 flags[i].name);
+		*option++ = (struct option){
+			.name = names->negated[i],
+			.has_arg = no_argument,
+			.val = FLAG_FIRST + NEGATED + i,
+		};
+	}
+}
+
+static const char *value_given(const struct flag *flag, bool negated)
+{
+	if (flag->kind != FLAG_SWITCH || optarg)
+		return optarg;
+	return negated ? "false" : "true";
 }
 
 /* What getopt_long() returned: true to go on. */
@@ -160,18 +339,19 @@ static bool take_flag(struct options *options, int c, char **argv, int *ret_stat
 {
 	const struct flag *help = &flags[NR_FLAGS - 1];
 	const struct flag *flag;
-	const char *problem;
+	const char *problem, *value;
 
 	if (c == '?' || c == ':') {
 		problem = c == ':' ? "needs a value" : "no such flag; see --help";
 		*ret_status = usage_error(argv[optind - 1], problem);
 		return false;
 	}
-	flag = c == 'h' ? help : &flags[c - 1];
-	if (flag->set) {
-		problem = flag->set(options, optarg);
+	flag = c == 'h' ? help : &flags[(c - FLAG_FIRST) % NEGATED];
+	if (flag->kind != FLAG_END) {
+		value = value_given(flag, c >= FLAG_FIRST + NEGATED);
+		problem = take(options, flag, value, OPTION_COMMAND_LINE);
 		if (problem)
-			*ret_status = bad_value(flag, optarg, problem);
+			*ret_status = bad_value(flag, value, problem);
 		return !problem;
 	}
 	if (flag == help)
@@ -184,17 +364,30 @@ static bool take_flag(struct options *options, int c, char **argv, int *ret_stat
 
 bool options_parse(struct options *options, int argc, char **argv, int *ret_status)
 {
-	struct option long_options[NR_FLAGS + 1];
+	struct names names;
 	int c;
 
 	set_defaults(options);
-	make_long_options(long_options);
+	make_names(&names);
 	*ret_status = 0;
 	opterr = 0;
-	while ((c = getopt_long(argc, argv, ":h", long_options, NULL)) != -1)
+	while ((c = getopt_long(argc, argv, ":h", names.option, NULL)) != -1)
 		if (!take_flag(options, c, argv, ret_status))
 			return false;
 	if (optind < argc)
 		*ret_status = usage_error(argv[optind], "unexpected argument; see --help");
 	return optind == argc;
+}
+
+void options_each(const struct options *options, option_fn fn, void *context)
+{
+	char buffer[4096];
+	size_t i;
+
+	for (i = 0; i < NR_FLAGS; i++) {
+		if (flags[i].kind == FLAG_END)
+			continue;
+		get(options, &flags[i], buffer, sizeof(buffer));
+		fn(context, flags[i].name, buffer);
+	}
 }

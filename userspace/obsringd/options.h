@@ -1,25 +1,47 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The command line: one table of flags in options.c.
+ * What the daemon is told to do: one table of flags in options.c, for the
+ * command line and for the configuration file, which the command line overrides.
  */
 #ifndef OBSRINGD_OPTIONS_H
 #define OBSRINGD_OPTIONS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "listen.h"
 #include "log.h"
 
+/* Who said it; later ones override. */
+enum option_origin {
+	OPTION_DEFAULT,
+	OPTION_FILE,
+	OPTION_COMMAND_LINE,
+};
+
+#define OPTIONS_MAX	32
+
 struct options {
-	const char *listen_text;	/* as given */
-	struct listen_address listen;
+	const char *listen_text[LISTEN_MAX];	/* as given */
+	struct listen_address listen[LISTEN_MAX];
+	unsigned int nr_listen;
+	bool systemd_socket;
 	const char *telemetry_path;
+	unsigned int max_requests;
+	unsigned int max_connections;
+	bool enable_lifecycle;
 	const char *device;
 	enum log_level log_level;
 	enum log_format log_format;
+	enum option_origin origin[OPTIONS_MAX];	/* of each flag in the table */
 };
 
 /* True: run. False: end with *@ret_status, all is said. */
 bool options_parse(struct options *options, int argc, char **argv, int *ret_status);
+
+/* For each flag: its name, and its values as they are in force, separated by commas. */
+typedef void (*option_fn)(void *context, const char *name, const char *value);
+
+void options_each(const struct options *options, option_fn fn, void *context);
 
 #endif /* OBSRINGD_OPTIONS_H */

@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/inotify.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -23,20 +24,32 @@ static int init_signals(struct watch *watch)
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	watch->signals = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 	return watch->signals < 0 ? -errno : add(watch, watch->signals);
 }
 
-int watch_init(struct watch *watch)
+static int init_files(struct watch *watch)
 {
-	int r;
-
-	*watch = (struct watch){ .signals = -1, .inotify = -1 };
 	watch->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (watch->epoll < 0)
 		return -errno;
-	r = init_signals(watch);
+	watch->end = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	return watch->end < 0 ? -errno : add(watch, watch->end);
+}
+
+int watch_init(struct watch *watch, void (*reload)(void *context), void *context)
+{
+	int r;
+
+	*watch = (struct watch){
+		.epoll = -1, .signals = -1, .end = -1, .inotify = -1,
+		.reload = reload, .context = context,
+	};
+	r = init_files(watch);
+	if (!r)
+		r = init_signals(watch);
 	if (r < 0)
 		watch_exit(watch);
 	return r;
@@ -44,11 +57,13 @@ int watch_init(struct watch *watch)
 
 void watch_exit(struct watch *watch)
 {
-	if (watch->inotify >= 0)
-		close(watch->inotify);
-	if (watch->signals >= 0)
-		close(watch->signals);
-	close(watch->epoll);
+	int files[] = { watch->inotify, watch->end, watch->signals, watch->epoll };
+	size_t i;
+
+	for (i = 0; i < sizeof(files) / sizeof(files[0]); i++)
+		if (watch->context && files[i] >= 0)
+			close(files[i]);
+	watch->context = NULL;
 }
 
 static int split_path(struct watch *watch, const char *path,
@@ -121,6 +136,13 @@ static int signal_came(struct watch *watch)
 	return info.ssi_signo;
 }
 
+static bool end_came(struct watch *watch)
+{
+	eventfd_t value;
+
+	return !eventfd_read(watch->end, &value);
+}
+
 int watch_run(struct watch *watch, struct collector *collector)
 {
 	struct epoll_event event;
@@ -135,8 +157,17 @@ int watch_run(struct watch *watch, struct collector *collector)
 		}
 		if (path_changed(watch))
 			collector_check(collector);
+		if (end_came(watch))
+			return 0;
 		signal = signal_came(watch);
-		if (signal)
+		if (signal == SIGHUP)
+			watch->reload(watch->context);
+		else if (signal)
 			return signal;
 	}
+}
+
+void watch_end(struct watch *watch)
+{
+	eventfd_write(watch->end, 1);
 }

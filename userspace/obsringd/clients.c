@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: MIT
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include "clients.h"
+
+#define NS_PER_S	1000000000ULL
+
+/* Descriptors that are no connections: of MHD, the device, listeners, files. */
+#define OTHER_FILES	128
+
+/* Shut down and not closed yet: the server is behind. */
+#define CLIENTS_ENDING_MAX 64
+
+#define TIMEOUT_S_MAX	3600
+
+const struct client_limits client_limits_default = {
+	.connections = 2048,
+	.requests = 40,
+	.new_ns = 10 * NS_PER_S,
+	.busy_ns = 60 * NS_PER_S,
+	.idle_ns = 330 * NS_PER_S,	/* Prometheus keeps one for 300 */
+	.grace_ns = 2 * NS_PER_S,
+};
+
+const char *const client_end_name[CLIENT_END_NR] = {
+	[CLIENT_END_SLOW] = "slow",
+	[CLIENT_END_EVICTED] = "evicted",
+	[CLIENT_END_STUCK] = "stuck",
+	[CLIENT_END_REFUSED] = "refused",
+};
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * NS_PER_S + now.tv_nsec;
+}
+
+/* As many open files as may be had, and connections for which they suffice. */
+static unsigned int fit_files(unsigned int connections)
+{
+	rlim_t want = connections + OTHER_FILES;
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		return connections;
+	if (limit.rlim_cur < want) {
+		limit.rlim_cur = want < limit.rlim_max ? want : limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+		getrlimit(RLIMIT_NOFILE, &limit);
+	}
+	if (limit.rlim_cur >= want)
+		return connections;
+	return limit.rlim_cur > 2 * OTHER_FILES ? limit.rlim_cur - OTHER_FILES :
+						  limit.rlim_cur / 2;
+}
+
+int clients_init(struct clients *clients, const struct client_limits *limits)
+{
+	int state;
+
+	*clients = (struct clients){ .limits = *limits };
+	clients->limits.connections = fit_files(limits->connections);
+	clients->size = 2 * clients->limits.connections + OTHER_FILES;
+	clients->table = calloc(clients->size, sizeof(*clients->table));
+	if (!clients->table)
+		return -ENOMEM;
+	for (state = 0; state < CLIENT_STATE_NR; state++)
+		TAILQ_INIT(&clients->list[state]);
+	pthread_mutex_init(&clients->lock, NULL);
+	return 0;
+}
+
+void clients_exit(struct clients *clients)
+{
+	if (!clients->table)
+		return;
+	free(clients->table);
+	clients->table = NULL;
+	pthread_mutex_destroy(&clients->lock);
+}
+
+void clients_set_requests(struct clients *clients, unsigned int requests)
+{
+	pthread_mutex_lock(&clients->lock);
+	clients->limits.requests = requests;
+	pthread_mutex_unlock(&clients->lock);
+}
+
+static void leave(struct client *client)
+{
+	struct clients *clients = client->clients;
+
+	TAILQ_REMOVE(&clients->list[client->state], client, entry);
+	clients->nr_ending -= client->state == CLIENT_ENDING;
+	client->state = CLIENT_NONE;
+}
+
+/* Lists are in order of time, because all enter them at their end. */
+static void enter(struct client *client, enum client_state state, uint64_t limit_ns)
+{
+	struct clients *clients = client->clients;
+
+	client->state = state;
+	client->since_ns = now_ns();
+	client->deadline_ns = client->since_ns + limit_ns;
+	clients->nr_ending += state == CLIENT_ENDING;
+	TAILQ_INSERT_TAIL(&clients->list[state], client, entry);
+}
+
+static void discharge(struct client *client)
+{
+	client->clients->nr_admitted -= client->admitted;
+	client->admitted = false;
+}
+
+/* Its server reads the end of the connection, and closes it. */
+static void end(struct client *client, enum client_end why)
+{
+	discharge(client);
+	leave(client);
+	enter(client, CLIENT_ENDING, 0);
+	client->clients->ended[why]++;
+	shutdown(client->fd, SHUT_RDWR);
+}
+
+bool clients_make_room(struct clients *clients)
+{
+	unsigned int most = clients->limits.connections;
+	struct client *victim = NULL;
+	bool room;
+
+	pthread_mutex_lock(&clients->lock);
+	room = clients->nr - clients->nr_ending < most;
+	if (!room) {
+		victim = TAILQ_FIRST(&clients->list[CLIENT_NEW]);
+		if (!victim)
+			victim = TAILQ_FIRST(&clients->list[CLIENT_IDLE]);
+		if (victim)
+			end(victim, CLIENT_END_EVICTED);
+	}
+	/* Those that end have not been closed yet: there is an end to that too. */
+	room = (room || victim) && clients->nr < most + CLIENTS_ENDING_MAX;
+	if (!room)
+		clients->ended[CLIENT_END_REFUSED]++;
+	pthread_mutex_unlock(&clients->lock);
+	return room;
+}
+
+static void reap(struct clients *clients, enum client_state state, uint64_t now)
+{
+	struct client *client, *next;
+
+	for (client = TAILQ_FIRST(&clients->list[state]); client; client = next) {
+		next = TAILQ_NEXT(client, entry);
+		if (client->deadline_ns <= now)
+			end(client, CLIENT_END_SLOW);
+		else if (state != CLIENT_BUSY)
+			return;	/* all others came later, and have as long */
+	}
+}
+
+unsigned int clients_reap(struct clients *clients)
+{
+	uint64_t now = now_ns();
+	unsigned int nr;
+
+	pthread_mutex_lock(&clients->lock);
+	reap(clients, CLIENT_NEW, now);
+	reap(clients, CLIENT_BUSY, now);
+	reap(clients, CLIENT_IDLE, now);
+	nr = clients->nr;
+	pthread_mutex_unlock(&clients->lock);
+	return nr;
+}
+
+struct client *client_add(struct clients *clients, int fd)
+{
+	struct client *client;
+
+	if (fd < 0 || (unsigned int)fd >= clients->size)
+		return NULL;
+	pthread_mutex_lock(&clients->lock);
+	client = &clients->table[fd];
+	*client = (struct client){ .clients = clients, .fd = fd };
+	enter(client, CLIENT_NEW, clients->limits.new_ns);
+	clients->nr++;
+	pthread_mutex_unlock(&clients->lock);
+	return client;
+}
+
+void client_remove(struct client *client)
+{
+	struct clients *clients = client->clients;
+
+	pthread_mutex_lock(&clients->lock);
+	discharge(client);
+	leave(client);
+	clients->nr--;
+	pthread_mutex_unlock(&clients->lock);
+}
+
+void client_begin(struct client *client, uint64_t timeout_ns)
+{
+	struct clients *clients = client->clients;
+
+	pthread_mutex_lock(&clients->lock);
+	if (client->state != CLIENT_ENDING) {
+		leave(client);
+		enter(client, CLIENT_BUSY,
+		      timeout_ns ? timeout_ns : clients->limits.busy_ns);
+	}
+	pthread_mutex_unlock(&clients->lock);
+}
+
+void client_end(struct client *client)
+{
+	struct clients *clients = client->clients;
+
+	pthread_mutex_lock(&clients->lock);
+	discharge(client);
+	if (client->state != CLIENT_ENDING) {
+		leave(client);
+		enter(client, CLIENT_IDLE, clients->limits.idle_ns);
+	}
+	pthread_mutex_unlock(&clients->lock);
+}
+
+/* The one that has had the longest time, if it was enough. */
+static struct client *find_stuck(const struct clients *clients)
+{
+	struct client *client;
+
+	TAILQ_FOREACH(client, &clients->list[CLIENT_BUSY], entry)
+		if (client->admitted)
+			break;
+	if (!client || now_ns() - client->since_ns < clients->limits.grace_ns)
+		return NULL;
+	return client;
+}
+
+bool client_admit(struct client *client)
+{
+	struct clients *clients = client->clients;
+	struct client *stuck;
+	bool room;
+
+	pthread_mutex_lock(&clients->lock);
+	room = clients->nr_admitted < clients->limits.requests;
+	if (!room) {
+		stuck = find_stuck(clients);
+		room = stuck;
+		if (stuck)
+			end(stuck, CLIENT_END_STUCK);
+	}
+	/* One that was shut down in the meantime takes no place. */
+	if (room && client->state == CLIENT_BUSY) {
+		client->admitted = true;
+		clients->nr_admitted++;
+	}
+	pthread_mutex_unlock(&clients->lock);
+	return room;
+}
+
+void clients_get(struct clients *clients, uint64_t *ret_nr,
+		 uint64_t ret_ended[CLIENT_END_NR])
+{
+	pthread_mutex_lock(&clients->lock);
+	*ret_nr = clients->nr;
+	memcpy(ret_ended, clients->ended, sizeof(clients->ended));
+	pthread_mutex_unlock(&clients->lock);
+}
+
+uint64_t client_timeout(const char *text)
+{
+	uint64_t ns = 0, unit = NS_PER_S;
+
+	if (!text || *text < '0' || *text > '9')
+		return 0;
+	for (; *text >= '0' && *text <= '9'; text++) {
+		ns = ns * 10 + (*text - '0') * NS_PER_S;
+		if (ns > TIMEOUT_S_MAX * NS_PER_S)
+			ns = TIMEOUT_S_MAX * NS_PER_S;
+	}
+	if (*text == '.')
+		for (text++; *text >= '0' && *text <= '9'; text++)
+			ns += (*text - '0') * (unit /= 10);
+	return *text ? 0 : ns;
+}

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Connections, and how long each may take for what it does:
+ *
+ *	NEW	no request yet: a TLS handshake, headers that trickle in
+ *	BUSY	a request is being answered
+ *	IDLE	answered at least once, and kept for the next request
+ *	ENDING	shut down; its server closes it
+ *
+ * Deadlines are of the whole state, not of a pause in it, so that nobody keeps a
+ * place by a byte now and then. Where there is no place for one more, the one
+ * that matters least makes it: of those without a request the oldest that never
+ * had one, then the one that is idle the longest. So whoever comes and asks at
+ * once is served, however many others sit there.
+ */
+#ifndef OBSRINGD_CLIENTS_H
+#define OBSRINGD_CLIENTS_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+struct client_limits {
+	unsigned int connections;
+	unsigned int requests;		/* in flight, of those that are limited */
+	uint64_t new_ns;		/* deadlines of the states */
+	uint64_t busy_ns;
+	uint64_t idle_ns;
+	uint64_t grace_ns;		/* a request may take it whoever waits */
+};
+
+extern const struct client_limits client_limits_default;
+
+enum client_state {
+	CLIENT_NONE,
+	CLIENT_NEW,
+	CLIENT_BUSY,
+	CLIENT_IDLE,
+	CLIENT_ENDING,
+
+	CLIENT_STATE_NR
+};
+
+enum client_end {
+	CLIENT_END_SLOW,	/* past its deadline */
+	CLIENT_END_EVICTED,	/* for another connection */
+	CLIENT_END_STUCK,	/* for another request */
+	CLIENT_END_REFUSED,	/* no place, and none to make */
+
+	CLIENT_END_NR
+};
+
+struct client {
+	struct clients *clients;
+	int fd;
+	/* Guarded by the lock. */
+	TAILQ_ENTRY(client) entry;	/* of its state */
+	enum client_state state;
+	bool admitted;		/* counts against limits.requests */
+	uint64_t since_ns;
+	uint64_t deadline_ns;
+};
+
+TAILQ_HEAD(client_list, client);
+
+struct clients {
+	pthread_mutex_t lock;
+	struct client_limits limits;
+	struct client *table;	/* by descriptor */
+	unsigned int size;
+	struct client_list list[CLIENT_STATE_NR];	/* in order of since_ns */
+	unsigned int nr;
+	unsigned int nr_ending;
+	unsigned int nr_admitted;
+	uint64_t ended[CLIENT_END_NR];
+};
+
+/* "slow", "evicted", ... */
+extern const char *const client_end_name[CLIENT_END_NR];
+
+/* -ENOMEM. Fewer connections, if the limit of open files demands it. */
+int clients_init(struct clients *clients, const struct client_limits *limits);
+void clients_exit(struct clients *clients);
+
+void clients_set_requests(struct clients *clients, unsigned int requests);
+
+/* May one more come in? If there is no place, one is made, or it is refused. */
+bool clients_make_room(struct clients *clients);
+
+/* Shut down who is past its deadline. Returns how many are there. */
+unsigned int clients_reap(struct clients *clients);
+
+/* A connection: NULL if its descriptor is beyond the table. */
+struct client *client_add(struct clients *clients, int fd);
+void client_remove(struct client *client);
+
+/* Its request: all of it takes no longer than @timeout_ns, if not 0. */
+void client_begin(struct client *client, uint64_t timeout_ns);
+void client_end(struct client *client);
+
+/*
+ * May the request be answered beside those that are? A request that has had its
+ * grace, and of a client that does not take its answer, gives its place.
+ */
+bool client_admit(struct client *client);
+
+void clients_get(struct clients *clients, uint64_t *ret_nr,
+		 uint64_t ret_ended[CLIENT_END_NR]);
+
+/* A decimal number of seconds, as in X-Prometheus-Scrape-Timeout-Seconds; 0: none. */
+uint64_t client_timeout(const char *text);
+
+#endif /* OBSRINGD_CLIENTS_H */

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: MIT
+#define _GNU_SOURCE	/* sigabbrev_np */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "notify.h"
+#include "daemon.h"
+#include "status.h"
+#include "version.h"
+
+static int fail(char reason[DAEMON_REASON_MAX], int r, const char *what, const char *why)
+{
+	snprintf(reason, DAEMON_REASON_MAX, "%s: %s", what, why);
+	return r;
+}
+
+static int inherit_sockets(struct daemon *daemon, char reason[DAEMON_REASON_MAX])
+{
+	const char *problem = listen_inherit(&daemon->sockets);
+
+	return problem ? fail(reason, -EINVAL, "--web.systemd-socket", problem) : 0;
+}
+
+static int open_sockets(struct daemon *daemon, char reason[DAEMON_REASON_MAX])
+{
+	const struct options *options = &daemon->options;
+	const char *problem;
+	char what[300];
+	unsigned int i;
+
+	if (options->systemd_socket)
+		return inherit_sockets(daemon, reason);
+	for (i = 0; i < options->nr_listen; i++) {
+		problem = listen_open(&options->listen[i], &daemon->sockets);
+		if (!problem)
+			continue;
+		snprintf(what, sizeof(what), "listen on %s", options->listen_text[i]);
+		return fail(reason, -EADDRINUSE, what, problem);
+	}
+	return 0;
+}
+
+static void log_listening(const struct daemon *daemon)
+{
+	char name[LISTEN_NAME_MAX];
+	unsigned int i;
+
+	for (i = 0; i < daemon->sockets.nr; i++) {
+		listen_name(daemon->sockets.fd[i], name);
+		log_event(LEVEL_INFO, "listening", "address", name, "path",
+			  daemon->options.telemetry_path, "version", obsringd_version,
+			  NULL);
+	}
+}
+
+static void watch_device(struct daemon *daemon)
+{
+	const char *path = daemon->options.device;
+	int r = watch_path(&daemon->watch, path);
+
+	if (r < 0)
+		log_event(LEVEL_WARN, "can't watch the device's directory",
+			  "device", path, "reason", strerror(-r), NULL);
+	collector_check(&daemon->collector);
+}
+
+static int reload(void *context, char reason[CONTROL_REASON_MAX])
+{
+	(void)context;
+	(void)reason;
+	return 0;
+}
+
+static void reload_by_signal(void *context)
+{
+	char reason[CONTROL_REASON_MAX];
+
+	reload(context, reason);
+}
+
+static void quit(void *context)
+{
+	struct daemon *daemon = context;
+
+	watch_end(&daemon->watch);
+}
+
+static void status(void *context, struct text *json)
+{
+	status_write(context, json);
+}
+
+/* The ladder; daemon_stop() is its reverse, and takes what was built. */
+static int start(struct daemon *daemon, char reason[DAEMON_REASON_MAX])
+{
+	int r = open_sockets(daemon, reason);
+
+	if (r < 0)
+		return r;
+	r = watch_init(&daemon->watch, reload_by_signal, daemon);
+	if (r < 0)
+		return fail(reason, r, "wait for signals", strerror(-r));
+	requests_init(&daemon->requests);
+	collector_init(&daemon->collector, daemon->options.device,
+		       daemon->watch.epoll);
+	metrics_init(&daemon->metrics, &daemon->collector, &daemon->self);
+	r = self_init(&daemon->self, &daemon->requests);
+	if (!r)
+		r = clients_init(&daemon->clients, &daemon->limits);
+	if (r < 0)
+		return fail(reason, r, "start", strerror(-r));
+	watch_device(daemon);
+	daemon->control = (struct control){
+		.context = daemon,
+		.lifecycle = daemon->options.enable_lifecycle,
+		.reload = reload,
+		.quit = quit,
+		.status = status,
+	};
+	daemon->http = (struct http){
+		.telemetry_path = daemon->options.telemetry_path,
+		.metrics = &daemon->metrics,
+		.collector = &daemon->collector,
+		.requests = &daemon->requests,
+		.clients = &daemon->clients,
+		.control = &daemon->control,
+	};
+	r = http_start(&daemon->http, &daemon->sockets);
+	return r < 0 ? fail(reason, r, "start the HTTP server", strerror(-r)) : 0;
+}
+
+int daemon_start(struct daemon *daemon, char reason[DAEMON_REASON_MAX])
+{
+	int r;
+
+	daemon->limits.connections = daemon->options.max_connections;
+	daemon->limits.requests = daemon->options.max_requests;
+	r = start(daemon, reason);
+	if (r < 0) {
+		daemon_stop(daemon);
+		return r;
+	}
+	log_listening(daemon);
+	notify("READY=1");
+	return 0;
+}
+
+void daemon_run(struct daemon *daemon)
+{
+	int signal = watch_run(&daemon->watch, &daemon->collector);
+
+	log_event(LEVEL_INFO, "stopping", signal ? "signal" : "request",
+		  signal ? sigabbrev_np(signal) : "/-/quit", NULL);
+	notify("STOPPING=1");
+}
+
+void daemon_stop(struct daemon *daemon)
+{
+	http_stop(&daemon->http);
+	clients_exit(&daemon->clients);
+	self_exit(&daemon->self);
+	if (daemon->collector.path) {
+		metrics_exit(&daemon->metrics);
+		collector_exit(&daemon->collector);
+		requests_exit(&daemon->requests);
+	}
+	watch_exit(&daemon->watch);
+	listen_close(&daemon->sockets);
+}

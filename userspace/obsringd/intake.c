@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: MIT
+#define _GNU_SOURCE	/* accept4 */
+#include <errno.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "intake.h"
+#include "log.h"
+
+/* Of one socket, before the others have their turn. */
+#define ACCEPT_MAX	64
+/* No more files or memory: until some are given back. */
+#define PAUSE_MS	50
+
+#define TICK_MS		1000
+#define QUIET_TICKS	60
+
+static void pause_a_little(const struct intake *intake)
+{
+	struct pollfd stop = { .fd = intake->stop, .events = POLLIN };
+
+	poll(&stop, 1, PAUSE_MS);
+}
+
+/* False: nobody else waits there. */
+static bool accept_one(struct intake *intake, int socket)
+{
+	struct sockaddr_storage address = { .ss_family = AF_UNSPEC };
+	socklen_t len = sizeof(address);
+	int fd = accept4(socket, (struct sockaddr *)&address, &len,
+			 SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+	if (fd < 0) {
+		switch (errno) {
+		case EMFILE:
+		case ENFILE:
+		case ENOBUFS:
+		case ENOMEM:
+			log_event(LEVEL_DEBUG, "can't accept", "reason",
+				  strerror(errno), NULL);
+			pause_a_little(intake);
+			return false;
+		}
+		/* Else it is one that gave up before it was accepted. */
+		return errno != EAGAIN && errno != EBADF && errno != EINVAL;
+	}
+	if (clients_make_room(intake->clients))
+		intake->take(intake->context, fd, (struct sockaddr *)&address, len);
+	else
+		close(fd);
+	return true;
+}
+
+static void accept_some(struct intake *intake, int socket)
+{
+	int i;
+
+	for (i = 0; i < ACCEPT_MAX; i++)
+		if (!accept_one(intake, socket))
+			return;
+}
+
+static void *run(void *arg)
+{
+	struct intake *intake = arg;
+	struct epoll_event events[LISTEN_MAX + 1];
+	int i, nr, quiet = QUIET_TICKS, timeout = -1;
+
+	for (;;) {
+		nr = epoll_wait(intake->epoll, events, LISTEN_MAX + 1, timeout);
+		quiet = nr ? 0 : quiet + 1;
+		for (i = 0; i < nr; i++) {
+			if (events[i].data.fd == intake->stop)
+				return NULL;
+			accept_some(intake, events[i].data.fd);
+		}
+		/* What was accepted becomes a client a moment later. */
+		timeout = clients_reap(intake->clients) || quiet < QUIET_TICKS ?
+			  TICK_MS : -1;
+	}
+}
+
+static int add(const struct intake *intake, int fd)
+{
+	struct epoll_event event = { .events = EPOLLIN, .data.fd = fd };
+
+	return epoll_ctl(intake->epoll, EPOLL_CTL_ADD, fd, &event) ? -errno : 0;
+}
+
+static int prepare(struct intake *intake, const struct listen_sockets *sockets)
+{
+	unsigned int i;
+	int r;
+
+	intake->epoll = epoll_create1(EPOLL_CLOEXEC);
+	intake->stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (intake->epoll < 0 || intake->stop < 0)
+		return -errno;
+	r = add(intake, intake->stop);
+	for (i = 0; i < sockets->nr && !r; i++)
+		r = add(intake, sockets->fd[i]);
+	return r;
+}
+
+static void close_files(struct intake *intake)
+{
+	if (intake->epoll >= 0)
+		close(intake->epoll);
+	if (intake->stop >= 0)
+		close(intake->stop);
+}
+
+int intake_start(struct intake *intake, const struct listen_sockets *sockets,
+		 struct clients *clients, intake_fn take, void *context)
+{
+	int r;
+
+	*intake = (struct intake){ .clients = clients, .take = take,
+				   .context = context };
+	r = prepare(intake, sockets);
+	if (!r)
+		r = -pthread_create(&intake->thread, NULL, run, intake);
+	if (r)
+		close_files(intake);
+	return r;
+}
+
+void intake_stop(struct intake *intake)
+{
+	eventfd_write(intake->stop, 1);
+	pthread_join(intake->thread, NULL);
+	close_files(intake);
+}
