@@ -431,6 +431,7 @@ static const struct {
 	{ "sample cancel 0", "\"0\"" },
 	{ "family add x", "--kind" },
 	{ "family add x --kind frob", "\"frob\"" },
+	{ "family add x --kind stateset", "by processes" },
 	{ "family add x --kind counter --exp10 1", "--exp10 1" },
 	{ "family add x --kind histogram", "--bounds" },
 	{ "family add x --kind histogram --bounds 1,y", "\"y\"" },

@@ -103,6 +103,8 @@ int family_from_options(const struct ctl_command *command, const char *name,
 	spec.kind = ctl_kind_parse(options->kind);
 	if (!spec.kind)
 		return ctl_misused(command, "unknown kind \"%s\"", options->kind);
+	if (spec.kind == OBSRING_KIND_STATE)
+		return ctl_misused(command, "state sets are made by processes");
 	if (spec.nr_labels > OBSRING_LABELS_MAX)
 		return ctl_misused(command, "more than %d labels", OBSRING_LABELS_MAX);
 	r = number_get(command, "exp10", options->exp10, OBSRING_EXP10_MIN, 0, 0,

@@ -96,6 +96,7 @@ static const char *const kind_names[OBSRING_KIND_MAX + 1] = {
 	[OBSRING_KIND_GAUGE]	 = "gauge",
 	[OBSRING_KIND_HISTOGRAM] = "histogram",
 	[OBSRING_KIND_INFO]	 = "info",
+	[OBSRING_KIND_STATE]	 = "stateset",
 };
 
 const char *ctl_kind_name(enum obsring_kind kind)
