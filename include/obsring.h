@@ -776,6 +776,8 @@ struct obs_bytes {
 };
 
 #define OBS_TRACE_HEADER_VALUES	32	/* headers of one name */
+#define OBS_BAGGAGE_VALUES	64	/* of baggage */
+#define OBS_BAGGAGE_MAX		8192	/* bytes of them all */
 
 /* The headers that matter. @nr_...: one more than are kept: there are too many. */
 struct obs_trace_headers {
@@ -785,7 +787,7 @@ struct obs_trace_headers {
 	struct obs_bytes grpc_trace;
 	/* The first @nr_... of these are set. */
 	struct obs_bytes tracestate[OBS_TRACE_HEADER_VALUES];
-	struct obs_bytes baggage[OBS_TRACE_HEADER_VALUES];
+	struct obs_bytes baggage[OBS_BAGGAGE_VALUES];
 };
 
 /* No headers. */
@@ -841,13 +843,37 @@ int obs_trace_inject(const struct obs_trace_context *context, unsigned int forma
 		     void *arg);
 
 /*
- * The same for the baggage (W3C) of @headers, as it came; a value that is longer
- * than 8192 bytes or not printable is left out. No NUL behind these.
+ * The same for the baggage (W3C) of @headers, as it came: as much as anyone must pass
+ * on, 64 values and OBS_BAGGAGE_MAX bytes with the commas that could join them. A
+ * value with which it would be more is left out, and one that is not printable. No
+ * NUL behind these.
  */
 int obs_baggage_inject(const struct obs_trace_headers *headers,
 		       int (*fn)(const char *name, const char *value, size_t len,
 				 void *arg),
 		       void *arg);
+
+/*
+ * What became of all headers that this process had extracted, as
+ * obsring_trace_context_total{result} counts it: for each obs_trace_extract() where
+ * its context came from, and besides why a header was not used; baggage when it is
+ * passed on. A child of fork() begins with 0.
+ */
+enum obs_trace_result {
+	OBS_TRACE_USED_NONE,		/* "new": no header gave a context */
+	OBS_TRACE_USED_W3C,
+	OBS_TRACE_USED_B3_SINGLE,
+	OBS_TRACE_USED_B3_MULTI,
+	OBS_TRACE_USED_GRPC,
+	OBS_TRACE_DROPPED,		/* and bit N of *@ret_dropped: */
+	OBS_TRACE_DROPPED_BAGGAGE = OBS_TRACE_DROPPED + 7,
+	OBS_TRACE_RESULTS
+};
+
+void obs_trace_counts(uint64_t counts[OBS_TRACE_RESULTS]);
+
+/* As the label has it. */
+const char *obs_trace_result_name(enum obs_trace_result result);
 
 /* A single header's value. */
 void obs_trace_format_traceparent(const struct obs_trace_context *context,
@@ -869,7 +895,7 @@ void obs_trace_format_grpc_base64(const struct obs_trace_context *context,
  * a few stores to the thread's own memory, without a system call:
  *
  *      on each request that the thread begins:
- *              obs_trace_set_context(&context);
+ *              obs_trace_set(&context);
  *      when it is done:
  *              obs_trace_clear();
  *
@@ -898,12 +924,104 @@ int obs_trace_register(void);
  * those of registering, -EBUSY, and for a text that is no traceparent -EINVAL:
  * then it works for what it did before.
  */
-int obs_trace_set(const uint8_t trace_id[16], const uint8_t span_id[8], uint8_t flags);
-int obs_trace_set_context(const struct obs_trace_context *context);
+int obs_trace_set(const struct obs_trace_context *context);
+int obs_trace_set_ids(const uint8_t trace_id[16], const uint8_t span_id[8], uint8_t flags);
 int obs_trace_set_traceparent(const char *text);
 
 /* It works for none. */
 void obs_trace_clear(void);
+
+/* ---- Spans --------------------------------------------------------------- */
+
+/*
+ * Work for a trace, as a record in the log when it is done: the name is the message,
+ * and of its fields span.kind, span.status, span.parent_id, span.start_ns (since
+ * 1970), span.duration_ns and span.th are ours, the others are attributes.
+ *
+ *      obs_tracer_open(NULL, "shop", 0.1, &tracer);
+ *
+ *      format = obs_trace_extract(&headers, &context, NULL);
+ *      obs_span_start(&span, tracer, format ? &context : NULL, OBS_SPAN_SERVER,
+ *                     "GET /cart");
+ *      obs_trace_set(&span.context);           the kernel's records and our own
+ *      obs_trace_inject(&span.context, ...);   what is asked of others
+ *      obs_span_attribute_int(&span, "http.response.status_code", 200);
+ *      obs_trace_clear();
+ *      obs_span_end(&span);
+ *
+ * A trace is sampled as a whole: with the probability of the tracer where it begins,
+ * elsewhere as who began it decided. What is not sampled has a context and costs
+ * little more. Beyond that the log's sampling rules hold, which keep whole traces as
+ * well (trace:N%), and a user's 1000 records a second.
+ */
+struct obs_tracer;
+
+/*
+ * @path: NULL: /dev/obsring, which can't be unloaded while it is open; else any file
+ * that is there, to which lines are added. @service: 1 to 63 printable characters
+ * without a space; the log's source is "user.SERVICE". @probability: 0 to 1, of traces
+ * that begin here. Threads may share a tracer, and a child of fork() has it.
+ *
+ * -EINVAL: service or probability; -ENOMEM; or as open(2) has it.
+ */
+int obs_tracer_open(const char *path, const char *service, double probability,
+		    struct obs_tracer **ret_tracer);
+void obs_tracer_close(struct obs_tracer *tracer);
+
+enum obs_span_kind {
+	OBS_SPAN_INTERNAL,
+	OBS_SPAN_SERVER,
+	OBS_SPAN_CLIENT,
+	OBS_SPAN_PRODUCER,
+	OBS_SPAN_CONSUMER,
+};
+
+enum obs_span_status {
+	OBS_SPAN_UNSET,
+	OBS_SPAN_OK,
+	OBS_SPAN_ERROR,
+};
+
+#define OBS_SPAN_NAME_MAX	128	/* bytes; the rest is cut */
+#define OBS_SPAN_ATTRIBUTES_MAX	32
+#define OBS_SPAN_ATTRIBUTES_BYTES 312	/* keys and values, with a NUL each */
+
+/* The caller's memory; nothing is allocated. One thread at a time. */
+struct obs_span {
+	struct obs_trace_context context;	/* its own */
+	enum obs_span_status status;		/* to be set before the end */
+	/* The rest is the library's. */
+	enum obs_span_kind kind;
+	const struct obs_tracer *tracer;
+	bool recording, has_parent;
+	uint8_t parent_id[8];
+	unsigned int nr_attributes, nr_dropped;
+	uint64_t start_ns, start_monotonic_ns;
+	size_t attributes_len;
+	char name[OBS_SPAN_NAME_MAX + 1];
+	char attribute[OBS_SPAN_ATTRIBUTES_BYTES];
+};
+
+/*
+ * Begin a span, a child of @parent; NULL: a new trace. True: it will be recorded.
+ * @tracer NULL: it will not, but there is a context to pass on. Nothing here changes
+ * for which span the thread works. Whatever is not printable in @name is shown as
+ * "?".
+ */
+bool obs_span_start(struct obs_span *span, const struct obs_tracer *tracer,
+		    const struct obs_trace_context *parent, enum obs_span_kind kind,
+		    const char *name);
+
+/*
+ * @key: 1 to 64 of A-Z a-z 0-9 _ . -, not beginning with "span."; @value: any bytes.
+ * -EINVAL: the key; -ENOSPC: a limit above. Then there is none, and the record says
+ * how many (span.dropped_attributes). 0 as well if it is not recorded.
+ */
+int obs_span_attribute(struct obs_span *span, const char *key, const char *value);
+int obs_span_attribute_int(struct obs_span *span, const char *key, int64_t value);
+
+/* Record it, if it is: once. 0, or -errno of write(2): then it is not in the log. */
+int obs_span_end(struct obs_span *span);
 
 #pragma GCC visibility pop
 

@@ -34,8 +34,11 @@ LIB_OBJS := \
 	libobsring/grpctrace.o \
 	libobsring/baggage.o \
 	libobsring/traceid.o \
+	libobsring/tracecount.o \
 	libobsring/propagate.o \
-	libobsring/context.o
+	libobsring/context.o \
+	libobsring/lineput.o \
+	libobsring/span.o
 
 CTL_OBJS := \
 	obsringctl/open.o \

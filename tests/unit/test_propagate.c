@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: MIT
 /*
  * Trace context in headers: what each format's specification says, in tables;
- * what goes out comes back; and precedence between the formats.
+ * what goes out comes back; precedence between the formats; what is counted; and
+ * that nothing is allocated.
  */
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -477,6 +480,7 @@ static void grpc_trace(void **state)
 
 struct out {
 	unsigned int nr;
+	size_t len;
 	char line[8][700];
 };
 
@@ -609,11 +613,20 @@ static void inject(void **state)
 	assert_string_equal("a=1", back.tracestate);
 }
 
+static int measure(const char *name, const char *value, size_t len, void *arg)
+{
+	(void)name, (void)value;
+	((struct out *)arg)->nr++;
+	((struct out *)arg)->len += len;
+	return 0;
+}
+
 static void baggage(void **state)
 {
 	struct obs_trace_headers headers;
 	static char big[8193 + 1];
 	struct out out = { 0 };
+	unsigned int i;
 
 	(void)state;
 	obs_trace_headers_init(&headers);
@@ -627,6 +640,226 @@ static void baggage(void **state)
 	assert_int_equal(2, out.nr);
 	assert_string_equal("baggage: userId=alice,serverNode=DF%2028;p=1", out.line[0]);
 	assert_string_equal("baggage: b=2", out.line[1]);
+
+	/* What anyone must pass on: 64 members, each a header of its own. */
+	obs_trace_headers_init(&headers);
+	for (i = 0; i < 64; i++)
+		obs_trace_headers_add(&headers, "baggage", 7, big, 127);
+	out.nr = 0;
+	assert_int_equal(0, obs_baggage_inject(&headers, measure, &out));
+	assert_int_equal(64, out.nr);
+	add(&headers, "baggage", "a=1");
+	out.nr = 0;
+	assert_int_equal(0, obs_baggage_inject(&headers, measure, &out));
+	assert_int_equal(64, out.nr);
+	/* 8192 bytes in all, with a comma; of what is more, what has room. */
+	obs_trace_headers_init(&headers);
+	obs_trace_headers_add(&headers, "baggage", 7, big, 4096);
+	obs_trace_headers_add(&headers, "baggage", 7, big, 4096);
+	obs_trace_headers_add(&headers, "baggage", 7, big, 4095);
+	obs_trace_headers_add(&headers, "baggage", 7, "", 0);
+	obs_trace_headers_add(&headers, "baggage", 7, "x", 1);
+	out = (struct out){ 0 };
+	assert_int_equal(0, obs_baggage_inject(&headers, measure, &out));
+	assert_int_equal(2, out.nr);
+	assert_int_equal(4096 + 4095, out.len);
+	assert_int_equal(42, obs_baggage_inject(&headers, refuse, &i));
+}
+
+/* Keys and values of a message are bytes: no NUL, and there may be no value. */
+static void kafka(void **state)
+{
+	static const char message[] = "traceparent" PARENT "-01tracestatea=1,b=2x";
+	const char *value = message + 11, *key = value + OBS_TRACEPARENT_LEN;
+	struct obs_trace_headers headers;
+	struct obs_trace_context context;
+	unsigned int dropped;
+
+	(void)state;
+	obs_trace_headers_init(&headers);
+	obs_trace_headers_add(&headers, message, 11, value, OBS_TRACEPARENT_LEN);
+	obs_trace_headers_add(&headers, key, 10, key + 10, 7);
+	assert_int_equal(OBS_TRACE_W3C, obs_trace_extract(&headers, &context, &dropped));
+	assert_int_equal(0, dropped);
+	assert_ids(&context);
+	assert_string_equal("a=1,b=2", context.tracestate);
+
+	obs_trace_headers_add(&headers, "tracestate", 10, NULL, 0);
+	obs_trace_headers_add(&headers, "tracestate", 10, "c=\0", 3);
+	obs_trace_headers_add(&headers, "baggage", 7, NULL, 0);
+	assert_int_equal(OBS_TRACE_W3C, obs_trace_extract(&headers, &context, &dropped));
+	assert_int_equal(OBS_TRACE_BAD_TRACESTATE, dropped);
+	assert_int_equal(0, obs_baggage_inject(&headers, refuse, NULL));
+
+	obs_trace_headers_init(&headers);
+	obs_trace_headers_add(&headers, "traceparent", 11, NULL, 0);
+	obs_trace_headers_add(&headers, "b3", 2, NULL, 0);
+	obs_trace_headers_add(&headers, "grpc-trace-bin", 14, NULL, 0);
+	assert_int_equal(OBS_TRACE_NONE, obs_trace_extract(&headers, &context, &dropped));
+	assert_int_equal(OBS_TRACE_BAD_TRACEPARENT, dropped);
+}
+
+/* ---- Counts -------------------------------------------------------------- */
+
+#define HEADERS_MAX 4
+
+static const struct {
+	const char *header[HEADERS_MAX][2];
+	const char *counted[3];
+} counteds[] = {
+	{ { { "Accept", "x" } }, { "new" } },
+	{ { { "traceparent", PARENT "-01" } }, { "w3c" } },
+	{ { { "traceparent", PARENT "-01" }, { "tracestate", "x" } },
+	  { "w3c", "bad_tracestate" } },
+	{ { { "traceparent", PARENT "-01" }, { "tracestate", X256 "=" X256 } },
+	  { "w3c", "cut_tracestate" } },
+	{ { { "traceparent", "x" }, { "tracestate", "a=1" }, { "b3", "1" } },
+	  { "b3", "bad_traceparent", "tracestate_alone" } },
+	{ { { "b3", "x" }, { "X-B3-Sampled", "1" } }, { "b3_multi", "bad_b3" } },
+	{ { { "X-B3-Sampled", "x" }, { "grpc-trace-bin", GRPC64 } },
+	  { "grpc", "bad_b3_multi" } },
+	{ { { "grpc-trace-bin", "x" } }, { "new", "bad_grpc" } },
+	{ { { "traceparent", PARENT "-01" }, { "baggage", "a=1" }, { "baggage", "\x01" } },
+	  { "w3c", "bad_baggage" } },
+};
+
+/* What is counted for a row, in a process of its own: it begins with 0. */
+static int counted_again(size_t row)
+{
+	uint64_t counts[OBS_TRACE_RESULTS], expected[OBS_TRACE_RESULTS] = { 0 };
+	struct obs_trace_headers headers;
+	struct obs_trace_context context;
+	struct out out = { 0 };
+	size_t i, named;
+
+	obs_trace_headers_init(&headers);
+	for (i = 0; i < HEADERS_MAX && counteds[row].header[i][0]; i++)
+		add(&headers, counteds[row].header[i][0], counteds[row].header[i][1]);
+	obs_trace_extract(&headers, &context, NULL);
+	obs_baggage_inject(&headers, measure, &out);
+	obs_trace_counts(counts);
+	for (named = 0; named < 3 && counteds[row].counted[named]; named++)
+		for (i = 0; i < OBS_TRACE_RESULTS; i++)
+			if (!strcmp(counteds[row].counted[named], obs_trace_result_name(i)))
+				expected[i] = 1;
+	return memcmp(expected, counts, sizeof(counts)) != 0;
+}
+
+static void counted(void **state)
+{
+	size_t i;
+	int status;
+
+	(void)state;
+	assert_string_equal("", obs_trace_result_name(OBS_TRACE_RESULTS));
+	for (i = 0; i < NR(counteds); i++) {
+		if (!fork())
+			_exit(counted_again(i));
+		assert_true(wait(&status) > 0);
+		if (status)
+			fail_msg("row %zu", i);
+	}
+}
+
+#define COUNTERS 40
+#define TIMES	5000
+
+static void *count_many(void *unused)
+{
+	struct obs_trace_headers headers;
+	struct obs_trace_context context;
+	int i;
+
+	obs_trace_headers_init(&headers);
+	add(&headers, "traceparent", PARENT "-01");
+	for (i = 0; i < TIMES; i++)
+		obs_trace_extract(&headers, &context, NULL);
+	return unused;
+}
+
+/* More threads than sets: none is lost. */
+static void counted_by_threads(void **state)
+{
+	uint64_t before[OBS_TRACE_RESULTS], after[OBS_TRACE_RESULTS];
+	pthread_t thread[COUNTERS];
+	int i;
+
+	(void)state;
+	obs_trace_counts(before);
+	for (i = 0; i < COUNTERS; i++)
+		assert_int_equal(0, pthread_create(&thread[i], NULL, count_many, NULL));
+	for (i = 0; i < COUNTERS; i++)
+		pthread_join(thread[i], NULL);
+	obs_trace_counts(after);
+	assert_int_equal(COUNTERS * TIMES,
+			 after[OBS_TRACE_USED_W3C] - before[OBS_TRACE_USED_W3C]);
+}
+
+/* ---- Memory -------------------------------------------------------------- */
+
+/* Of the sanitizers' runtime; gcc has no header for it. */
+int __sanitizer_install_malloc_and_free_hooks(void (*allocated)(const volatile void *, size_t),
+					      void (*freed)(const volatile void *));
+
+static unsigned int nr_allocated;
+
+static void allocated(const volatile void *unused, size_t size)
+{
+	(void)unused, (void)size;
+	nr_allocated++;
+}
+
+static void freed(const volatile void *unused)
+{
+	(void)unused;
+}
+
+/* Every parser with what it takes, and what it refuses; every way out. */
+static void use_everything(void)
+{
+	static const char *const header[][2] = {
+		{ "traceparent", PARENT "-01" }, { "tracestate", TEN("0") "," TEN("1") },
+		{ "b3", TRACE "-" SPAN "-1" }, { "X-B3-TraceId", TRACE },
+		{ "X-B3-SpanId", SPAN }, { "grpc-trace-bin", GRPC64 },
+		{ "baggage", "a=1" },
+	};
+	const unsigned int all = OBS_TRACE_W3C | OBS_TRACE_B3_SINGLE | OBS_TRACE_B3_MULTI |
+				 OBS_TRACE_GRPC;
+	struct obs_trace_headers headers;
+	struct obs_trace_context context;
+	struct out out = { 0 };
+	size_t first, i;
+
+	for (first = 0; first <= NR(header); first++) {
+		obs_trace_headers_init(&headers);
+		add(&headers, "traceparent", "x");
+		for (i = first; i < NR(header); i++)
+			add(&headers, header[i][0], header[i][1]);
+		if (!first)
+			headers.nr_traceparent = 1, headers.traceparent = bytes(header[0][1]);
+		obs_trace_extract(&headers, &context, NULL);
+		obs_trace_child(&context);
+		context.has_th = true;
+		context.th = first;
+		obs_trace_update(&context);
+		obs_trace_inject(&context, all, measure, &out);
+		obs_baggage_inject(&headers, measure, &out);
+	}
+}
+
+static void nothing_is_allocated(void **state)
+{
+	void *volatile probe;	/* else it is optimized away */
+
+	(void)state;
+	assert_int_not_equal(0, __sanitizer_install_malloc_and_free_hooks(allocated, freed));
+	nr_allocated = 0;
+	use_everything();
+	assert_int_equal(0, nr_allocated);
+	/* It would have been seen. */
+	probe = malloc(1);
+	assert_int_equal(1, nr_allocated);
+	free(probe);
 }
 
 static void child_ids(int out)
@@ -679,6 +912,10 @@ int main(void)
 		cmocka_unit_test(all_bad),
 		cmocka_unit_test(inject),
 		cmocka_unit_test(baggage),
+		cmocka_unit_test(kafka),
+		cmocka_unit_test(counted),
+		cmocka_unit_test(counted_by_threads),
+		cmocka_unit_test(nothing_is_allocated),
 		cmocka_unit_test(fork_has_ids_of_its_own),
 	};
 

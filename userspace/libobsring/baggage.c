@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
- * Baggage: W3C, passed on as it came and never looked into. A header that is
- * longer than the specification asks anyone to carry, or has bytes that are not
- * printable ASCII, is not passed on.
+ * Baggage: W3C, passed on as it came and never looked into. What is longer than the
+ * specification asks anyone to carry, or has bytes that are not printable ASCII, is
+ * not passed on.
  */
 #include "propagate.h"
-
-#define BAGGAGE_MAX	8192
 
 bool obs_baggage_valid(struct obs_bytes value)
 {
@@ -15,5 +13,5 @@ bool obs_baggage_valid(struct obs_bytes value)
 	for (i = 0; i < value.len; i++)
 		if ((value.at[i] < ' ' || value.at[i] > '~') && value.at[i] != '\t')
 			return false;
-	return value.len && value.len <= BAGGAGE_MAX;
+	return value.len && value.len <= OBS_BAGGAGE_MAX;
 }

@@ -105,7 +105,7 @@ static int set(const struct obs_context *to)
 	return obs_context_set(self.context, to) ? 0 : -EBUSY;
 }
 
-int obs_trace_set(const uint8_t trace_id[16], const uint8_t span_id[8], uint8_t flags)
+int obs_trace_set_ids(const uint8_t trace_id[16], const uint8_t span_id[8], uint8_t flags)
 {
 	struct obs_context to = { .trace.flags = flags };
 
@@ -114,7 +114,7 @@ int obs_trace_set(const uint8_t trace_id[16], const uint8_t span_id[8], uint8_t 
 	return set(&to);
 }
 
-int obs_trace_set_context(const struct obs_trace_context *context)
+int obs_trace_set(const struct obs_trace_context *context)
 {
 	struct obs_context to = {
 		.trace.flags = context->flags,

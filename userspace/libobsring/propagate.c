@@ -27,11 +27,9 @@ struct known {
 #define COUNTED(_name, _field, _max) \
 	{ _name, sizeof(_name) - 1, offsetof(struct obs_trace_headers, _field), _max, \
 	  offsetof(struct obs_trace_headers, nr_##_field) }
-#define MANY(_name, _field)	COUNTED(_name, _field, OBS_TRACE_HEADER_VALUES)
-
 static const struct known known[] = {
 	COUNTED("traceparent", traceparent, 1),
-	MANY("tracestate", tracestate),
+	COUNTED("tracestate", tracestate, OBS_TRACE_HEADER_VALUES),
 	ONE("b3", b3),
 	ONE("x-b3-traceid", b3_trace_id),
 	ONE("x-b3-spanid", b3_span_id),
@@ -39,7 +37,7 @@ static const struct known known[] = {
 	ONE("x-b3-sampled", b3_sampled),
 	ONE("x-b3-flags", b3_flags),
 	ONE("grpc-trace-bin", grpc_trace),
-	MANY("baggage", baggage),
+	COUNTED("baggage", baggage, OBS_BAGGAGE_VALUES),
 };
 
 static const struct known *known_find(struct obs_bytes name)
@@ -129,6 +127,14 @@ others_extract(const struct obs_trace_headers *headers,
 	return OBS_TRACE_NONE;
 }
 
+static void extract_count(enum obs_trace_format format, unsigned int dropped)
+{
+	obs_trace_count(format ? OBS_TRACE_USED_W3C + (unsigned int)__builtin_ctz(format) :
+				 OBS_TRACE_USED_NONE);
+	for (; dropped; dropped &= dropped - 1)
+		obs_trace_count(OBS_TRACE_DROPPED + (unsigned int)__builtin_ctz(dropped));
+}
+
 enum obs_trace_format obs_trace_extract(const struct obs_trace_headers *headers,
 					struct obs_trace_context *ret_context,
 					unsigned int *ret_dropped)
@@ -145,6 +151,7 @@ enum obs_trace_format obs_trace_extract(const struct obs_trace_headers *headers,
 		obs_trace_new(ret_context, ret_context->flags & OBS_TRACE_SAMPLED);
 		ret_context->debug = debug;
 	}
+	extract_count(format, dropped);
 	if (ret_dropped)
 		*ret_dropped = dropped;
 	return format;
@@ -236,13 +243,22 @@ int obs_baggage_inject(const struct obs_trace_headers *headers,
 		       void *arg)
 {
 	unsigned int i, nr = headers->nr_baggage;
+	struct obs_bytes value;
+	size_t len = 0;
 	int r = 0;
 
-	if (nr > OBS_TRACE_HEADER_VALUES)
-		nr = OBS_TRACE_HEADER_VALUES;
-	for (i = 0; i < nr && !r; i++)
-		if (obs_baggage_valid(headers->baggage[i]))
-			r = fn("baggage", headers->baggage[i].at,
-			       headers->baggage[i].len, arg);
+	if (nr > OBS_BAGGAGE_VALUES) {
+		nr = OBS_BAGGAGE_VALUES;
+		obs_trace_count(OBS_TRACE_DROPPED_BAGGAGE);
+	}
+	for (i = 0; i < nr && !r; i++) {
+		value = headers->baggage[i];
+		if (!obs_baggage_valid(value) || len + value.len > OBS_BAGGAGE_MAX) {
+			obs_trace_count(OBS_TRACE_DROPPED_BAGGAGE);
+			continue;
+		}
+		len += value.len + 1;	/* and a comma */
+		r = fn("baggage", value.at, value.len, arg);
+	}
 	return r;
 }

@@ -14,6 +14,7 @@
 
 #define OBS_TRACE_ID_DIGITS	32
 #define OBS_SPAN_ID_DIGITS	16
+#define OBS_OT_DIGITS		14	/* of 56 bits */
 
 /* Bytes of somebody else. */
 static inline struct obs_bytes obs_bytes(const char *at, size_t len)
@@ -66,6 +67,9 @@ bool obs_traceparent_parse(struct obs_bytes value, struct obs_trace_context *ret
 bool obs_tracestate_parse(const struct obs_bytes *value, unsigned int nr,
 			  struct obs_trace_context *ret, bool *ret_cut);
 
+/* A threshold as "ot" has it, behind @at: its end, without a NUL. */
+char *obs_ot_threshold_write(char *at, uint64_t th);
+
 /* b3.c; without ids, a decision alone: *@ret_ids is false. */
 bool obs_b3_single_parse(struct obs_bytes value, struct obs_trace_context *ret,
 			 bool *ret_ids);
@@ -75,7 +79,10 @@ bool obs_b3_multi_parse(const struct obs_trace_headers *headers,
 /* grpctrace.c: 29 bytes, or base64 of them. */
 bool obs_grpc_trace_parse(struct obs_bytes value, struct obs_trace_context *ret);
 
-/* baggage.c: is it baggage within the limits? */
+/* baggage.c: is it baggage? */
 bool obs_baggage_valid(struct obs_bytes value);
+
+/* tracecount.c */
+void obs_trace_count(enum obs_trace_result result);
 
 #endif /* LIBOBSRING_PROPAGATE_H */

@@ -24,8 +24,6 @@
 #define VALUE_MAX	256
 #define LONG_MEMBER	128
 
-#define OT_DIGITS	14	/* of 56 bits */
-
 /**
  * struct members - the members of all headers
  * @nr: how many, without the empty ones
@@ -136,12 +134,12 @@ static char *members_write(const struct members *members, char *at, bool comma)
 
 static bool digits_parse(struct obs_bytes text, uint64_t *ret)
 {
-	char padded[OT_DIGITS + 1] = "00000000000000";
-	uint8_t bytes[OT_DIGITS / 2];
+	char padded[OBS_OT_DIGITS + 1] = "00000000000000";
+	uint8_t bytes[OBS_OT_DIGITS / 2];
 	uint64_t n = 0;
 	size_t i;
 
-	if (!text.len || text.len > OT_DIGITS)
+	if (!text.len || text.len > OBS_OT_DIGITS)
 		return false;
 	memcpy(padded, text.at, text.len);
 	if (!obs_hex_decode(padded, bytes, sizeof(bytes)))
@@ -160,7 +158,7 @@ static void ot_parse(struct obs_bytes value, struct obs_trace_context *ret)
 	while (obs_bytes_cut(&rest, ';', &field)) {
 		if (field.len > 3 && !memcmp(field.at, "th:", 3))
 			ret->has_th = digits_parse(obs_bytes_from(field, 3), &ret->th);
-		else if (field.len == 3 + OT_DIGITS && !memcmp(field.at, "rv:", 3))
+		else if (field.len == 3 + OBS_OT_DIGITS && !memcmp(field.at, "rv:", 3))
 			ret->has_rv = digits_parse(obs_bytes_from(field, 3), &ret->rv);
 	}
 }
@@ -204,7 +202,7 @@ bool obs_tracestate_parse(const struct obs_bytes *value, unsigned int nr,
 
 static char *digits_write(char *at, const char *name, uint64_t n, bool short_form)
 {
-	uint8_t bytes[OT_DIGITS / 2];
+	uint8_t bytes[OBS_OT_DIGITS / 2];
 	size_t i = sizeof(bytes);
 	char *begin;
 
@@ -217,6 +215,11 @@ static char *digits_write(char *at, const char *name, uint64_t n, bool short_for
 	while (short_form && at - begin > 1 && at[-1] == '0')
 		at--;
 	return at;
+}
+
+char *obs_ot_threshold_write(char *at, uint64_t th)
+{
+	return digits_write(at, "", th, true);
 }
 
 /* Fields that are not ours, as they were. */
@@ -241,7 +244,7 @@ static char *ot_keep(char *at, const char *end, struct obs_bytes value)
 static size_t ot_write(char *text, const struct obs_trace_context *context,
 		       const struct obs_bytes *old)
 {
-	char fields[2 * (OT_DIGITS + 4) + VALUE_MAX + 1], *at = fields;
+	char fields[2 * (OBS_OT_DIGITS + 4) + VALUE_MAX + 1], *at = fields;
 	struct obs_bytes key, value;
 
 	if (context->has_th) {

@@ -540,7 +540,7 @@ static int trace_number(unsigned int k)
 	uint8_t id[16];
 
 	memset(id, (int)k, sizeof(id));
-	return obs_trace_set(id, id, 1);
+	return obs_trace_set_ids(id, id, 1);
 }
 
 TEST_F(context, library)
@@ -563,7 +563,7 @@ TEST_F(context, library)
 	EXPECT_EQ(11, tag(self, "task"));
 	memset(context.trace_id, 12, sizeof(context.trace_id));
 	memset(context.span_id, 12, sizeof(context.span_id));
-	ASSERT_EQ(0, obs_trace_set_context(&context));
+	ASSERT_EQ(0, obs_trace_set(&context));
 	EXPECT_EQ(12, tag(self, "task"));
 	ASSERT_EQ(0, obs_trace_register());
 	EXPECT_EQ(NONE, tag(self, "task"));
