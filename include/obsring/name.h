@@ -9,6 +9,12 @@
 #ifndef _OBSRING_NAME_H
 #define _OBSRING_NAME_H
 
+#ifdef __KERNEL__
+#include <linux/string.h>
+#else
+#include <string.h>
+#endif
+
 #include <linux/obsring.h>
 #include "platform.h"
 
@@ -121,6 +127,22 @@ static inline bool obs_name_reserved(const char *name)
 			return true;
 	}
 	return false;
+}
+
+/*
+ * Is it a reserved name that processes may have all the same, in this form alone? It is
+ * libobsring's, for what became of the headers of requests: obs_trace_publish().
+ */
+#define OBS_NAME_TRACE_CONTEXT	"obsring_trace_context_total"
+#define OBS_LABEL_TRACE_CONTEXT	"result"
+
+static inline bool obs_name_is_trace_context(const char *name, enum obsring_kind kind,
+					     unsigned int nr_labels,
+					     const char *const *label)
+{
+	return kind == OBSRING_KIND_COUNTER && nr_labels == 1 &&
+	       !strcmp(name, OBS_NAME_TRACE_CONTEXT) &&
+	       !strcmp(label[0], OBS_LABEL_TRACE_CONTEXT);
 }
 
 #endif /* _OBSRING_NAME_H */

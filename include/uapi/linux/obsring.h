@@ -282,8 +282,10 @@
  * it or makes them. Families are everyone's: the first definition of a name fixes
  * kind, type of gauge, scale, unit, labels, bounds and states; another one is EEXIST
  * (help may differ, the first stays). The labels "service" and "uid" come before
- * those that are given, at most OBSRING_LABELS_MAX - 2. A family goes with its last
- * series. Series and slots stay as long as the service: an address in the mapping is
+ * those that are given, at most OBSRING_LABELS_MAX - 2. Names that begin with
+ * "obsring_" or "process_" after escaping are reserved, but for the library's
+ * obsring_trace_context_total, a counter with the label "result". A family goes with
+ * its last series. Series and slots stay as long as the service: an address in the mapping is
  * good as long as the mapping.
  *
  * Who writes what (the kernel writes none of it):
