@@ -59,7 +59,7 @@ kernel_test() {
 	kernel_get "$kernel"
 	# Guests are built in the same folder.
 	mkdir -p "$BUILD/guest"
-	flock "$BUILD/guest/make.lock" make -s module KDIR="$KERNEL_DIR/headers" KERNEL="$kernel" >&2
+	flock "$BUILD/guest/make.lock" make -s -j"$(nproc)" module KDIR="$KERNEL_DIR/headers" KERNEL="$kernel" >&2
 	PRODUCERS=$BUILD/module/$kernel/tests/kmod
 
 	code obsring_bench bench_counter_inc

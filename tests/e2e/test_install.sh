@@ -26,9 +26,10 @@ expect() {
 	fi
 }
 
-# A DESTDIR from here, which the makes in other folders must take as such.
+# A DESTDIR from here, which the makes in other folders must take as such. Guests
+# are built in the same folder.
 make_top() {
-	make -s "$@" KDIR="$KERNEL_DIR/headers" KERNEL=6.1 DESTDIR="${DEST#"$TOP"/}" PREFIX=/usr
+	flock "$BUILD/guest/make.lock" make -s "$@" KDIR="$KERNEL_DIR/headers" KERNEL=6.1 DESTDIR="${DEST#"$TOP"/}" PREFIX=/usr
 }
 
 files_there() {
@@ -87,7 +88,7 @@ refused_without_headers() {
 need_packages "${BUILD_PACKAGES[@]}" kmod
 kernel_get 6.1
 rm -rf "$ROOT"
-mkdir -p "$ROOT"
+mkdir -p "$ROOT" "$BUILD/guest"
 expect "make" make_top all
 expect "make install" make_top install
 expect "all files are there" files_there

@@ -114,7 +114,7 @@ check "... and said to be one" err_has "the guest ended without a status"
 
 # --- Limits and requests
 
-vm --timeout 10 -- sh -c 'echo begun; exec sleep 1000'
+vm --timeout 40 -- sh -c 'echo begun; exec sleep 1000'
 check "time-out" status_is 124
 check "... keeps what was written" grep -q begun "$WORK/out"
 vm --no-tests -- sh -c 'obsringctl --version && ! test -e /usr/libexec/obsring'
