@@ -12,6 +12,7 @@
 #define NR(array) (sizeof(array) / sizeof((array)[0]))
 
 #define TEXT FORMAT_TEXT
+#define TEXT_1 FORMAT_TEXT_1
 #define OM FORMAT_OPENMETRICS
 
 static const struct {
@@ -26,14 +27,17 @@ static const struct {
 	{ "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,"
 	  "application/openmetrics-text;version=0.0.1;q=0.5,"
 	  "text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,"
-	  "text/plain;version=0.0.4;q=0.3,*/*;q=0.2", OM },
+	  "text/plain;version=0.0.4;q=0.3,*/*;q=0.2", OM + ESCAPE_NONE },
 	/* the same with native histograms */
 	{ "application/vnd.google.protobuf;"
 	  "proto=io.prometheus.client.MetricFamily;encoding=delimited;q=0.7,"
 	  "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,"
 	  "application/openmetrics-text;version=0.0.1;q=0.5,"
 	  "text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,"
-	  "text/plain;version=0.0.4;q=0.3,*/*;q=0.2", OM },
+	  "text/plain;version=0.0.4;q=0.3,*/*;q=0.2", OM + ESCAPE_NONE },
+	/* a scrape_protocols of PrometheusText1.0.0 alone */
+	{ "text/plain;version=1.0.0;escaping=allow-utf-8;q=0.3,*/*;q=0.2",
+	  TEXT_1 + ESCAPE_NONE },
 	/* as its documentation once showed it: the last element is no range */
 	{ "text/plain;version=0.0.4;q=0.2,/;q=0.1", TEXT },
 	/* a scrape_protocols of PrometheusText0.0.4 alone */
@@ -66,6 +70,23 @@ static const struct {
 	{ "*/*, application/openmetrics-text;q=0.9", TEXT },
 	{ "*/*;q=1, application/openmetrics-text;version=1.0.0;q=1", OM },
 	{ "application/openmetrics-text;q=1.000", OM },
+
+	/* 1.0.0 is for those who name it, and so are the escaping schemes */
+	{ "text/plain;version=1.0.0", TEXT_1 },
+	{ "text/plain;version=1.0.0;q=0.5, text/plain;version=0.0.4", TEXT },
+	{ "text/plain, text/plain;version=1.0.0", TEXT_1 },
+	{ "text/plain;version=2.0.0", TEXT },
+	{ "text/plain;version=1.0.0;escaping=dots", TEXT_1 + ESCAPE_DOTS },
+	{ "text/plain;version=1.0.0;escaping=\"values\"", TEXT_1 + ESCAPE_VALUES },
+	{ "text/plain;version=1.0.0;escaping=unheard-of", TEXT_1 },
+	{ "text/plain;version=1.0.0;ESCAPING=Allow-UTF-8", TEXT_1 + ESCAPE_NONE },
+	{ "text/plain;version=0.0.4;escaping=values", TEXT + ESCAPE_VALUES },
+	{ "text/plain;version=0.0.4;escaping=allow-utf-8", TEXT },
+	{ "text/plain;escaping=allow-utf-8", TEXT },
+	{ "*/*;escaping=dots", TEXT + ESCAPE_DOTS },
+	{ "application/openmetrics-text;escaping=underscores", OM },
+	{ "application/openmetrics-text;version=1.0.0;escaping=dots;q=0.2,"
+	  "text/plain;escaping=values;q=0.1", OM + ESCAPE_DOTS },
 
 	/* an element that is malformed is passed over */
 	{ "application/openmetrics-text;q=2", TEXT },

@@ -315,7 +315,8 @@ static void test_formats(void **state)
 	server_start(&server);
 	device_put(&server, segment);
 	check_format(&server, "",
-		     "\r\nContent-Type: text/plain; version=0.0.4; charset=utf-8\r\n",
+		     "\r\nContent-Type: text/plain; version=0.0.4; charset=utf-8; "
+		     "escaping=underscores\r\n",
 		     "\n");
 	check_format(&server, OM,
 		     "\r\nContent-Type: application/openmetrics-text; version=1.0.0; "

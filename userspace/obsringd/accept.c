@@ -15,14 +15,18 @@ struct media_range {
 	struct span type;
 	struct span subtype;
 	struct span version;	/* start is NULL if there is none */
+	enum escaping escaping;
 	int quality;
 };
 
+/* One that is @named is given only to who asks for this version of it. */
 static const struct {
 	const char *type, *subtype, *version;
-} offered[FORMAT_NR] = {
-	[FORMAT_TEXT] = { "text", "plain", "0.0.4" },
-	[FORMAT_OPENMETRICS] = { "application", "openmetrics-text", "1.0.0" },
+	bool named;
+} offered[SYNTAX_NR] = {
+	[SYNTAX_TEXT] = { "text", "plain", "0.0.4", false },
+	[SYNTAX_TEXT_1] = { "text", "plain", "1.0.0", true },
+	[SYNTAX_OPENMETRICS] = { "application", "openmetrics-text", "1.0.0", false },
 };
 
 static bool span_is(struct span span, const char *string)
@@ -92,6 +96,17 @@ static int parse_quality(struct span value)
 	return quality <= 1000 ? quality : -1;
 }
 
+/* A scheme that we do not know is as good as none. */
+static enum escaping parse_escaping(struct span value)
+{
+	int id;
+
+	for (id = 0; id < ESCAPE_NR; id++)
+		if (span_is(value, escaping_name[id]))
+			return id;
+	return ESCAPE_UNDERSCORES;
+}
+
 static bool take_parameter(struct media_range *range, struct span name,
 			   struct span value)
 {
@@ -101,6 +116,8 @@ static bool take_parameter(struct media_range *range, struct span name,
 	}
 	if (span_is(name, "version"))
 		range->version = value;
+	if (span_is(name, "escaping"))
+		range->escaping = parse_escaping(value);
 	return true;
 }
 
@@ -143,9 +160,11 @@ static const char *skip_element(const char *p)
 	return *p ? p + 1 : p;
 }
 
-/* How closely @range names a format, from 1; 0 if it does not. */
-static int range_specificity(const struct media_range *range, enum format_id id)
+/* How closely @range names a syntax, from 1; 0 if it does not. */
+static int range_specificity(const struct media_range *range, enum syntax id)
 {
+	if (offered[id].named && !range->version.start)
+		return 0;
 	if (span_is(range->type, "*"))
 		return span_is(range->subtype, "*") ? 1 : 0;
 	if (!span_is(range->type, offered[id].type))
@@ -164,7 +183,7 @@ static void take_range(struct accept *accept, const struct media_range *range)
 	struct accept_offer *offer;
 	int id, specificity;
 
-	for (id = 0; id < FORMAT_NR; id++) {
+	for (id = 0; id < SYNTAX_NR; id++) {
 		offer = &accept->offer[id];
 		specificity = range_specificity(range, id);
 		if (specificity <= offer->specificity)
@@ -172,6 +191,7 @@ static void take_range(struct accept *accept, const struct media_range *range)
 		offer->specificity = specificity;
 		offer->quality = range->quality;
 		offer->position = accept->position;
+		offer->escaping = range->escaping;
 	}
 	accept->position++;
 }
@@ -181,7 +201,7 @@ void accept_init(struct accept *accept)
 	int id;
 
 	*accept = (struct accept){ 0 };
-	for (id = 0; id < FORMAT_NR; id++)
+	for (id = 0; id < SYNTAX_NR; id++)
 		accept->offer[id].quality = -1;
 }
 
@@ -207,12 +227,14 @@ static bool better(const struct accept_offer *a, const struct accept_offer *b)
 
 enum format_id accept_choose(const struct accept *accept)
 {
-	enum format_id best = FORMAT_TEXT;
+	enum syntax best = SYNTAX_TEXT;
 	int id;
 
-	for (id = 0; id < FORMAT_NR; id++)
+	for (id = 0; id < SYNTAX_NR; id++)
 		if (accept->offer[id].quality > 0 &&
 		    better(&accept->offer[id], &accept->offer[best]))
 			best = id;
-	return best;
+	if (best == SYNTAX_TEXT && accept->offer[best].escaping == ESCAPE_NONE)
+		return FORMAT_TEXT;
+	return best * ESCAPE_NR + accept->offer[best].escaping;
 }

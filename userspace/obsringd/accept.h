@@ -8,13 +8,14 @@
 
 #include "expose.h"
 
-/* What was asked for so far, by format. */
+/* What was asked for so far, by syntax. */
 struct accept {
 	struct accept_offer {
 		int quality;		/* 0 to 1000; -1: not named */
 		int specificity;	/* of the range that named it */
 		unsigned int position;	/* of that range in the header */
-	} offer[FORMAT_NR];
+		enum escaping escaping;	/* that it asked for */
+	} offer[SYNTAX_NR];
 	unsigned int position;
 };
 
@@ -24,8 +25,9 @@ void accept_init(struct accept *accept);
 void accept_parse(struct accept *accept, const char *value);
 
 /*
- * The format of the highest quality; of equals the more specifically named,
- * then the first named. Text if none is acceptable, rather than an error.
+ * The syntax of the highest quality; of equals the more specifically named,
+ * then the first named; with the escaping scheme that was asked for there, or
+ * underscores. Text 0.0.4 if none is acceptable, rather than an error.
  */
 enum format_id accept_choose(const struct accept *accept);
 

@@ -5,35 +5,55 @@
 
 #include "expose.h"
 
+#define TYPES(info)						\
+	.type_name = {						\
+		[OBSRING_KIND_COUNTER] = "counter",		\
+		[OBSRING_KIND_GAUGE] = "gauge",			\
+		[OBSRING_KIND_HISTOGRAM] = "histogram",		\
+		[OBSRING_KIND_INFO] = info,			\
+	}
+
+#define TEXT(scheme, version, name) {					\
+	.escaping = scheme,						\
+	.content_type = "text/plain; version=" version "; "		\
+			"charset=utf-8; escaping=" name,		\
+	TYPES("gauge"),							\
+	.help_escapes = "\\\n",						\
+	.end = "",							\
+}
+
+#define OPENMETRICS(scheme, name) {					\
+	.escaping = scheme,						\
+	.content_type = "application/openmetrics-text; version=1.0.0; "	\
+			"charset=utf-8; escaping=" name,		\
+	TYPES("info"),							\
+	.suffixes = true,						\
+	.units = true,							\
+	.created = true,						\
+	.le_point = true,						\
+	.exemplars = true,						\
+	.help_escapes = "\\\n\"",						\
+	.end = "# EOF\n",						\
+}
+
 const struct format formats[FORMAT_NR] = {
-	[FORMAT_TEXT] = {
-		.content_type = "text/plain; version=0.0.4; charset=utf-8",
-		.type_name = {
-			[OBSRING_KIND_COUNTER] = "counter",
-			[OBSRING_KIND_GAUGE] = "gauge",
-			[OBSRING_KIND_HISTOGRAM] = "histogram",
-			[OBSRING_KIND_INFO] = "gauge",
-		},
-		.help_escapes = "\\\n",
-		.end = "",
-	},
-	[FORMAT_OPENMETRICS] = {
-		.content_type = "application/openmetrics-text; version=1.0.0; "
-				"charset=utf-8; escaping=underscores",
-		.type_name = {
-			[OBSRING_KIND_COUNTER] = "counter",
-			[OBSRING_KIND_GAUGE] = "gauge",
-			[OBSRING_KIND_HISTOGRAM] = "histogram",
-			[OBSRING_KIND_INFO] = "info",
-		},
-		.suffixes = true,
-		.units = true,
-		.created = true,
-		.le_point = true,
-		.exemplars = true,
-		.help_escapes = "\\\n\"",
-		.end = "# EOF\n",
-	},
+	[FORMAT_TEXT + ESCAPE_UNDERSCORES] =
+		TEXT(ESCAPE_UNDERSCORES, "0.0.4", "underscores"),
+	[FORMAT_TEXT + ESCAPE_DOTS] = TEXT(ESCAPE_DOTS, "0.0.4", "dots"),
+	[FORMAT_TEXT + ESCAPE_VALUES] = TEXT(ESCAPE_VALUES, "0.0.4", "values"),
+	/* It has no quotes, and nobody gets this one. */
+	[FORMAT_TEXT + ESCAPE_NONE] =
+		TEXT(ESCAPE_UNDERSCORES, "0.0.4", "underscores"),
+	[FORMAT_TEXT_1 + ESCAPE_UNDERSCORES] =
+		TEXT(ESCAPE_UNDERSCORES, "1.0.0", "underscores"),
+	[FORMAT_TEXT_1 + ESCAPE_DOTS] = TEXT(ESCAPE_DOTS, "1.0.0", "dots"),
+	[FORMAT_TEXT_1 + ESCAPE_VALUES] = TEXT(ESCAPE_VALUES, "1.0.0", "values"),
+	[FORMAT_TEXT_1 + ESCAPE_NONE] = TEXT(ESCAPE_NONE, "1.0.0", "allow-utf-8"),
+	[FORMAT_OPENMETRICS + ESCAPE_UNDERSCORES] =
+		OPENMETRICS(ESCAPE_UNDERSCORES, "underscores"),
+	[FORMAT_OPENMETRICS + ESCAPE_DOTS] = OPENMETRICS(ESCAPE_DOTS, "dots"),
+	[FORMAT_OPENMETRICS + ESCAPE_VALUES] = OPENMETRICS(ESCAPE_VALUES, "values"),
+	[FORMAT_OPENMETRICS + ESCAPE_NONE] = OPENMETRICS(ESCAPE_NONE, "allow-utf-8"),
 };
 
 /* The suffix that a format with suffixes demands of a kind's samples. */
@@ -55,7 +75,8 @@ void expose_name_init(struct expose_name *name, const struct format *format,
 {
 	const char *suffix = format->suffixes ? kind_suffix[kind] : NULL;
 
-	obs_name_escape(raw_name, true, name->family);
+	escape_name(format->escaping, raw_name, true, name->family);
+	name->quoted = !escape_classic(name->family, true);
 	name->suffix = "";
 	if (!suffix)
 		return;
@@ -82,12 +103,28 @@ static void put_escaped(struct text *text, const char *string,
 	}
 }
 
-static void put_comment(struct text *text, const char *keyword, const char *family)
+/* A family's name with one of its suffixes, in quotes if it needs them. */
+static void put_name(struct text *text, const struct expose_name *name,
+		     const char *suffix)
+{
+	if (!name->quoted) {
+		text_puts(text, name->family);
+		text_puts(text, suffix);
+		return;
+	}
+	text_put(text, "\"", 1);
+	put_escaped(text, name->family, "\\\n\"");
+	text_puts(text, suffix);
+	text_put(text, "\"", 1);
+}
+
+static void put_comment(struct text *text, const char *keyword,
+			const struct expose_name *name)
 {
 	text_puts(text, "# ");
 	text_puts(text, keyword);
 	text_put(text, " ", 1);
-	text_puts(text, family);
+	put_name(text, name, "");
 	text_put(text, " ", 1);
 }
 
@@ -108,60 +145,81 @@ void expose_header(struct text *text, const struct format *format,
 		   const char *help, const char *unit)
 {
 	if (*help) {
-		put_comment(text, "HELP", name->family);
+		put_comment(text, "HELP", name);
 		put_escaped(text, help, format->help_escapes);
 		text_put(text, "\n", 1);
 	}
-	put_comment(text, "TYPE", name->family);
+	put_comment(text, "TYPE", name);
 	text_puts(text, format->type_name[kind]);
 	text_put(text, "\n", 1);
 	if (unit_shown(format, name, kind, unit)) {
-		put_comment(text, "UNIT", name->family);
+		put_comment(text, "UNIT", name);
 		text_puts(text, unit);
 		text_put(text, "\n", 1);
 	}
 }
 
-void expose_labels(struct text *text, const char *const *name,
-		   const char *const *value, unsigned int nr)
+static void put_label_name(struct text *text, const struct format *format,
+			   const char *name)
 {
-	char escaped[OBSRING_NAME_MAX + 1];
+	char escaped[ESCAPED_NAME_MAX + 1];
+
+	escape_name(format->escaping, name, false, escaped);
+	if (escape_classic(escaped, false)) {
+		text_puts(text, escaped);
+		return;
+	}
+	text_put(text, "\"", 1);
+	put_escaped(text, escaped, "\\\n\"");
+	text_put(text, "\"", 1);
+}
+
+void expose_labels(struct text *text, const struct format *format,
+		   const char *const *name, const char *const *value,
+		   unsigned int nr)
+{
 	unsigned int i;
 
 	for (i = 0; i < nr; i++) {
-		obs_name_escape(name[i], false, escaped);
 		if (i)
 			text_put(text, ",", 1);
-		text_puts(text, escaped);
+		put_label_name(text, format, name[i]);
 		text_put(text, "=\"", 2);
 		put_escaped(text, value[i], "\\\n\"");
 		text_put(text, "\"", 1);
 	}
 }
 
+/* A name that needs quotes stands within the braces, before the labels. */
+static void open_braces(struct text *text, const struct expose_name *name,
+			const char *suffix, const struct text *labels)
+{
+	if (name->quoted)
+		text_put(text, "{", 1);
+	put_name(text, name, suffix);
+	text_put(text, name->quoted ? "," : "{", 1);
+	text_put(text, labels->data, labels->len);
+}
+
 void expose_sample(struct text *text, const struct expose_name *name,
 		   const char *suffix, const struct text *labels)
 {
-	text_puts(text, name->family);
-	text_puts(text, suffix);
 	if (labels->len) {
-		text_put(text, "{", 1);
-		text_put(text, labels->data, labels->len);
-		text_put(text, "}", 1);
+		open_braces(text, name, suffix, labels);
+		text_put(text, "} ", 2);
+		return;
 	}
-	text_put(text, " ", 1);
+	if (name->quoted)
+		text_put(text, "{", 1);
+	put_name(text, name, suffix);
+	text_puts(text, name->quoted ? "} " : " ");
 }
 
 void expose_bucket(struct text *text, const struct expose_name *name,
 		   const struct text *labels, const char *bound, size_t bound_len)
 {
-	text_puts(text, name->family);
-	text_puts(text, "_bucket{");
-	if (labels->len) {
-		text_put(text, labels->data, labels->len);
-		text_put(text, ",", 1);
-	}
-	text_puts(text, "le=\"");
+	open_braces(text, name, "_bucket", labels);
+	text_puts(text, labels->len ? ",le=\"" : "le=\"");
 	text_put(text, bound, bound_len);
 	text_puts(text, "\"} ");
 }

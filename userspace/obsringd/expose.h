@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The syntax of the formats that Prometheus reads: what stands before the
+ * The syntax of the text formats that Prometheus reads: what stands before the
  * number on each line. Names that the classic character set does not allow are
- * escaped by the underscores scheme, help and label values as the format says.
+ * escaped as the format's scheme has it, or quoted where it has none; help and
+ * label values as the syntax says.
  */
 #ifndef OBSRINGD_EXPOSE_H
 #define OBSRINGD_EXPOSE_H
@@ -12,18 +13,30 @@
 
 #include <obsring.h>
 
+#include "escape.h"
 #include "number.h"
 #include "text.h"
 
-enum format_id {
-	FORMAT_TEXT,		/* Prometheus text 0.0.4 */
-	FORMAT_OPENMETRICS,	/* OpenMetrics 1.0.0 */
+enum syntax {
+	SYNTAX_TEXT,		/* Prometheus text 0.0.4 */
+	SYNTAX_TEXT_1,		/* Prometheus text 1.0.0: names may be quoted */
+	SYNTAX_OPENMETRICS,	/* OpenMetrics 1.0.0 */
 
-	FORMAT_NR
+	SYNTAX_NR
+};
+
+/* A syntax with one of the escaping schemes. */
+enum format_id {
+	FORMAT_TEXT = SYNTAX_TEXT * ESCAPE_NR,
+	FORMAT_TEXT_1 = SYNTAX_TEXT_1 * ESCAPE_NR,
+	FORMAT_OPENMETRICS = SYNTAX_OPENMETRICS * ESCAPE_NR,
+
+	FORMAT_NR = SYNTAX_NR * ESCAPE_NR
 };
 
 /* How the formats differ. */
 struct format {
+	enum escaping escaping;
 	const char *content_type;
 	const char *type_name[OBSRING_KIND_MAX + 1];
 	bool suffixes;	/* a family is named without _total, _info */
@@ -39,8 +52,9 @@ extern const struct format formats[FORMAT_NR];
 
 /* What a family is called in a format. */
 struct expose_name {
-	char family[OBSRING_NAME_MAX + 1];
+	char family[ESCAPED_NAME_MAX + 1];
 	const char *suffix;	/* of its plain samples: "", "_total" or "_info" */
+	bool quoted;
 };
 
 /* @name: at most OBSRING_NAME_MAX bytes. */
@@ -53,8 +67,9 @@ void expose_header(struct text *text, const struct format *format,
 		   const char *help, const char *unit);
 
 /* a="b",c="d": what stands between the braces. */
-void expose_labels(struct text *text, const char *const *name,
-		   const char *const *value, unsigned int nr);
+void expose_labels(struct text *text, const struct format *format,
+		   const char *const *name, const char *const *value,
+		   unsigned int nr);
 
 /* What precedes the number: family, suffix, braces around labels, a blank. */
 void expose_sample(struct text *text, const struct expose_name *name,

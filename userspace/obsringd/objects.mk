@@ -4,7 +4,7 @@
 
 OBSRINGD_OBJS := $(addprefix obsringd/, \
 	collect.o \
-	text.o number.o expose.o plan.o render.o \
+	text.o number.o escape.o expose.o plan.o render.o \
 	process.o requests.o version.o self.o \
 	body.o metrics.o \
 	accept.o page.o http.o \

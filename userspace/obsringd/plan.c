@@ -116,8 +116,8 @@ static void add_series(struct build *build, const struct obs_series_info *info)
 	struct plan_series *series = &plan->series[plan->nr_series++];
 
 	text_clear(&build->labels);
-	expose_labels(&build->labels, build->family->label, info->value,
-		      build->family->nr_labels);
+	expose_labels(&build->labels, build->plan->format, build->family->label,
+		      info->value, build->family->nr_labels);
 	series->info = info;
 	series->offset = plan->text.len;
 	series->first_line = plan->nr_lines;

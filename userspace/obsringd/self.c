@@ -111,7 +111,7 @@ static void add_metric(struct self *self, enum format_id id,
 		      metric->help, metric->unit);
 	for (i = 0; i < (metric->nr_series ? metric->nr_series : 1); i++) {
 		text_clear(&labels);
-		expose_labels(&labels, metric->label,
+		expose_labels(&labels, &formats[id], metric->label,
 			      nr ? metric->label_value + i * nr : NULL, nr);
 		expose_sample(&format->text, &name, name.suffix, &labels);
 		add_piece(format, *start, metric, i);
@@ -166,7 +166,7 @@ static const char *const suffixes[OBSRING_KIND_MAX + 1][SUFFIXES_MAX] = {
 static bool metric_has(const struct self_metric *metric, const char *base,
 		       const char *suffix)
 {
-	char theirs[OBSRING_NAME_MAX + sizeof("_created")], ours[sizeof(theirs)];
+	char theirs[ESCAPED_NAME_MAX + sizeof("_created")], ours[sizeof(theirs)];
 	struct expose_name name;
 	unsigned int i;
 
