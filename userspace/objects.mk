@@ -27,6 +27,12 @@ LIB_OBJS := \
 	libobsring/sample.o \
 	libobsring/manage.o \
 	libobsring/dump.o \
+	libobsring/servicelist.o \
+	libobsring/service_device.o \
+	libobsring/service.o \
+	libobsring/spec.o \
+	libobsring/handle.o \
+	libobsring/count.o \
 	libobsring/hex.o \
 	libobsring/traceparent.o \
 	libobsring/tracestate.o \

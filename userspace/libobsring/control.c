@@ -156,6 +156,8 @@ static const char *const request_attr_names[OBSRING_A_MAX + 1] = {
 	[OBSRING_A_RULE_VALUE]	 = "rule-value",
 	[OBSRING_A_AT_NS]	 = "at-ns",
 	[OBSRING_A_SAMPLE_ID]	 = "sample-id",
+	[OBSRING_A_UID]		 = "uid",
+	[OBSRING_A_TTL]		 = "ttl",
 };
 
 const char *obs_request_attr_name(struct nlmsghdr *request, uint32_t offset)
@@ -297,6 +299,11 @@ static struct nla_policy answer_policy[OBSRING_A_MAX + 1] = {
 	[OBSRING_A_ORIGIN]		= { .type = NLA_U32 },
 	[OBSRING_A_HIGH_WATER]		= { .type = NLA_U64 },
 	[OBSRING_A_RECORDS]		= { .type = NLA_U64 },
+	[OBSRING_A_UID]			= { .type = NLA_U32 },
+	[OBSRING_A_MEMBERS]		= { .type = NLA_U32 },
+	[OBSRING_A_TTL]			= { .type = NLA_U32 },
+	[OBSRING_A_DETACHED_NS]		= { .type = NLA_U64 },
+	[OBSRING_A_STATE_NAME]		= { .type = NLA_STRING },
 	[OBSRING_A_LEVEL]		= { .type = NLA_U32 },
 	[OBSRING_A_RULE]		= { .type = NLA_U32 },
 	[OBSRING_A_RULE_VALUE]		= { .type = NLA_U64 },

@@ -80,6 +80,10 @@ int obs_probe_encode(struct nl_msg *msg, const struct obs_probe_info *probe,
 void obs_sample_decode(const struct obs_answer *answer, struct obs_sample_info *sample);
 int obs_sample_encode(struct nl_msg *msg, const struct obs_sample_info *sample);
 
+/* servicelist.c */
+void obs_service_decode(const struct obs_answer *answer, struct obs_service_info *service);
+int obs_service_encode(struct nl_msg *msg, int device_fd, const char *name, uint32_t uid);
+
 /* manage.c */
 int obs_family_encode(struct nl_msg *msg, const struct obs_family_spec *spec);
 int obs_series_encode(struct nl_msg *msg, const char *family,

@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Services: what is common to all of them (service.c, handle.c, counter.c), and the
- * seam to where their pages come from: the device (service_device.c) or a segment.
+ * Services: what is common to all of them (service.c, handle.c, count.c), and the seam
+ * to where their pages come from: the device (service_device.c) or a segment.
  *
  * A backend attaches, and finds series; it hands out plain addresses, which stay
  * good until it is detached. Updates know nothing of it.
  */
 #ifndef LIBOBSRING_SERVICE_H
 #define LIBOBSRING_SERVICE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
 
 #include <obsring.h>
 #include <obsring/rseq.h>
@@ -47,6 +51,7 @@ struct obs_place {
  *	if it is a gauge of the other type
  * @forked: in a child of fork(), before it runs on: make @share addresses show a share
  *	of this address space. Only what a signal handler may call. May be NULL
+ * @set_ttl: of the service that @fd and @name are about, which is attached
  * @detach: leave: addresses are good no longer
  *
  * One call at a time in a process, under a lock that fork() takes as well.
@@ -58,6 +63,8 @@ struct obs_backend {
 	int (*metric)(struct obs_member *member, const struct obs_family_spec *spec,
 		      const char *const *value, struct obs_place *ret_place);
 	void (*forked)(struct obs_member *member);
+	int (*set_ttl)(struct obs_member *member, int fd, const char *name,
+		       uint32_t ttl_s);
 	void (*detach)(struct obs_member *member);
 };
 
@@ -65,16 +72,66 @@ struct obs_backend {
 extern const struct obs_backend obs_device_backend;
 
 /*
- * Is @spec, with one of @value for each label, what a process may make? Names, labels,
- * scale, bounds, states and their limits, and which fields go with which kind. 0 or
- * -EINVAL. Whether there is another family of that name is not asked.
+ * spec.c: is @spec, with one of @value for each label, what a process may make? Names,
+ * labels, scale, bounds, states and their limits, and which fields go with which kind.
+ * 0 or -EINVAL. Whether there is another family of that name is not asked.
  */
 int obs_spec_check(const struct obs_family_spec *spec, const char *const *value);
 
+/* spec.c: explicit or exponential bounds of a histogram; 0 of other kinds. */
+uint32_t obs_spec_nr_bounds(const struct obs_family_spec *spec);
+
+/* spec.c: slots of each series. */
+uint32_t obs_spec_nr_slots(const struct obs_family_spec *spec);
+
 /*
- * A descriptor for as long as the process lives: above those that programs close by
- * number, closed by exec. @fd is closed. -EMFILE.
+ * service_device.c: a descriptor for as long as the process lives: above those that
+ * programs close by number, closed by exec. @fd is closed. -EMFILE.
  */
 int obs_fd_keep(int fd);
+
+/* A hash table by chains; what is in it begins with a node. */
+struct obs_node {
+	struct obs_node *next;
+	uint32_t hash;
+};
+
+struct obs_hash {
+	struct obs_node **bucket;
+	uint32_t nr, size;
+};
+
+/**
+ * struct obs_service - a service that this process is in
+ * @backend: where its pages come from
+ * @member: the backend's
+ * @next: in the list of all
+ * @users: attaches less detaches
+ * @uid: effective user when it was attached
+ * @device: of what was opened: which device, or which file on which one
+ * @inode: of a file; 0 of a device
+ * @metrics: families that handles were asked of
+ * @handles: by family and label values
+ * @name: its name
+ */
+struct obs_service {
+	const struct obs_backend *backend;
+	struct obs_member *member;
+	struct obs_service *next;
+	unsigned int users;
+	uid_t uid;
+	dev_t device;
+	ino_t inode;
+	struct obs_hash metrics;
+	struct obs_hash handles;
+	char name[OBSRING_NAME_MAX + 1];
+};
+
+/* service.c: held while anything of any service changes, and by fork(). */
+void obs_services_lock(void);
+void obs_services_unlock(void);
+
+/* handle.c: give up all handles. */
+void obs_handles_free(struct obs_service *service);
 
 #endif /* LIBOBSRING_SERVICE_H */
