@@ -15,7 +15,7 @@
 #include "test.h"
 #include "trace.h"
 
-#define TEXT_MAX	262144
+#define TEXT_MAX	(1 << 20)	/* more than any case has written when it looks */
 #define NONE		(-1)	/* a record without a tag */
 #define NO_RECORD	(-2)
 #define MIXED		(-3)	/* a tag that no thread has set */
