@@ -8,7 +8,8 @@
 #   make model           Spin models of the lock-free protocols: minutes
 #   make bench-kernel    instructions that updates take, counted in a guest
 #   make bench-log       the same of records in the log
-#   make bench-ring      what a log record costs; bench-sample: a sampling decision
+#   make bench-ring      what a log record costs; bench-sample: a sampling decision;
+#                        bench-trace: a header with trace context
 #   make debug-kernel    kasan and kcsan kernels for guests
 #   make clean           what was built; make help shows this
 #
@@ -36,7 +37,7 @@ export VERSION PREFIX DESTDIR
 
 .PHONY: all module userspace install uninstall clean help guest check test bench \
 	headers-needed module-install debug-kernel bench-kernel bench-log bench-ring \
-	bench-sample model
+	bench-sample bench-trace model
 
 all: userspace module
 
@@ -134,6 +135,9 @@ bench-ring:
 bench-sample:
 	tests/bench/bench_sample.sh
 
+bench-trace:
+	tests/bench/bench_trace.sh
+
 debug-kernel:
 	scripts/debug-kernel
 
@@ -142,4 +146,4 @@ clean:
 	rm -rf $(BUILD)/module $(BUILD)/guest obsring.ko
 
 help:
-	@sed -n '3,16s/^# \{0,1\}//p' Makefile
+	@sed -n '3,17s/^# \{0,1\}//p' Makefile

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Any headers: a context comes out that is one; it goes out in every format, and
- * what went out is taken for the same context again.
+ * libFuzzer: any bytes, given to each parser, and taken as headers: a context comes
+ * out that is one; it goes out in every format, and what went out is taken for the
+ * same context again.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -53,6 +54,40 @@ static void again(const struct obs_trace_context *context, enum obs_trace_format
 		abort();
 }
 
+/* Each parser by itself: extracting asks the next one only if the one before refused. */
+static void parsers(const uint8_t *data, size_t size)
+{
+	/* Of that size exactly: reading beyond it would be seen. */
+	char *text = malloc(size + !size);
+	struct obs_bytes value = obs_bytes(text, size);
+	struct obs_trace_context context;
+	struct obs_trace_headers headers;
+	bool ids, cut;
+
+	if (!text)
+		abort();
+	memcpy(text, data, size);
+	memset(&context, 0, sizeof(context));
+	if (obs_traceparent_parse(value, &context))
+		again(&context, OBS_TRACE_W3C);
+	if (obs_b3_single_parse(value, &context, &ids) && ids)
+		again(&context, OBS_TRACE_B3_SINGLE);
+	if (obs_grpc_trace_parse(value, &context))
+		again(&context, OBS_TRACE_GRPC);
+	memset(&headers, 0, sizeof(headers));
+	headers.b3_trace_id = value;
+	headers.b3_span_id = value;
+	headers.b3_sampled = value;
+	if (obs_b3_multi_parse(&headers, &context, &ids))
+		abort();	/* no id is a decision */
+	context.tracestate[0] = '\0';
+	if (obs_tracestate_parse(&value, 1, &context, &cut) &&
+	    strlen(context.tracestate) > size)
+		abort();
+	obs_baggage_valid(value);
+	free(text);
+}
+
 static int baggage_put(const char *header, const char *value, size_t len, void *arg)
 {
 	(void)header, (void)arg;
@@ -70,6 +105,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct obs_trace_context context;
 	size_t len, i;
 
+	parsers(data, size);
 	obs_trace_headers_init(&headers);
 	/* Which header, its length, its bytes. */
 	while (size >= 3) {

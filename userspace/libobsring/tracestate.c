@@ -24,6 +24,8 @@
 #define VALUE_MAX	256
 #define LONG_MEMBER	128
 
+#define OT		"ot="
+
 /**
  * struct members - the members of all headers
  * @nr: how many, without the empty ones
@@ -36,61 +38,90 @@ struct members {
 	struct obs_bytes member[MEMBERS_MAX];
 };
 
-static bool key_char(char c, bool first)
+/* What a character may be part of. */
+#define KEY_FIRST	1
+#define KEY		2
+#define VALUE		4
+
+#define DIGIT	(KEY_FIRST | KEY | VALUE)
+#define LETTER	DIGIT
+#define SIGN	(KEY | VALUE)
+
+/* A key begins with a letter or digit; equals sign and comma are of neither. */
+static const uint8_t class[256] = {
+	[' '] = VALUE, ['!' ... ')'] = VALUE, ['*'] = SIGN, ['+'] = VALUE,
+	['-'] = SIGN, ['.'] = VALUE, ['/'] = SIGN, ['0' ... '9'] = DIGIT,
+	[':' ... '<'] = VALUE, ['>' ... '?'] = VALUE, ['@'] = SIGN,
+	['A' ... '^'] = VALUE, ['_'] = SIGN, ['`'] = VALUE, ['a' ... 'z'] = LETTER,
+	['{' ... '~'] = VALUE,
+};
+
+static uint8_t class_of(const char *at)
 {
-	if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'))
-		return true;
-	return !first && (c == '_' || c == '-' || c == '*' || c == '/' || c == '@');
+	return class[(uint8_t)*at];
 }
 
-static bool key_valid(struct obs_bytes key)
+/* Behind all characters of a kind. */
+static const char *run_of(const char *at, const char *end, uint8_t kind)
 {
-	size_t i;
-
-	for (i = 0; i < key.len; i++)
-		if (!key_char(key.at[i], !i))
-			return false;
-	return key.len && key.len <= KEY_MAX;
+	while (at < end && class_of(at) & kind)
+		at++;
+	return at;
 }
 
-static bool value_valid(struct obs_bytes value)
+static const char *skip_blank(const char *at, const char *end)
 {
-	size_t i;
-
-	for (i = 0; i < value.len; i++)
-		if (value.at[i] < ' ' || value.at[i] > '~' || value.at[i] == '=')
-			return false;
-	return value.len && value.len <= VALUE_MAX;
+	while (at < end && (*at == ' ' || *at == '\t'))
+		at++;
+	return at;
 }
 
-/* Key and value of a member. False: it has no equals sign. */
-static bool member_split(struct obs_bytes member, struct obs_bytes *ret_key,
-			 struct obs_bytes *ret_value)
+/* Behind the member at @at, whose length goes to *@ret_len; NULL: it is none. */
+static const char *member_scan(const char *at, const char *end, size_t *ret_len)
 {
-	struct obs_bytes rest = member;
+	const char *key_end, *value_end, *behind;
 
-	if (!obs_bytes_cut(&rest, '=', ret_key) || !rest.at)
-		return false;
-	*ret_value = rest;
-	return true;
+	if (!(class_of(at) & KEY_FIRST))
+		return NULL;
+	key_end = run_of(at, end, KEY);
+	if (key_end == end || *key_end != '=' || key_end - at > KEY_MAX)
+		return NULL;
+	behind = run_of(key_end + 1, end, VALUE);
+	/* Spaces at its end are none of it. */
+	value_end = behind;
+	while (value_end[-1] == ' ')
+		value_end--;
+	if (value_end == key_end + 1 || value_end - key_end - 1 > VALUE_MAX)
+		return NULL;
+	*ret_len = (size_t)(value_end - at);
+	return behind;
 }
 
 static bool members_add(struct members *members, struct obs_bytes value)
 {
-	struct obs_bytes rest = value, member, key, text;
+	const char *at = value.at, *end;
+	size_t len;
 
-	while (obs_bytes_cut(&rest, ',', &member)) {
-		member = obs_bytes_trim(member);
-		if (!member.len)
-			continue;
-		if (members->nr == MEMBERS_MAX ||
-		    !member_split(member, &key, &text) ||
-		    !key_valid(key) || !value_valid(text))
+	if (!value.len)
+		return true;
+	for (end = at + value.len;;) {
+		at = skip_blank(at, end);
+		if (at < end && *at != ',') {
+			if (members->nr == MEMBERS_MAX)
+				return false;
+			members->member[members->nr].at = at;
+			at = member_scan(at, end, &len);
+			if (!at)
+				return false;
+			members->len += len + !!members->nr;
+			members->member[members->nr++].len = len;
+			at = skip_blank(at, end);
+		}
+		if (at == end)
+			return true;
+		if (*at++ != ',')
 			return false;
-		members->len += member.len + !!members->nr;
-		members->member[members->nr++] = member;
 	}
-	return true;
 }
 
 static void members_remove(struct members *members, unsigned int i)
@@ -163,24 +194,32 @@ static void ot_parse(struct obs_bytes value, struct obs_trace_context *ret)
 	}
 }
 
-/* The member of @key; NULL if there is none. */
-static const struct obs_bytes *members_find(const struct members *members,
-					    const char *key)
+/* OpenTelemetry's member; NULL if there is none. Its value stands behind OT. */
+static const struct obs_bytes *members_find_ot(const struct members *members)
 {
-	struct obs_bytes name, value;
 	unsigned int i;
 
 	for (i = 0; i < members->nr; i++)
-		if (member_split(members->member[i], &name, &value) &&
-		    obs_bytes_equal(name, key))
+		if (members->member[i].len > strlen(OT) &&
+		    !memcmp(members->member[i].at, OT, strlen(OT)))
 			return &members->member[i];
 	return NULL;
+}
+
+/* Do they stand in one header, with nothing between them but commas? */
+static bool members_whole(const struct members *members, unsigned int nr_headers)
+{
+	const struct obs_bytes *last;
+
+	if (nr_headers != 1 || !members->nr)
+		return false;
+	last = &members->member[members->nr - 1];
+	return (size_t)(last->at + last->len - members->member[0].at) == members->len;
 }
 
 bool obs_tracestate_parse(const struct obs_bytes *value, unsigned int nr,
 			  struct obs_trace_context *ret, bool *ret_cut)
 {
-	struct obs_bytes key, text;
 	const struct obs_bytes *ot;
 	struct members members;
 	unsigned int i;
@@ -191,10 +230,15 @@ bool obs_tracestate_parse(const struct obs_bytes *value, unsigned int nr,
 		if (!members_add(&members, value[i]))
 			return false;
 	*ret_cut = members_cut(&members, OBS_TRACESTATE_MAX);
-	*members_write(&members, ret->tracestate, false) = '\0';
-	ot = members_find(&members, "ot");
-	if (ot && member_split(*ot, &key, &text))
-		ot_parse(text, ret);
+	if (members_whole(&members, nr)) {
+		memcpy(ret->tracestate, members.member[0].at, members.len);
+		ret->tracestate[members.len] = '\0';
+	} else {
+		*members_write(&members, ret->tracestate, false) = '\0';
+	}
+	ot = members_find_ot(&members);
+	if (ot)
+		ot_parse(obs_bytes_from(*ot, strlen(OT)), ret);
 	return true;
 }
 
@@ -245,7 +289,6 @@ static size_t ot_write(char *text, const struct obs_trace_context *context,
 		       const struct obs_bytes *old)
 {
 	char fields[2 * (OBS_OT_DIGITS + 4) + VALUE_MAX + 1], *at = fields;
-	struct obs_bytes key, value;
 
 	if (context->has_th) {
 		*at++ = ';';
@@ -255,8 +298,8 @@ static size_t ot_write(char *text, const struct obs_trace_context *context,
 		*at++ = ';';
 		at = digits_write(at, "rv:", context->rv, false);
 	}
-	if (old && member_split(*old, &key, &value))
-		at = ot_keep(at, fields + 1 + VALUE_MAX, value);
+	if (old)
+		at = ot_keep(at, fields + 1 + VALUE_MAX, obs_bytes_from(*old, strlen(OT)));
 	/* No value ends with a space, though a field may. */
 	while (at > fields + 1 && at[-1] == ' ')
 		at--;
@@ -277,14 +320,14 @@ void obs_trace_update(struct obs_trace_context *context)
 	members_add(&members, obs_bytes(context->tracestate,
 					strnlen(context->tracestate,
 						OBS_TRACESTATE_MAX)));
-	old = members_find(&members, "ot");
-	len = ot_write(text + strlen("ot="), context, old);
+	old = members_find_ot(&members);
+	len = ot_write(text + strlen(OT), context, old);
 	if (len) {
-		memcpy(text, "ot=", strlen("ot="));
-		at += strlen("ot=") + len;
+		memcpy(text, OT, strlen(OT));
+		at += strlen(OT) + len;
 	}
 	/* The first one counts; a second would be the first of the next reader. */
-	for (; old; old = members_find(&members, "ot"))
+	for (; old; old = members_find_ot(&members))
 		members_remove(&members, (unsigned int)(old - members.member));
 	if (members.nr == MEMBERS_MAX)
 		members_remove(&members, members.nr - 1);
