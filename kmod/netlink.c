@@ -10,6 +10,7 @@
 #include "main.h"
 #include "netlink.h"
 #include "netlink_request.h"
+#include "source.h"
 
 static bool registered;
 
@@ -171,6 +172,17 @@ static int fill_info(struct sk_buff *skb)
 				 OBSRING_A_PAD) ? -EMSGSIZE : 0;
 }
 
+static int fill_source_names(struct sk_buff *skb)
+{
+	const struct obs_source *source;
+	unsigned int i;
+	int ret = 0;
+
+	for (i = 0; !ret && (source = obs_source_at(i)); i++)
+		ret = nla_put_string(skb, OBSRING_A_SOURCE, source->name);
+	return ret;
+}
+
 static int info_get(struct sk_buff *skb, struct genl_info *info)
 {
 	struct sk_buff *reply;
@@ -181,7 +193,7 @@ static int info_get(struct sk_buff *skb, struct genl_info *info)
 	if (!reply)
 		return -ENOMEM;
 	mutex_lock(&obs_registry_mutex);
-	ret = fill_info(reply);
+	ret = fill_info(reply) ?: fill_source_names(reply);
 	mutex_unlock(&obs_registry_mutex);
 	return obs_nl_reply_end(info, reply, header, ret);
 }

@@ -197,6 +197,8 @@ fetch_closure() {
 	done <<<"$uris"
 }
 
+# Those that are in apt's own cache as well: it leaves them out, so look in none.
 closure_uris() {
-	apt_get install --print-uris -y --no-install-recommends "$@" | grep "^'"
+	apt_get -o Dir::Cache::archives="$BUILD/no-archives" install --print-uris -y \
+		--no-install-recommends "$@" | grep "^'"
 }

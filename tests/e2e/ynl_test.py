@@ -339,13 +339,15 @@ def refused_to_nobody(module):
 
 
 @test
-def nobody_sees_info_and_a_source_alone():
+def nobody_sees_info_and_sources_alone():
     info = MODULE.do("info-get")
+    equal(info["source"], [source["name"] for source in MODULE.dump("source-get")], "sources")
 
     def ask():
         module = Module()
         equal(module.do("info-get")["instance"], info["instance"], "the instance")
-        equal(module.do("source-get", name="task")["name"], "task", "a source")
+        for name in info["source"]:
+            equal(module.do("source-get", name=name)["name"], name, "a source")
         for function, sentence in refused_to_nobody(module):
             refused(function, errno.EPERM, sentence)
 

@@ -309,6 +309,7 @@ static struct nla_policy answer_policy[OBSRING_A_MAX + 1] = {
 	[OBSRING_A_RULE_VALUE]		= { .type = NLA_U64 },
 	[OBSRING_A_AT_NS]		= { .type = NLA_U64 },
 	[OBSRING_A_SAMPLE_ID]		= { .type = NLA_U64 },
+	[OBSRING_A_SOURCE]		= { .type = NLA_STRING },
 };
 
 static int answer_parse(struct nlattr *head, int len, struct obs_answer *answer)
@@ -447,8 +448,11 @@ int obs_request_dump(struct obs_control *control, uint8_t cmd,
 	if (r != -EPERM)
 		return r;
 	fd = open(OBSRING_DEVICE, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
+	if (fd < 0) {
+		/* Before Linux 6.3 a dump is refused without a sentence. */
+		error_set(control, r, "this needs membership of the device's group, or CAP_PERFMON, CAP_NET_ADMIN or CAP_SYS_ADMIN in the initial user namespace");
 		return r;
+	}
 	r = dump_send(control, cmd, fd, answer, arg);
 	close(fd);
 	return r;
@@ -457,7 +461,11 @@ int obs_request_dump(struct obs_control *control, uint8_t cmd,
 void obs_answer_string(const struct obs_answer *answer, enum obsring_attr type,
 		       char *to, size_t size)
 {
-	const struct nlattr *attr = answer->attr[type];
+	obs_attr_string(answer->attr[type], to, size);
+}
+
+void obs_attr_string(const struct nlattr *attr, char *to, size_t size)
+{
 	size_t n;
 
 	to[0] = 0;

@@ -92,6 +92,7 @@ int obs_series_encode(struct nl_msg *msg, const char *family,
 /* Copy a string attribute, cut to @size; "" if it is absent. */
 void obs_answer_string(const struct obs_answer *answer, enum obsring_attr type,
 		       char *to, size_t size);
+void obs_attr_string(const struct nlattr *attr, char *to, size_t size);
 
 /* 0 if it is absent. */
 uint32_t obs_answer_u32(const struct obs_answer *answer, enum obsring_attr type);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <netlink/errno.h>
@@ -12,6 +13,12 @@
 struct source_walk {
 	int (*fn)(const struct obs_source_info *source, void *arg);
 	void *arg;
+};
+
+/* The names of all sources; their memory is the taker's. */
+struct source_names {
+	char (*name)[OBSRING_NAME_MAX + 1];
+	unsigned int nr;
 };
 
 static int option_decode(struct nlattr *nest, struct obs_source_info *source)
@@ -64,13 +71,50 @@ static int source_answer(const struct obs_answer *answer, void *arg)
 	return r ? r : walk->fn(&source, walk->arg);
 }
 
+static int names_answer(const struct obs_answer *answer, void *arg)
+{
+	struct source_names *names = arg;
+	struct nlattr *attr;
+	unsigned int nr = 0;
+	int left;
+
+	if (names->name)
+		return -EPROTO;
+	obs_answer_each(attr, answer, OBSRING_A_SOURCE, left)
+		nr++;
+	names->name = calloc(nr ? nr : 1, sizeof(*names->name));
+	if (!names->name)
+		return -ENOMEM;
+	obs_answer_each(attr, answer, OBSRING_A_SOURCE, left)
+		obs_attr_string(attr, names->name[names->nr++], sizeof(*names->name));
+	return 0;
+}
+
+static int source_get(struct obs_control *control, const char *name,
+		      struct source_walk *walk)
+{
+	struct nl_msg *msg = obs_request_new(control, OBSRING_CMD_SOURCE_GET, 0);
+	int r = msg ? nla_put_string(msg, OBSRING_A_NAME, name) : 0;
+
+	return obs_request_send(control, msg, obs_put_error(r), source_answer, walk);
+}
+
+/* One by one, for who is no reader: a dump keeps the module in use until it is read. */
 int obs_source_list(struct obs_control *control,
 		    int (*fn)(const struct obs_source_info *source, void *arg),
 		    void *arg)
 {
+	struct nl_msg *msg = obs_request_new(control, OBSRING_CMD_INFO_GET, 0);
 	struct source_walk walk = { .fn = fn, .arg = arg };
+	struct source_names names = { .name = NULL };
+	unsigned int i;
+	int r;
 
-	return obs_request_dump(control, OBSRING_CMD_SOURCE_GET, source_answer, &walk);
+	r = obs_request_send(control, msg, 0, names_answer, &names);
+	for (i = 0; !r && i < names.nr; i++)
+		r = source_get(control, names.name[i], &walk);
+	free(names.name);
+	return r;
 }
 
 static int put_key(struct nl_msg *msg, const char *key, size_t len)

@@ -338,6 +338,7 @@
  *
  *   command            who         request -> answer (each attribute below)
  *   INFO_GET           anyone      -> VERSION ABI_* STATE NR_CPUS limits usage
+ *                                  SOURCE...
  *   STATE_SET          privileged  STATE
  *   FAMILY_GET         reader      do: NAME | FAMILY_ID; dump -> FAMILY_ID GEN
  *                                  NAME HELP UNIT KIND [SET] EXP10 SERIES
@@ -1043,6 +1044,7 @@ enum obsring_attr {
 	OBSRING_A_TTL,		/* u32: seconds; 0: for ever */
 	OBSRING_A_DETACHED_NS,	/* u64: CLOCK_REALTIME when the last member left */
 	OBSRING_A_STATE_NAME,	/* string, repeated, from state 0 on */
+	OBSRING_A_SOURCE,	/* string, repeated: the names of all sources */
 
 	__OBSRING_A_LAST
 };

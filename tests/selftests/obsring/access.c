@@ -420,6 +420,59 @@ TEST_F(access, library)
 	EXPECT_EQ(1, child_run(library_dump, &no));
 }
 
+static int count_source(const struct obs_source_info *source, void *arg)
+{
+	*(int *)arg += source->name[0] && source->help[0];
+	return 0;
+}
+
+static int library_sources(void *arg)
+{
+	struct obs_control *control;
+	int nr = 0, r;
+
+	(void)arg;
+	r = obs_control_open(&control);
+	if (!r)
+		r = obs_source_list(control, count_source, &nr);
+	return r ? r : nr;
+}
+
+/* Which sources there are, and what each is set to, is for everybody to see. */
+TEST_F(access, sources)
+{
+	EXPECT_EQ(9, nobody_run(0, library_sources, NULL));
+	EXPECT_EQ(9, child_run(library_sources, NULL));
+}
+
+static int ignore_probe(const struct obs_probe_info *probe, void *arg)
+{
+	(void)probe;
+	(void)arg;
+	return 0;
+}
+
+/* 1: refused, with a sentence that says what it takes. */
+static int library_probes(void *arg)
+{
+	static const char sentence[] = "this needs membership of the device's group";
+	struct obs_control *control;
+	int r = obs_control_open(&control);
+
+	(void)arg;
+	if (!r)
+		r = obs_probe_list(control, ignore_probe, NULL);
+	if (r != -EPERM)
+		return r;
+	return !strncmp(obs_control_error(control), sentence, strlen(sentence)) ? 1 : -EBADMSG;
+}
+
+TEST_F(access, probes)
+{
+	EXPECT_EQ(1, nobody_run(0, library_probes, NULL));
+	EXPECT_EQ(0, nobody_run(OBSRING_GROUP, library_probes, NULL));
+}
+
 /* ---- Dumps that nobody reads --------------------------------------------- */
 
 static int send_only(struct wire *wire, struct request *request)

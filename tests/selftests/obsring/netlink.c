@@ -318,6 +318,7 @@ static void keep_info(const struct answer *answer, void *arg)
 
 	for (type = OBSRING_A_VERSION; type <= OBSRING_A_REFUSED; type++)
 		*seen += !!answer->attr[type];
+	*seen += !!answer->attr[OBSRING_A_SOURCE];
 	if (attr_u32(answer->attr[OBSRING_A_ABI_MAJOR]) != OBSRING_ABI_MAJOR ||
 	    answer->cmd != OBSRING_CMD_INFO_GET)
 		*seen = 0;
@@ -329,7 +330,7 @@ TEST_F(request, info_is_complete)
 
 	request_begin(&self->request, OBSRING_CMD_INFO_GET, 0);
 	EXPECT_EQ(0, wire_ask(&self->wire, &self->request, keep_info, &seen));
-	EXPECT_EQ(OBSRING_A_REFUSED - OBSRING_A_VERSION + 1, seen);
+	EXPECT_EQ(OBSRING_A_REFUSED - OBSRING_A_VERSION + 2, seen);
 }
 
 TEST_F(request, info_equals_the_header)
