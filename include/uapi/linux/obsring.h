@@ -301,8 +301,8 @@
  * service's gauges, when the mapping does (exit, exec, munmap; while a core is dumped
  * it is still there). Past max_shares, or without memory, a page that all such
  * members have in common is given instead: what they add stays as long as the
- * service, and obsring_service_shares_refused_total counts them. Slots are spread over shares and pages in
- * the same way for all members: a series is (page, slot).
+ * service, and obsring_service_shares_refused_total counts them. Slots are spread over
+ * shares and pages in the same way for all members: a series is (page, slot).
  *
  * The last member's leaving starts the service's time to live (OBSRING_ATTACH_TTL, or
  * service_ttl); when it is over without a new member, or by SERVICE_DEL, its series
@@ -400,8 +400,9 @@
  * FAMILY_DEL, SERIES_NEW, SERIES_DEL and SERIES_UPDATE act on families made by
  * FAMILY_NEW only; what a source, a probe, a kernel module or a process made is
  * theirs (EBUSY). FAMILY_NEW makes no state sets. In a service's ROW the CPU of
- * everyone's row is OBSRING_CPU_SHARED; a gauge of shares has that row alone. Changes are told to the multicast group "events" (CAP_NET_ADMIN) as
- * *_NTF messages with the attributes of the matching answer, without values.
+ * everyone's row is OBSRING_CPU_SHARED; a gauge of shares has that row alone. Changes
+ * are told to the multicast group "events" (CAP_NET_ADMIN) as *_NTF messages with the
+ * attributes of the matching answer, without values.
  */
 #ifndef _UAPI_LINUX_OBSRING_H
 #define _UAPI_LINUX_OBSRING_H
