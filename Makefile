@@ -3,6 +3,7 @@
 #   make                 user space, module and example for KDIR
 #   make userspace       user space alone
 #   make module          module and example alone
+#   make examples        userspace/examples, which need more packages
 #   make install         and uninstall: DESTDIR, PREFIX
 #   make check           static checks    make test   everything (scripts/test)
 #   make model           Spin models of the lock-free protocols: minutes
@@ -35,7 +36,7 @@ MODULE	?= $(BUILD)/module/$(or $(KERNEL),$(RELEASE))
 
 export VERSION PREFIX DESTDIR
 
-.PHONY: all module userspace install uninstall clean help guest check test bench \
+.PHONY: all module userspace examples install uninstall clean help guest check test bench \
 	headers-needed module-install debug-kernel bench-kernel bench-log bench-ring \
 	bench-sample bench-trace model
 
@@ -43,6 +44,9 @@ all: userspace module
 
 userspace:
 	$(MAKE) -C userspace $(userspace_vars)
+
+examples: userspace
+	$(MAKE) -C userspace/examples BUILD=$(BUILD)/userspace
 
 userspace_vars = BUILD=$(BUILD)/userspace DESTDIR=$(DESTDIR)
 
@@ -146,4 +150,4 @@ clean:
 	rm -rf $(BUILD)/module $(BUILD)/guest obsring.ko
 
 help:
-	@sed -n '3,17s/^# \{0,1\}//p' Makefile
+	@sed -n '3,18s/^# \{0,1\}//p' Makefile

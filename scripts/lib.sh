@@ -14,6 +14,8 @@ BUILD_PACKAGES=(
 	make gcc gcc-12 libc6-dev pkg-config pahole
 	libmicrohttpd-dev libnl-3-dev libnl-genl-3-dev
 )
+# What the examples take besides.
+EXAMPLE_PACKAGES=(libcurl4-gnutls-dev libjansson-dev)
 # What running guests takes besides; and what arm64 ones do.
 VM_PACKAGES=(
 	qemu-system-x86 busybox-static iproute2 python3 cpio binutils kmod xz-utils
