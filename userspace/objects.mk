@@ -6,6 +6,7 @@ LIB_OBJS := \
 	libobsring/header.o \
 	libobsring/device.o \
 	libobsring/text.o \
+	libobsring/shares.o \
 	libobsring/values.o \
 	libobsring/entry.o \
 	libobsring/directory.o \

@@ -21,6 +21,18 @@
 #define ORIGINS		(OBSRING_ORIGIN_MAX + 1)
 
 /**
+ * struct pool - slots of pages
+ * @used: a byte for each slot of each page
+ * @owner: by page: what may be in it; 0: it is free
+ * @pages: of it
+ */
+struct pool {
+	uint8_t *used;
+	uint32_t *owner;
+	uint32_t pages;
+};
+
+/**
  * struct segment - the writer's state
  * @spec: sizes
  * @fd: the memfd
@@ -29,8 +41,9 @@
  * @path: its name
  * @page_size: of the machine
  * @page_slots: slots of a page
- * @slot_used: a byte for each slot of each page
- * @page_single: by page: 0 unused, 1 for rows of each CPU, 2 for single rows
+ * @values: slots of VALUES; its pages hold rows of each CPU, or single ones
+ * @services: slots of SERVICES, by service
+ * @chunks: slots of shares, by service
  * @exemplar_used: a byte for each exemplar
  * @exemplars: a byte for each family: do its series have exemplars?
  * @clock: counts creations
@@ -44,8 +57,7 @@ struct segment {
 	char path[64];
 	uint32_t page_size;
 	uint32_t page_slots;
-	uint8_t *slot_used;
-	uint8_t *page_single;
+	struct pool values, services, chunks;
 	uint8_t *exemplar_used;
 	uint8_t *exemplars;
 	uint64_t clock;
@@ -76,6 +88,7 @@ static struct segment_spec spec_complete(const struct segment_spec *spec)
 	s.max_exemplars = s.max_exemplars ? s.max_exemplars : defaults.max_exemplars;
 	s.journal_nr = s.journal_nr ? s.journal_nr : defaults.journal_nr;
 	s.ring_lines_max = s.ring_lines_max ? s.ring_lines_max : 4 * s.ring_lines;
+	s.max_shares = s.max_shares ? s.max_shares : 64;
 	return s;
 }
 
@@ -123,6 +136,19 @@ static void header_init_log(struct segment *segment, struct obsring_header *head
 		   rings * ring_stride(segment));
 }
 
+static void header_init_services(struct segment *segment, struct obsring_header *header)
+{
+	const struct segment_spec *spec = &segment->spec;
+
+	region_set(segment, header, OBSRING_REGION_SERVICES, segment->page_size,
+		   spec->service_pages, (uint64_t)spec->service_pages *
+		   (spec->nr_cpus + 1) * segment->page_size);
+	region_set(segment, header, OBSRING_REGION_SHARES, sizeof(struct obsring_share),
+		   spec->max_shares, spec->max_shares * sizeof(struct obsring_share));
+	region_set(segment, header, OBSRING_REGION_SHARE_PAGES, segment->page_size,
+		   spec->max_shares, (uint64_t)spec->max_shares * segment->page_size);
+}
+
 static void header_init(struct segment *segment, struct obsring_header *header)
 {
 	const struct segment_spec *spec = &segment->spec;
@@ -164,9 +190,25 @@ static void header_init(struct segment *segment, struct obsring_header *header)
 	region_set(segment, header, OBSRING_REGION_EXEMPLARS,
 		   sizeof(struct obsring_exemplar), spec->max_exemplars,
 		   spec->max_exemplars * sizeof(struct obsring_exemplar));
+	if (spec->service_pages)
+		header_init_services(segment, header);
 }
 
 static void rings_init(struct segment *segment);
+
+static void pool_init(const struct segment *segment, struct pool *pool, uint32_t pages)
+{
+	pool->pages = pages;
+	pool->used = calloc(pages + 1, segment->page_slots);
+	pool->owner = calloc(pages + 1, sizeof(*pool->owner));
+	check(pool->used && pool->owner, "out of memory");
+}
+
+static void pool_exit(struct pool *pool)
+{
+	free(pool->used);
+	free(pool->owner);
+}
 
 struct segment *segment_new(const struct segment_spec *spec)
 {
@@ -185,12 +227,12 @@ struct segment *segment_new(const struct segment_spec *spec)
 			     segment->fd, 0);
 	check(segment->base != MAP_FAILED, "mmap");
 	memcpy(segment->base, &header, sizeof(header));
-	segment->slot_used = calloc(segment->spec.max_pages, segment->page_slots);
-	segment->page_single = calloc(segment->spec.max_pages, 1);
+	pool_init(segment, &segment->values, segment->spec.max_pages);
+	pool_init(segment, &segment->services, segment->spec.service_pages);
+	pool_init(segment, &segment->chunks, segment->spec.service_pages);
 	segment->exemplar_used = calloc(segment->spec.max_exemplars, 1);
 	segment->exemplars = calloc(segment->spec.max_families, 1);
-	check(segment->slot_used && segment->page_single && segment->exemplar_used &&
-	      segment->exemplars, "out of memory");
+	check(segment->exemplar_used && segment->exemplars, "out of memory");
 	snprintf(segment->path, sizeof(segment->path), "/proc/%d/fd/%d", getpid(),
 		 segment->fd);
 	if (segment->spec.ring_lines)
@@ -204,8 +246,9 @@ void segment_free(struct segment *segment)
 		return;
 	munmap(segment->base, segment->bytes);
 	close(segment->fd);
-	free(segment->slot_used);
-	free(segment->page_single);
+	pool_exit(&segment->values);
+	pool_exit(&segment->services);
+	pool_exit(&segment->chunks);
 	free(segment->writer);
 	free(segment->exemplar_used);
 	free(segment->exemplars);
@@ -335,6 +378,8 @@ static uint32_t family_text(const struct obs_family_spec *spec, struct text *tex
 	text_add(text, spec->unit ? spec->unit : "");
 	for (i = 0; i < spec->nr_labels; i++)
 		text_add(text, spec->label[i]);
+	for (i = 0; i < spec->nr_states; i++)
+		text_add(text, spec->state[i]);
 	if (!spec->nr_bounds)
 		return 0;
 	bounds_off = (text->len + 7) & ~7U;
@@ -376,6 +421,7 @@ uint32_t segment_family_add(struct segment *segment,
 	obs_write_once(&entry->min_log2, spec->min_log2);
 	obs_write_once(&entry->max_log2, spec->max_log2);
 	obs_write_once(&entry->nr_slots, family_nr_slots(spec));
+	obs_write_once(&entry->nr_states, spec->nr_states);
 	obs_write_once(&entry->created_ns, CREATED_NS + segment->clock++);
 	obs_entry_publish(&entry->gen);
 	segment_tell(segment, OBSRING_REGION_FAMILIES, index);
@@ -395,33 +441,27 @@ void segment_family_remove(struct segment *segment, uint32_t family)
 	segment_tell(segment, OBSRING_REGION_FAMILIES, family);
 }
 
-static uint8_t *page_slot_used(struct segment *segment, uint32_t page)
-{
-	return segment->slot_used + (size_t)page * segment->page_slots;
-}
-
 static bool slots_free(const uint8_t *used, uint32_t slot, uint32_t nr)
 {
 	return !memchr(used + slot, 1, nr);
 }
 
-/* The lowest free slots; a page holds series with single rows, or others. */
-static void slots_take(struct segment *segment, uint32_t nr, bool single,
-		       uint32_t *ret_page, uint32_t *ret_slot)
+/* The lowest free slots in a page that is @owner's, or free. */
+static void slots_take(const struct segment *segment, struct pool *pool, uint32_t nr,
+		       uint32_t owner, uint32_t *ret_page, uint32_t *ret_slot)
 {
-	uint8_t class = single ? 2 : 1;
 	uint32_t page, slot;
 
-	for (page = 0; page < segment->spec.max_pages; page++) {
-		uint8_t *used = page_slot_used(segment, page);
+	for (page = 0; page < pool->pages; page++) {
+		uint8_t *used = pool->used + (size_t)page * segment->page_slots;
 
-		if (segment->page_single[page] && segment->page_single[page] != class)
+		if (pool->owner[page] && pool->owner[page] != owner)
 			continue;
 		for (slot = 0; slot + nr <= segment->page_slots; slot++) {
 			if (!slots_free(used, slot, nr))
 				continue;
 			memset(used + slot, 1, nr);
-			segment->page_single[page] = class;
+			pool->owner[page] = owner;
 			*ret_page = page;
 			*ret_slot = slot;
 			return;
@@ -430,20 +470,27 @@ static void slots_take(struct segment *segment, uint32_t nr, bool single,
 	check(false, "no room for slots");
 }
 
-static uint64_t *row_at(struct segment *segment, uint32_t page, uint32_t slot,
-			uint32_t cpu)
+static uint64_t *row_at(struct segment *segment, enum obsring_region_id id, uint32_t page,
+			uint32_t slot, uint32_t row, uint32_t rows)
 {
-	uint8_t *values = region_base(segment, OBSRING_REGION_VALUES);
+	uint8_t *pages = region_base(segment, id);
 
-	return (uint64_t *)(values + obs_row_offset(page, cpu, segment->spec.nr_cpus,
-						    segment->page_size)) + slot;
+	return (uint64_t *)(pages + obs_row_offset(page, row, rows,
+						   segment->page_size)) + slot;
 }
 
 uint64_t *segment_slot(struct segment *segment, uint32_t series, uint32_t cpu)
 {
 	const struct obsring_series *entry = segment_series(segment, series);
+	uint32_t nr_cpus = segment->spec.nr_cpus;
 
-	return row_at(segment, entry->page, entry->slot, entry->rows == 1 ? 0 : cpu);
+	check(!(entry->flags & OBSRING_SERIES_SHARES), "a gauge of shares has no rows");
+	if (entry->flags & OBSRING_SERIES_SERVICE)
+		return row_at(segment, OBSRING_REGION_SERVICES, entry->page, entry->slot,
+			      entry->rows == 1 || cpu == OBSRING_CPU_SHARED ? nr_cpus : cpu,
+			      nr_cpus + 1);
+	return row_at(segment, OBSRING_REGION_VALUES, entry->page, entry->slot,
+		      entry->rows == 1 ? 0 : cpu, nr_cpus);
 }
 
 void segment_family_exemplars(struct segment *segment, uint32_t family)
@@ -492,32 +539,49 @@ static void exemplars_give_back(struct segment *segment, uint32_t series)
 	memset(segment->exemplar_used + entry->exemplar, 0, entry->nr_exemplars);
 }
 
-uint32_t segment_series_add_as(struct segment *segment, uint32_t family,
-			       const char *const *value, uint32_t flags,
-			       uint64_t created_ns)
+/* Slots where those of such a series are. */
+static void series_place(struct segment *segment, const struct obsring_family *owner,
+			 struct obsring_series *entry, uint32_t flags, uint32_t service)
+{
+	bool single = owner->flags & OBSRING_FAMILY_SET ||
+		      owner->kind == OBSRING_KIND_STATE;
+	uint32_t page = 0, slot = 0;
+
+	if (flags & OBSRING_SERIES_SHARES)
+		slots_take(segment, &segment->chunks, owner->nr_slots, service, &page, &slot);
+	else if (flags & OBSRING_SERIES_SERVICE)
+		slots_take(segment, &segment->services, owner->nr_slots, service, &page,
+			   &slot);
+	else if (owner->nr_slots)
+		slots_take(segment, &segment->values, owner->nr_slots, single ? 2 : 1, &page,
+			   &slot);
+	obs_write_once(&entry->page, page);
+	obs_write_once(&entry->slot, slot);
+	obs_write_once(&entry->nr_slots, owner->nr_slots);
+	obs_write_once(&entry->rows, single);
+	obs_write_once(&entry->service, service);
+}
+
+static uint32_t series_add(struct segment *segment, uint32_t family,
+			   const char *const *value, uint32_t flags, uint64_t created_ns,
+			   uint32_t service)
 {
 	const struct obsring_family *owner = segment_family(segment, family);
 	uint32_t index = series_find_free(segment);
 	struct obsring_series *entry = segment_series(segment, index);
 	uint32_t granule = segment->spec.max_families * FAMILY_GRANULES +
 			   index * SERIES_GRANULES;
-	bool single = owner->flags & OBSRING_FAMILY_SET;
-	uint32_t i, page = 0, slot = 0;
 	struct text text;
+	uint32_t i;
 
 	memset(&text, 0, sizeof(text));
 	for (i = 0; i < owner->nr_labels; i++)
 		text_add(&text, value[i]);
 	text_publish(segment, granule, &text);
-	if (owner->nr_slots)
-		slots_take(segment, owner->nr_slots, single, &page, &slot);
+	series_place(segment, owner, entry, flags, service);
 	obs_write_once(&entry->family, family);
 	obs_write_once(&entry->family_gen, owner->gen);
 	obs_write_once(&entry->flags, flags);
-	obs_write_once(&entry->page, page);
-	obs_write_once(&entry->slot, slot);
-	obs_write_once(&entry->nr_slots, owner->nr_slots);
-	obs_write_once(&entry->rows, single);
 	obs_write_once(&entry->text_off, granule);
 	obs_write_once(&entry->text_len, text.len);
 	obs_write_once(&entry->created_ns, created_ns);
@@ -528,6 +592,13 @@ uint32_t segment_series_add_as(struct segment *segment, uint32_t family,
 	return index;
 }
 
+uint32_t segment_series_add_as(struct segment *segment, uint32_t family,
+			       const char *const *value, uint32_t flags,
+			       uint64_t created_ns)
+{
+	return series_add(segment, family, value, flags, created_ns, 0);
+}
+
 uint32_t segment_series_add(struct segment *segment, uint32_t family,
 			    const char *const *value)
 {
@@ -535,15 +606,74 @@ uint32_t segment_series_add(struct segment *segment, uint32_t family,
 				     CREATED_NS + segment->clock++);
 }
 
-static void slots_give_back(struct segment *segment, uint32_t page, uint32_t slot,
-			    uint32_t nr)
+uint32_t segment_service_add(struct segment *segment, uint32_t family,
+			     const char *const *value, uint32_t service)
+{
+	const struct obsring_family *owner = segment_family(segment, family);
+	bool shares = owner->kind == OBSRING_KIND_GAUGE &&
+		      !(owner->flags & OBSRING_FAMILY_SET);
+
+	return series_add(segment, family, value,
+			  shares ? OBSRING_SERIES_SHARES : OBSRING_SERIES_SERVICE,
+			  CREATED_NS + segment->clock++, service);
+}
+
+struct obsring_share *segment_share(struct segment *segment, uint32_t share)
+{
+	return (struct obsring_share *)region_base(segment, OBSRING_REGION_SHARES) + share;
+}
+
+static uint64_t *share_page(struct segment *segment, uint32_t share)
+{
+	return row_at(segment, OBSRING_REGION_SHARE_PAGES, share, 0, 0, 1);
+}
+
+uint32_t segment_share_add(struct segment *segment, uint32_t service, uint32_t chunk)
+{
+	struct obsring_share *entry;
+	uint32_t i;
+
+	for (i = 0; i < segment->spec.max_shares; i++)
+		if (!obs_gen_alive(segment_share(segment, i)->gen))
+			break;
+	check(i < segment->spec.max_shares, "no room for a share");
+	entry = segment_share(segment, i);
+	obs_write_once(&entry->service, service);
+	obs_write_once(&entry->chunk, chunk);
+	obs_entry_publish(&entry->gen);
+	segment_tell(segment, OBSRING_REGION_SHARES, i);
+	return i;
+}
+
+void segment_share_remove(struct segment *segment, uint32_t share)
+{
+	uint32_t i;
+
+	obs_entry_retire(&segment_share(segment, share)->gen);
+	segment_tell(segment, OBSRING_REGION_SHARES, share);
+	for (i = 0; i < segment->page_slots; i++)
+		obs_write_once(share_page(segment, share) + i, 0);
+}
+
+uint64_t *segment_share_slot(struct segment *segment, uint32_t share, uint32_t series)
+{
+	return share_page(segment, share) + segment_series(segment, series)->slot;
+}
+
+/* Slots of services stay, as they do in the module. */
+static void slots_give_back(struct segment *segment, const struct obsring_series *entry)
 {
 	uint32_t cpu, i;
 
+	if (entry->flags & (OBSRING_SERIES_SERVICE | OBSRING_SERIES_SHARES))
+		return;
 	for (cpu = 0; cpu < segment->spec.nr_cpus; cpu++)
-		for (i = 0; i < nr; i++)
-			obs_write_once(row_at(segment, page, slot + i, cpu), 0);
-	memset(page_slot_used(segment, page) + slot, 0, nr);
+		for (i = 0; i < entry->nr_slots; i++)
+			obs_write_once(row_at(segment, OBSRING_REGION_VALUES, entry->page,
+					      entry->slot + i, cpu,
+					      segment->spec.nr_cpus), 0);
+	memset(segment->values.used + (size_t)entry->page * segment->page_slots +
+	       entry->slot, 0, entry->nr_slots);
 }
 
 void segment_series_remove(struct segment *segment, uint32_t series)
@@ -553,7 +683,7 @@ void segment_series_remove(struct segment *segment, uint32_t series)
 	obs_entry_retire(&entry->gen);
 	segment_header(segment)->series_live--;
 	segment_tell(segment, OBSRING_REGION_SERIES, series);
-	slots_give_back(segment, entry->page, entry->slot, entry->nr_slots);
+	slots_give_back(segment, entry);
 	exemplars_give_back(segment, series);
 }
 

@@ -34,6 +34,8 @@ struct segment_spec {
 	uint64_t cpus_absent;		/* bit c: CPU c below 64 has no rows, nor rings */
 	uint32_t ring_lines;		/* of each ring; 0: there is no log */
 	uint32_t ring_lines_max;	/* that it may be replaced by; 4 * ring_lines */
+	uint32_t service_pages;		/* of SERVICES; 0: there are no services */
+	uint32_t max_shares;		/* 64 */
 };
 
 struct segment *segment_new(const struct segment_spec *spec);
@@ -65,6 +67,21 @@ void segment_series_remove(struct segment *segment, uint32_t series);
 
 /* The slots of a series in the row of @cpu (row 0 for a set-type gauge). */
 uint64_t *segment_slot(struct segment *segment, uint32_t series, uint32_t cpu);
+
+/*
+ * A series of a service, a number above 0: @cpu may be OBSRING_CPU_SHARED, and is of no
+ * importance for what has everyone's row alone. An add-type gauge is one of shares.
+ */
+uint32_t segment_service_add(struct segment *segment, uint32_t family,
+			     const char *const *value, uint32_t service);
+
+/* A share of page @chunk, a series' page, of @service; its index. */
+uint32_t segment_share_add(struct segment *segment, uint32_t service, uint32_t chunk);
+void segment_share_remove(struct segment *segment, uint32_t share);
+struct obsring_share *segment_share(struct segment *segment, uint32_t share);
+
+/* What a gauge of shares is in this one. */
+uint64_t *segment_share_slot(struct segment *segment, uint32_t share, uint32_t series);
 
 /*
  * Series that are added to this histogram from now on have exemplars; that of a

@@ -96,25 +96,44 @@ static int device_read_header(struct obs_device *device)
 	return obs_header_check(&copy.header, device);
 }
 
+/* Mapped piece by piece. */
+static bool region_is_large(unsigned int id)
+{
+	return id == OBSRING_REGION_VALUES || id == OBSRING_REGION_LOG ||
+	       id == OBSRING_REGION_SERVICES;
+}
+
+static void pages_init(struct obs_pages *pages, const struct obs_device *device,
+		       enum obsring_region_id id, uint32_t rows)
+{
+	const struct obs_region *region = &device->region[id];
+	uint64_t bytes = (uint64_t)rows * device->page_size;
+
+	if (!region->size)
+		return;
+	pages->offset = region->offset;
+	pages->limit = region->limit;
+	pages->rows = rows;
+	pages->chunk_pages = bytes < CHUNK_BYTES_MIN ? CHUNK_BYTES_MIN / bytes : 1;
+}
+
 static int device_map_regions(struct obs_device *device)
 {
-	uint64_t page_bytes = (uint64_t)device->nr_cpus * device->page_size;
 	unsigned int id;
 	int r;
 
 	for (id = 0; id < OBS_REGIONS; id++) {
 		struct obs_region *region = &device->region[id];
 
-		if (id == OBSRING_REGION_VALUES || id == OBSRING_REGION_LOG ||
-		    !region->size)
+		if (region_is_large(id) || !region->size)
 			continue;
 		r = obs_device_map(device, region->offset, region->size, &region->base);
 		if (r)
 			return r;
 	}
-	device->chunk_pages = 1;
-	if (page_bytes < CHUNK_BYTES_MIN)
-		device->chunk_pages = CHUNK_BYTES_MIN / page_bytes;
+	pages_init(&device->values, device, OBSRING_REGION_VALUES, device->nr_cpus);
+	pages_init(&device->services, device, OBSRING_REGION_SERVICES,
+		   device->nr_cpus + 1);
 	return 0;
 }
 
@@ -158,77 +177,84 @@ int obs_device_open(const char *path, struct obs_device **ret_device)
 }
 
 /* Pages [*ret_first, *ret_first + *ret_nr) of chunk @i, cut at the region's end. */
-static void chunk_range(const struct obs_device *device, unsigned int i,
+static void chunk_range(const struct obs_pages *pages, unsigned int i,
 			uint64_t *ret_first, uint64_t *ret_nr)
 {
-	uint64_t limit = device->region[OBSRING_REGION_VALUES].limit;
-	uint64_t first = i ? (uint64_t)device->chunk_pages << (i - 1) : 0;
-	uint64_t nr = i ? first : device->chunk_pages;
+	uint64_t first = i ? (uint64_t)pages->chunk_pages << (i - 1) : 0;
+	uint64_t nr = i ? first : pages->chunk_pages;
 
 	*ret_first = first;
-	*ret_nr = first + nr > limit ? limit - first : nr;
+	*ret_nr = first + nr > pages->limit ? pages->limit - first : nr;
 }
 
-static unsigned int chunk_of(const struct obs_device *device, uint32_t page)
+static unsigned int chunk_of(const struct obs_pages *pages, uint32_t page)
 {
-	uint32_t q = page / device->chunk_pages;
+	uint32_t q = page / pages->chunk_pages;
 
 	return q ? 32 - (unsigned int)__builtin_clz(q) : 0;
 }
 
-static uint64_t chunk_bytes(const struct obs_device *device, uint64_t pages)
+static uint64_t chunk_bytes(const struct obs_device *device,
+			    const struct obs_pages *pages, uint64_t nr)
 {
-	return pages * device->nr_cpus * device->page_size;
+	return nr * pages->rows * device->page_size;
 }
 
 /* Two threads may map one chunk at once: the first is kept. */
-static int chunk_map(struct obs_device *device, unsigned int i, uint64_t first,
-		     uint64_t nr)
+static int chunk_map(const struct obs_device *device, struct obs_pages *pages,
+		     unsigned int i, uint64_t first, uint64_t nr)
 {
-	uint64_t offset = device->region[OBSRING_REGION_VALUES].offset;
 	const uint8_t *base, *none = NULL;
 	int r;
 
-	r = obs_device_map(device, offset + chunk_bytes(device, first),
-			   chunk_bytes(device, nr), &base);
+	r = obs_device_map(device, pages->offset + chunk_bytes(device, pages, first),
+			   chunk_bytes(device, pages, nr), &base);
 	if (r)
 		return r;
-	if (!__atomic_compare_exchange_n(&device->chunk[i], &none, base, false,
+	if (!__atomic_compare_exchange_n(&pages->chunk[i], &none, base, false,
 					 __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
-		munmap((void *)base, chunk_bytes(device, nr));
+		munmap((void *)base, chunk_bytes(device, pages, nr));
 	return 0;
 }
 
-int obs_device_value_page(struct obs_device *device, uint32_t page,
-			  const uint8_t **ret_base)
+int obs_device_page(const struct obs_device *device, struct obs_pages *pages,
+		    uint32_t page, const uint8_t **ret_base)
 {
-	unsigned int i = chunk_of(device, page);
+	unsigned int i = chunk_of(pages, page);
 	uint64_t first, nr;
 	int r;
 
-	chunk_range(device, i, &first, &nr);
-	if (!obs_load_acquire(&device->chunk[i])) {
-		r = chunk_map(device, i, first, nr);
+	chunk_range(pages, i, &first, &nr);
+	if (!obs_load_acquire(&pages->chunk[i])) {
+		r = chunk_map(device, pages, i, first, nr);
 		if (r)
 			return r;
 	}
-	*ret_base = obs_load_acquire(&device->chunk[i]) +
-		    obs_row_offset(page - (uint32_t)first, 0, device->nr_cpus,
+	*ret_base = obs_load_acquire(&pages->chunk[i]) +
+		    obs_row_offset(page - (uint32_t)first, 0, pages->rows,
 				   device->page_size);
 	return 0;
 }
 
-static void device_unmap(struct obs_device *device)
+static void pages_unmap(const struct obs_device *device, struct obs_pages *pages)
 {
 	uint64_t first, nr;
 	unsigned int i;
 
 	for (i = 0; i < OBS_CHUNKS; i++) {
-		if (!device->chunk[i])
+		if (!pages->chunk[i])
 			continue;
-		chunk_range(device, i, &first, &nr);
-		munmap((void *)device->chunk[i], chunk_bytes(device, nr));
+		chunk_range(pages, i, &first, &nr);
+		munmap((void *)pages->chunk[i], chunk_bytes(device, pages, nr));
 	}
+}
+
+static void device_unmap(struct obs_device *device)
+{
+	unsigned int i;
+
+	pages_unmap(device, &device->values);
+	pages_unmap(device, &device->services);
 	for (i = 0; i < OBS_REGIONS; i++)
 		if (device->region[i].base)
 			munmap((void *)device->region[i].base,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * An opened device (or a file of the same layout): its mapping, and what of its
- * header was checked. Constant once opened but for @chunk, so that snapshots of
+ * header was checked. Constant once opened but for the chunks, so that snapshots of
  * several threads can share it.
  */
 #ifndef LIBOBSRING_DEVICE_H
@@ -21,8 +21,8 @@
  * @size: mappable bytes
  * @entry_size: from one entry to the next
  * @limit: entries that @size has room for: the header's nr never exceeds it
- * @base: its mapping; NULL for VALUES, which is mapped in chunks, and LOG, ring by
- *	ring
+ * @base: its mapping; NULL for VALUES and SERVICES, which are mapped in chunks, and
+ *	LOG, ring by ring
  */
 struct obs_region {
 	uint64_t offset;
@@ -30,6 +30,23 @@ struct obs_region {
 	uint32_t entry_size;
 	uint32_t limit;
 	const uint8_t *base;
+};
+
+/**
+ * struct obs_pages - a region of pages with rows: VALUES or SERVICES
+ * @offset: of the region
+ * @limit: pages that it has room for
+ * @rows: of a page; 0: no such region
+ * @chunk_pages: pages of the first chunk
+ * @chunk: chunk 0 holds pages 0 to @chunk_pages - 1, chunk i those from
+ *	@chunk_pages << (i - 1) to (@chunk_pages << i) - 1; mapped when needed
+ */
+struct obs_pages {
+	uint64_t offset;
+	uint32_t limit;
+	uint32_t rows;
+	uint32_t chunk_pages;
+	const uint8_t *chunk[OBS_CHUNKS];
 };
 
 /**
@@ -44,9 +61,8 @@ struct obs_region {
  * @nr_cpus: checked copy
  * @cpu_mask: checked copy
  * @region: by enum obsring_region_id
- * @chunk_pages: value pages of the first chunk
- * @chunk: VALUES: chunk 0 holds pages 0 to @chunk_pages - 1, chunk i those from
- *	@chunk_pages << (i - 1) to (@chunk_pages << i) - 1; mapped when needed
+ * @values: VALUES, a row for each CPU
+ * @services: SERVICES, a row for each CPU and everyone's
  */
 struct obs_device {
 	int fd;
@@ -58,8 +74,7 @@ struct obs_device {
 	uint32_t nr_cpus;
 	__u64 cpu_mask[OBSRING_CPU_MASK_WORDS];
 	struct obs_region region[OBS_REGIONS];
-	uint32_t chunk_pages;
-	const uint8_t *chunk[OBS_CHUNKS];
+	struct obs_pages values, services;
 };
 
 /* header.c: take over what @header says, or -EPROTO, -EPROTONOSUPPORT. */
@@ -85,8 +100,8 @@ int obs_device_map(const struct obs_device *device, uint64_t offset, uint64_t si
 /* Does the file still have its size? -EPROTO if not. */
 int obs_device_check_size(const struct obs_device *device);
 
-/* Row 0 of value page @page, below the region's nr. -ENOMEM, -EPROTO. */
-int obs_device_value_page(struct obs_device *device, uint32_t page,
-			  const uint8_t **ret_base);
+/* Row 0 of page @page, below the region's nr. -ENOMEM, -EPROTO. */
+int obs_device_page(const struct obs_device *device, struct obs_pages *pages,
+		    uint32_t page, const uint8_t **ret_base);
 
 #endif /* LIBOBSRING_DEVICE_H */

@@ -206,15 +206,28 @@ static int table_scan(struct obs_directory *directory, unsigned int table)
 	return r;
 }
 
+static int shares_scan(struct obs_directory *directory)
+{
+	uint32_t i, nr;
+	int r;
+
+	r = obs_region_nr(directory->device, OBSRING_REGION_SHARES, &nr);
+	for (i = 0; !r && i < nr; i++)
+		r = obs_shares_look(&directory->values->shares, i);
+	return r;
+}
+
 static int directory_scan(struct obs_directory *directory)
 {
 	int r;
 
 	directory->nr_scans++;
 	r = table_scan(directory, OBSRING_REGION_FAMILIES);
-	if (r)
-		return r;
-	return table_scan(directory, OBSRING_REGION_SERIES);
+	if (!r)
+		r = table_scan(directory, OBSRING_REGION_SERIES);
+	if (!r)
+		r = shares_scan(directory);
+	return r;
 }
 
 static int change_look(struct obs_directory *directory, __u64 change)
@@ -223,13 +236,15 @@ static int change_look(struct obs_directory *directory, __u64 change)
 	__u64 index = obs_journal_index(change);
 	int r;
 
-	if (table > OBSRING_REGION_SERIES)
+	if (table > OBSRING_REGION_SERIES && table != OBSRING_REGION_SHARES)
 		return -EPROTO;
 	r = obs_region_nr(directory->device, table, &nr);
 	if (r)
 		return r;
 	if (index >= nr)
 		return -EPROTO;
+	if (table == OBSRING_REGION_SHARES)
+		return obs_shares_look(&directory->values->shares, (uint32_t)index);
 	r = table_grow(&directory->table[table], nr);
 	if (r)
 		return r;

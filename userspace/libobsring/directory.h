@@ -39,18 +39,14 @@ struct obs_family {
  * @family_gen: that family's gen
  * @prev: in the family's list
  * @next: in the family's list
- * @page: value page
- * @slot: first slot
- * @nr_slots: consecutive slots
- * @single: has row 0 alone
+ * @slots: where its values are
  * @exemplar: its first exemplar; info has their number
  */
 struct obs_series {
 	struct obs_series_info info;
 	uint32_t family, family_gen;
 	struct obs_series *prev, *next;
-	uint32_t page, slot, nr_slots;
-	bool single;
+	struct obs_slots slots;
 	uint32_t exemplar;
 };
 
@@ -79,7 +75,7 @@ struct obs_table {
 /**
  * struct obs_directory - the model
  * @device: what it is read from
- * @values: told which slots series hold
+ * @values: told which slots series hold, and which shares live
  * @table: FAMILIES and SERIES
  * @changes: a copy of the journal's changes
  * @max_changes: room for them

@@ -29,6 +29,7 @@ union series_copy {
 struct family_text {
 	const char *name, *help, *unit;
 	const char *label[OBSRING_LABELS_MAX];
+	const char *state[OBSRING_STATES_MAX];
 	size_t len;		/* of the strings */
 };
 
@@ -60,11 +61,23 @@ static const char *name_next(const char *text, size_t len, size_t *pos)
 	return name && obs_name_valid(name) ? name : NULL;
 }
 
-static int family_text_parse(const char *text, size_t len, unsigned int nr_labels,
+static int names_parse(const char *text, size_t len, size_t *pos, const char **name,
+		       unsigned int nr)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr; i++) {
+		name[i] = name_next(text, len, pos);
+		if (!name[i])
+			return -EPROTO;
+	}
+	return 0;
+}
+
+static int family_text_parse(const char *text, const struct obsring_family *entry,
 			     struct family_text *parsed)
 {
-	size_t pos = 0;
-	unsigned int i;
+	size_t pos = 0, len = entry->text_len;
 
 	parsed->name = name_next(text, len, &pos);
 	if (!parsed->name)
@@ -75,11 +88,9 @@ static int family_text_parse(const char *text, size_t len, unsigned int nr_label
 	parsed->unit = obs_text_next(text, len, &pos, OBSRING_UNIT_MAX);
 	if (!parsed->unit)
 		return -EPROTO;
-	for (i = 0; i < nr_labels; i++) {
-		parsed->label[i] = name_next(text, len, &pos);
-		if (!parsed->label[i])
-			return -EPROTO;
-	}
+	if (names_parse(text, len, &pos, parsed->label, entry->nr_labels) ||
+	    names_parse(text, len, &pos, parsed->state, entry->nr_states))
+		return -EPROTO;
 	parsed->len = pos;
 	return 0;
 }
@@ -120,6 +131,7 @@ static uint32_t slots_of_kind(const struct obsring_family *entry)
 	switch (entry->kind) {
 	case OBSRING_KIND_COUNTER:
 	case OBSRING_KIND_GAUGE:
+	case OBSRING_KIND_STATE:
 		return 1;
 	case OBSRING_KIND_HISTOGRAM:
 		return entry->nr_bounds + 2;	/* the sum, and nr_bounds + 1 buckets */
@@ -158,7 +170,7 @@ static void family_set_bounds(struct obs_family *family, uint64_t *bound,
 	info->bound = bound;
 }
 
-/* One block: the family, its bounds, its label pointers, its strings. */
+/* One block: the family, its bounds, its label and state pointers, its strings. */
 static struct obs_family *family_new(const struct obs_directory *directory,
 				     uint32_t index,
 				     const struct obsring_family *entry,
@@ -166,21 +178,25 @@ static struct obs_family *family_new(const struct obs_directory *directory,
 {
 	const char *strings = (const char *)directory->text;
 	struct obs_family *family;
-	const char **label;
+	const char **label, **state;
 	uint64_t *bound;
 	unsigned int i;
 	char *copy;
 
 	family = malloc(sizeof(*family) + entry->nr_bounds * sizeof(*bound) +
-			entry->nr_labels * sizeof(*label) + text->len);
+			(entry->nr_labels + entry->nr_states) * sizeof(*label) +
+			text->len);
 	if (!family)
 		return NULL;
 	bound = (uint64_t *)(family + 1);
 	label = (const char **)(bound + entry->nr_bounds);
-	copy = (char *)(label + entry->nr_labels);
+	state = label + entry->nr_labels;
+	copy = (char *)(state + entry->nr_states);
 	memcpy(copy, strings, text->len);
 	for (i = 0; i < entry->nr_labels; i++)
 		label[i] = copy + (text->label[i] - strings);
+	for (i = 0; i < entry->nr_states; i++)
+		state[i] = copy + (text->state[i] - strings);
 	*family = (struct obs_family){
 		.info = {
 			.id = index,
@@ -199,11 +215,20 @@ static struct obs_family *family_new(const struct obs_directory *directory,
 			.max_log2 = entry->max_log2,
 			.nr_bounds = entry->nr_bounds,
 			.created_ns = entry->created_ns,
+			.nr_states = entry->nr_states,
+			.state = state,
 		},
 		.nr_slots = entry->nr_slots,
 	};
 	family_set_bounds(family, bound, strings, entry->bounds_off);
 	return family;
+}
+
+static bool states_valid(const struct obsring_family *entry)
+{
+	if (entry->kind != OBSRING_KIND_STATE)
+		return !entry->nr_states;
+	return entry->nr_states && entry->nr_states <= OBSRING_STATES_MAX;
 }
 
 /* Check the copy of a family's entry; its text goes to directory->text. */
@@ -214,13 +239,13 @@ static int family_parse(struct obs_directory *directory,
 
 	if (entry->kind < OBSRING_KIND_COUNTER || entry->kind > OBSRING_KIND_MAX ||
 	    entry->nr_labels > OBSRING_LABELS_MAX ||
-	    entry->exp10 < OBSRING_EXP10_MIN || entry->exp10 > 0)
+	    entry->exp10 < OBSRING_EXP10_MIN || entry->exp10 > 0 ||
+	    !states_valid(entry))
 		return -EPROTO;
 	r = text_copy(directory, entry->text_off, entry->text_len);
 	if (r)
 		return r;
-	r = family_text_parse((const char *)directory->text, entry->text_len,
-			      entry->nr_labels, text);
+	r = family_text_parse((const char *)directory->text, entry, text);
 	if (r)
 		return r;
 	return family_check(directory, entry, text->len);
@@ -277,24 +302,50 @@ static int series_text_parse(const char *text, size_t len, unsigned int nr_label
 	return 0;
 }
 
-static int series_check_slots(const struct obs_directory *directory,
-			      const struct obsring_series *entry)
+static enum obs_store store_of(const struct obsring_series *entry)
 {
-	uint32_t page_slots = directory->device->page_size / sizeof(__u64);
+	if (entry->flags & OBSRING_SERIES_SHARES)
+		return OBS_STORE_SHARES;
+	return entry->flags & OBSRING_SERIES_SERVICE ? OBS_STORE_SERVICES :
+						       OBS_STORE_VALUES;
+}
+
+/* Is there such a page? Which chunks shares have, only they say. */
+static int series_check_page(const struct obs_directory *directory,
+			     const struct obsring_series *entry,
+			     const struct obs_family *family)
+{
+	const struct obs_device *device = directory->device;
+	enum obs_store store = store_of(entry);
 	uint32_t nr;
 	int r;
 
-	if (entry->rows > 1)
+	if (store == OBS_STORE_SHARES) {
+		if (family->info.kind != OBSRING_KIND_GAUGE || family->info.set)
+			return -EPROTO;
+		return device->region[OBSRING_REGION_SHARES].size ? 0 : -EPROTO;
+	}
+	r = obs_region_nr(device, store == OBS_STORE_SERVICES ? OBSRING_REGION_SERVICES :
+								OBSRING_REGION_VALUES, &nr);
+	if (r)
+		return r;
+	return entry->page < nr ? 0 : -EPROTO;
+}
+
+static int series_check_slots(const struct obs_directory *directory,
+			      const struct obsring_series *entry,
+			      const struct obs_family *family)
+{
+	uint32_t page_slots = directory->device->page_size / sizeof(__u64);
+	const __u32 both = OBSRING_SERIES_SERVICE | OBSRING_SERIES_SHARES;
+
+	if (entry->rows > 1 || (entry->flags & both) == both)
 		return -EPROTO;
 	if (!entry->nr_slots)
 		return 0;
-	r = obs_region_nr(directory->device, OBSRING_REGION_VALUES, &nr);
-	if (r)
-		return r;
-	if (entry->page >= nr || entry->nr_slots > page_slots ||
-	    entry->slot > page_slots - entry->nr_slots)
+	if (entry->nr_slots > page_slots || entry->slot > page_slots - entry->nr_slots)
 		return -EPROTO;
-	return 0;
+	return series_check_page(directory, entry, family);
 }
 
 static int series_check_exemplars(const struct obs_directory *directory,
@@ -328,7 +379,7 @@ static int series_parse(struct obs_directory *directory,
 		return r;
 	if (!family || entry->nr_slots != family->nr_slots)
 		return -EPROTO;
-	r = series_check_slots(directory, entry);
+	r = series_check_slots(directory, entry, family);
 	if (r)
 		return r;
 	r = series_check_exemplars(directory, entry, family);
@@ -373,10 +424,14 @@ static struct obs_series *series_new(const struct obs_directory *directory,
 		},
 		.family = entry->family,
 		.family_gen = entry->family_gen,
-		.page = entry->page,
-		.slot = entry->slot,
-		.nr_slots = entry->nr_slots,
-		.single = entry->rows == 1,
+		.slots = {
+			.store = store_of(entry),
+			.single = entry->rows == 1,
+			.page = entry->page,
+			.slot = entry->slot,
+			.nr = entry->nr_slots,
+			.service = entry->service,
+		},
 		.exemplar = entry->exemplar,
 	};
 	return series;
@@ -414,13 +469,10 @@ int obs_series_load(struct obs_directory *directory, uint32_t index,
 			    value);
 	if (!series)
 		return -ENOMEM;
-	if (series->nr_slots) {
-		r = obs_values_hold(directory->values, series->page,
-				    series->slot + series->nr_slots, series->single);
-		if (r) {
-			free(series);
-			return r;
-		}
+	r = obs_values_hold(directory->values, &series->slots);
+	if (r) {
+		free(series);
+		return r;
 	}
 	*ret_series = series;
 	return 0;
@@ -430,7 +482,6 @@ void obs_series_unload(struct obs_directory *directory, struct obs_series *serie
 {
 	if (!series)
 		return;
-	if (series->nr_slots)
-		obs_values_release(directory->values, series->page, series->single);
+	obs_values_release(directory->values, &series->slots);
 	free(series);
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include <obsring/directory.h>
+#include <obsring/state.h>
 
 #include "snapshot.h"
 
@@ -70,15 +71,13 @@ obs_series_next(const struct obs_snapshot *snapshot,
 static const __u64 *series_slots(const struct obs_snapshot *snapshot,
 				 const struct obs_series_info *info)
 {
-	const struct obs_series *series = series_of(info);
-
-	return obs_values_slots(&snapshot->values, series->page, series->slot);
+	return obs_values_slots(&snapshot->values, &series_of(info)->slots);
 }
 
 uint64_t obs_series_counter(const struct obs_snapshot *snapshot,
 			    const struct obs_series_info *series)
 {
-	if (!series_of(series)->nr_slots)
+	if (!series_of(series)->slots.nr)
 		return 1;	/* info */
 	return series_slots(snapshot, series)[0];
 }
@@ -115,15 +114,13 @@ uint64_t obs_series_count(const struct obs_snapshot *snapshot,
 	return count;
 }
 
-static bool series_has_row(const struct obs_snapshot *snapshot,
-			   const struct obs_series *series, unsigned int cpu)
+uint64_t obs_series_state(const struct obs_snapshot *snapshot,
+			  const struct obs_series_info *series, unsigned int *ret_state)
 {
-	if (!series->nr_slots)
-		return false;
-	if (series->single)
-		return cpu == 0;
-	return cpu < snapshot->device->nr_cpus &&
-	       obs_cpu_has_row(snapshot->device->cpu_mask, cpu);
+	uint64_t word = obs_series_counter(snapshot, series);
+
+	*ret_state = obs_state_state(word);
+	return obs_state_version(word);
 }
 
 int obs_series_row(const struct obs_snapshot *snapshot,
@@ -133,20 +130,19 @@ int obs_series_row(const struct obs_snapshot *snapshot,
 	const struct obs_series *series = series_of(info);
 	const __u32 *gen = obs_entry_gen(&snapshot->directory,
 					 OBSRING_REGION_SERIES, info->id);
-	const __u64 *row;
 	int r;
 
-	if (!series_has_row(snapshot, series, cpu))
+	if (!series->slots.nr)
 		return -ENXIO;
-	if (nr > series->nr_slots)
+	if (nr > series->slots.nr)
 		return -EINVAL;
 	r = obs_device_check_size(snapshot->device);
 	if (r)
 		return r;
 	if (obs_entry_begin(gen) != info->gen)
 		return -ESTALE;
-	row = (const __u64 *)(snapshot->values.page[series->page].base +
-			      (uint64_t)cpu * snapshot->device->page_size);
-	obs_words_copy((__u64 *)slots, row + series->slot, nr);
+	r = obs_values_row(&snapshot->values, &series->slots, cpu, (__u64 *)slots, nr);
+	if (r)
+		return r;
 	return obs_entry_end(gen, info->gen) ? 0 : -ESTALE;
 }

@@ -10,8 +10,8 @@
 
 #include <obsring.h>
 
-/* Longest text of an entry: strings and explicit bounds of a family, each padded. */
-#define OBS_TEXT_MAX	4096
+/* Longest text of an entry: strings of a family, and its bounds or states, padded. */
+#define OBS_TEXT_MAX	8192
 
 /* Copy @words 64-bit words of memory that may change meanwhile. */
 void obs_words_copy(__u64 *to, const __u64 *from, size_t words);
