@@ -854,10 +854,9 @@ int obs_baggage_inject(const struct obs_trace_headers *headers,
 		       void *arg);
 
 /*
- * What became of all headers that this process had extracted, as
- * obsring_trace_context_total{result} counts it: for each obs_trace_extract() where
- * its context came from, and besides why a header was not used; baggage when it is
- * passed on. A child of fork() begins with 0.
+ * What became of all headers that this process had extracted: for each
+ * obs_trace_extract() where its context came from, and besides why a header was not
+ * used; baggage when it is passed on.
  */
 enum obs_trace_result {
 	OBS_TRACE_USED_NONE,		/* "new": no header gave a context */
@@ -870,6 +869,15 @@ enum obs_trace_result {
 	OBS_TRACE_RESULTS
 };
 
+/*
+ * Count them in @service, as obsring_trace_context_total{result}: from now on, and what
+ * was counted before. NULL: no more, which comes before its obs_service_detach(), when
+ * no thread is extracting. Children of fork() go on publishing. Errors as
+ * obs_counter_new(); then all is as before.
+ */
+int obs_trace_publish(struct obs_service *service);
+
+/* What is not published. A child of fork() begins with 0. */
 void obs_trace_counts(uint64_t counts[OBS_TRACE_RESULTS]);
 
 /* As the label has it. */
@@ -962,7 +970,8 @@ struct obs_tracer;
  * without a space; the log's source is "user.SERVICE". @probability: 0 to 1, of traces
  * that begin here. Threads may share a tracer, and a child of fork() has it.
  *
- * -EINVAL: service or probability; -ENOMEM; or as open(2) has it.
+ * -EINVAL: service or probability; -EOPNOTSUPP: a hosted segment; -ENOMEM; or as
+ * open(2) has it.
  */
 int obs_tracer_open(const char *path, const char *service, double probability,
 		    struct obs_tracer **ret_tracer);

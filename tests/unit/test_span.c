@@ -352,6 +352,7 @@ static void opening(void **state)
 {
 	static const char longest[] =
 		"sssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssss";
+	const uint64_t magic = OBSRING_MAGIC;
 	struct obs_tracer *tracer = NULL;
 	char service[sizeof(longest) + 1];
 
@@ -366,6 +367,10 @@ static void opening(void **state)
 	assert_int_equal(-EINVAL, obs_tracer_open(file.path, "a", 1.1, &tracer));
 	assert_int_equal(-EINVAL, obs_tracer_open(file.path, "a", 0.0 / 0.0, &tracer));
 	assert_int_equal(-ENOENT, obs_tracer_open("/nonexistent", "a", 1, &tracer));
+	/* Lines would be no part of a segment. */
+	assert_int_equal(sizeof(magic), pwrite(file.fd, &magic, sizeof(magic), 0));
+	assert_int_equal(-EOPNOTSUPP, obs_tracer_open(file.path, "a", 1, &tracer));
+	assert_int_equal(0, ftruncate(file.fd, 0));
 	assert_null(tracer);
 	assert_int_equal(0, obs_tracer_open(file.path, longest, 1, &tracer));
 	obs_tracer_close(tracer);

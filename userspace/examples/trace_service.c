@@ -348,10 +348,26 @@ static int options(int argc, char **argv, in_port_t *port, const char **device,
 	return 2;
 }
 
+/* What became of headers, as a metric. */
+static struct obs_service *count_on(const char *device)
+{
+	const struct obs_service_options options = { .device = device };
+	struct obs_service *service = NULL;
+	int r;
+
+	r = obs_service_attach_with("trace-service", &options, &service);
+	if (!r)
+		r = obs_trace_publish(service);
+	if (r)
+		fail("headers are not counted", strerror(-r));
+	return service;
+}
+
 int main(int argc, char **argv)
 {
 	const union MHD_DaemonInfo *info;
 	struct MHD_Daemon *daemon;
+	struct obs_service *service;
 	const char *device = NULL;
 	double probability = 1;
 	in_port_t port = 0;
@@ -374,6 +390,7 @@ int main(int argc, char **argv)
 	r = obs_tracer_open(device, "trace-service", probability, &tracer);
 	if (r)
 		fail("no spans are recorded", strerror(-r));
+	service = count_on(device);
 	daemon = listen_on(port);
 	if (!daemon)
 		return fail("can't listen", strerror(errno));
@@ -384,6 +401,8 @@ int main(int argc, char **argv)
 	sigwait(&ends, &signal);
 	MHD_stop_daemon(daemon);
 	obs_tracer_close(tracer);
+	obs_trace_publish(NULL);
+	obs_service_detach(service);
 	curl_global_cleanup();
 	return 0;
 }

@@ -18,6 +18,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -84,6 +85,34 @@ static bool service_valid(const char *service)
 	return at > service && at - service <= OBSRING_SOURCE_MAX;
 }
 
+/* A hosted segment's log has rings, to which no lines can be added. */
+static bool is_segment(const char *path)
+{
+	uint64_t magic = 0;
+	struct stat st;
+	int fd;
+
+	if (stat(path, &st) < 0 || !S_ISREG(st.st_mode))
+		return false;
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	if (fd < 0)
+		return false;
+	if (read(fd, &magic, sizeof(magic)) < 0)
+		magic = 0;
+	close(fd);
+	return magic == OBSRING_MAGIC;
+}
+
+static int sink_open(const char *path)
+{
+	int fd;
+
+	if (is_segment(path))
+		return -EOPNOTSUPP;
+	fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY);
+	return fd < 0 ? -errno : fd;
+}
+
 int obs_tracer_open(const char *path, const char *service, double probability,
 		    struct obs_tracer **ret_tracer)
 {
@@ -95,13 +124,12 @@ int obs_tracer_open(const char *path, const char *service, double probability,
 	tracer = malloc(sizeof(*tracer));
 	if (!tracer)
 		return -ENOMEM;
-	tracer->fd = open(path ? path : OBSRING_DEVICE,
-			  O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY);
-	if (tracer->fd < 0) {
-		r = -errno;
+	r = sink_open(path ? path : OBSRING_DEVICE);
+	if (r < 0) {
 		free(tracer);
 		return r;
 	}
+	tracer->fd = r;
 	tracer->threshold = ONE - (uint64_t)(probability * (double)ONE);
 	strcpy(tracer->service, service);
 	*ret_tracer = tracer;

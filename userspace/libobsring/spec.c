@@ -20,6 +20,13 @@ static bool name_ok(const char *s)
 	return fits(s, OBSRING_NAME_MAX) && obs_name_valid(s);
 }
 
+static bool is_ours(const struct obs_family_spec *spec)
+{
+	return spec->label && spec->label[0] &&
+	       obs_name_is_trace_context(spec->name, spec->kind, spec->nr_labels,
+					 spec->label);
+}
+
 static bool names_ok(const struct obs_family_spec *spec)
 {
 	char escaped[OBSRING_NAME_MAX + 1];
@@ -27,7 +34,7 @@ static bool names_ok(const struct obs_family_spec *spec)
 	if (!name_ok(spec->name))
 		return false;
 	obs_name_escape(spec->name, true, escaped);
-	if (obs_name_reserved(escaped))
+	if (obs_name_reserved(escaped) && !is_ours(spec))
 		return false;
 	if (spec->help && (!fits(spec->help, OBSRING_HELP_MAX) ||
 			   !obs_text_valid(spec->help)))
