@@ -59,6 +59,7 @@ CTL_OBJS := \
 	obsringctl/info.o \
 	obsringctl/list.o \
 	obsringctl/get.o \
+	obsringctl/duration.o \
 	obsringctl/since.o \
 	obsringctl/logprint.o \
 	obsringctl/log.o \
@@ -70,6 +71,13 @@ CTL_OBJS := \
 	obsringctl/sample.o \
 	obsringctl/family.o \
 	obsringctl/series.o \
+	obsringctl/scale.o \
+	obsringctl/produce.o \
+	obsringctl/count.o \
+	obsringctl/child.o \
+	obsringctl/run.o \
+	obsringctl/service.o \
+	obsringctl/serviceshow.o \
 	obsringctl/drain.o \
 	obsringctl/trace.o \
 	obsringctl/complete.o \

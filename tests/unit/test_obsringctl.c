@@ -2,21 +2,25 @@
 /* obsringctl as it is called: what it prints, and its exit status. */
 #include <errno.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #include <obsring/exemplar.h>
 #include <obsring/ring.h>
 
+#include "obsringctl/duration.h"
 #include "obsringctl/family.h"
 #include "obsringctl/obsringctl.h"
 #include "obsringctl/probe.h"
+#include "obsringctl/scale.h"
 #include "obsringctl/since.h"
 #include "segment.h"
 
@@ -444,6 +448,40 @@ static const struct {
 	{ "series add", "one series" },
 	{ "series update my.gauge x", "\"x\"" },
 	{ "drain now", "\"now\"" },
+	{ "inc", "one series" },
+	{ "inc x_total", "--service" },
+	{ "inc --service s x_total 1 2", "one series" },
+	{ "inc --service s 'x{'", "x{" },
+	{ "inc --service s 'x_total{uid=\"1\"}'", "\"uid\" is added" },
+	{ "inc --service s 'x{a=\"\",b=\"\",c=\"\",d=\"\",e=\"\",f=\"\",g=\"\"}'", "6 labels" },
+	{ "inc --service s x_total --buckets 1", "--buckets" },
+	{ "inc --service s x_total --schema 1", "--schema" },
+	{ "add --service s x_total", "a number" },
+	{ "add --service s x_total --exp10 1 5", "--exp10 1" },
+	{ "add --service s x_total -1", "negative" },
+	{ "add --service s x_total 1s", "\"1s\"" },
+	{ "add --service s x_total 1e3", "\"1e3\"" },
+	{ "set --service s x", "a number" },
+	{ "set --service s x nan", "\"nan\"" },
+	{ "observe --service s x_seconds -0.5", "negative" },
+	{ "observe --service s x_seconds 1 --buckets 1,y", "\"y\"" },
+	{ "observe --service s x_bytes 1 --buckets 0.5", "\"0.5\"" },
+	{ "observe --service s x_seconds 1 --buckets 1 --schema 3", "not by both" },
+	{ "observe --service s x_seconds 1 --schema 3", "--min-log2" },
+	{ "run true", "--service" },
+	{ "run --service s", "command is missing" },
+	{ "run --service s --", "command is missing" },
+	{ "run -x --service s -- true", "x" },
+	{ "service", "\"service\"" },
+	{ "service list x", "\"x\"" },
+	{ "service show", "one service" },
+	{ "service show x --uid y", "--uid y" },
+	{ "service show x --uid -1", "--uid -1" },
+	{ "service ttl x", "a service and a time" },
+	{ "service ttl x 5", "\"5\"" },
+	{ "service ttl x 0s", "\"0s\"" },
+	{ "service ttl x 1.5s", "\"1.5s\"" },
+	{ "service delete", "one service" },
 };
 
 static void test_misuses(void **state)
@@ -528,13 +566,18 @@ static void test_table(void **state)
 	}
 	assert_int_equal(ctl("complete ''"), 0);
 	assert_string_equal(output,
-		"info\nlist\nget\nlog\nsource\nprobe\nsample\nfamily\nseries\ndrain\ntrace\n");
+		"info\nlist\nget\nlog\nsource\nprobe\nsample\nfamily\nseries\n"
+		"inc\nadd\nset\nobserve\nrun\nservice\ndrain\ntrace\n");
 	assert_int_equal(ctl("complete source ''"), 0);
 	assert_string_equal(output, "list\nenable\ndisable\n");
 	assert_int_equal(ctl("complete probe add --s"), 0);
 	assert_string_equal(output, "--sample\n");
 	assert_int_equal(ctl("complete probe add k"), 0);
 	assert_string_equal(output, "kprobe\nkretprobe\n");
+	assert_int_equal(ctl("complete observe --b"), 0);
+	assert_string_equal(output, "--buckets\n");
+	assert_int_equal(ctl("complete run --s"), 0);
+	assert_string_equal(output, "--service\n");
 	assert_int_equal(ctl("--version"), 0);
 	assert_int_equal(strncmp(output, "obsringctl ", 11), 0);
 }
@@ -689,6 +732,185 @@ static void test_family_options(void **state)
 	assert_int_equal(spec.min_log2, -20);
 }
 
+static void test_scale(void **state)
+{
+	static const struct {
+		const char *name, *unit, *exp10;
+	} cases[] = {
+		{ "backup_duration_seconds", "seconds", "-9" },
+		{ "cpu_seconds_total", "seconds", "-9" },
+		{ "hit_ratio", "ratio", "-9" },
+		{ "room_celsius", "celsius", "-6" },
+		{ "sent_bytes_total", "bytes", "0" },
+		{ "seconds", NULL, "0" },
+		{ "seconds_total", NULL, "0" },
+		{ "milliseconds", NULL, "0" },
+		{ "seconds_left", NULL, "0" },
+		{ "_total", NULL, "0" },
+		{ "", NULL, "0" },
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const char *unit = scale_unit_of_name(cases[i].name);
+
+		if (cases[i].unit)
+			assert_string_equal(unit, cases[i].unit);
+		else
+			assert_null(unit);
+		assert_string_equal(scale_exp10(unit), cases[i].exp10);
+	}
+	assert_string_equal(scale_exp10("fortnights"), "0");
+}
+
+static void test_duration(void **state)
+{
+	static const struct {
+		uint64_t seconds;
+		const char *text;
+	} cases[] = {
+		{ 0, "0s" }, { 1, "1s" }, { 60, "1m" }, { 90, "1m30s" }, { 3600, "1h" },
+		{ 604800, "7d" }, { 93784, "1d2h3m4s" }, { UINT32_MAX, "49710d6h28m15s" },
+	};
+	char text[DURATION_SIZE];
+	uint64_t ns;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		assert_string_equal(duration_format(text, cases[i].seconds), cases[i].text);
+		assert_int_equal(duration_parse(cases[i].text, &ns), 0);
+		assert_int_equal(ns, cases[i].seconds * 1000000000);
+	}
+}
+
+/* ---- run ------------------------------------------------------------------- */
+
+/* A device that is not there: the command runs, and a line says what is missing. */
+#define RUN	"--device /nonexistent run --service job -- "
+#define IGNORING "env --ignore-signal="
+#define UNRECORDED \
+	"obsringctl: nothing is recorded of this run: cannot attach to service \"job\": " \
+	"no such device: the obsring module is not loaded\n"
+
+static const struct {
+	const char *command;
+	int status;
+	const char *output;
+} commands[] = {
+	{ "true", 0, "" },
+	{ "sh -c 'exit 3'", 3, "" },
+	{ "sh -c 'exit 255'", 255, "" },
+	{ "sh -c 'kill -KILL $$'", 128 + 9, "" },
+	{ "sh -c 'kill -TERM $$'", 128 + 15, "" },
+	{ "/nonexistent/command", 127,
+	  "obsringctl: cannot run /nonexistent/command: No such file or directory\n" },
+	{ "/etc/passwd", 126, "obsringctl: cannot run /etc/passwd: Permission denied\n" },
+	{ "echo --json -- --service x", 0, "--json -- --service x\n" },
+	{ "-- true", 127, "obsringctl: cannot run --: No such file or directory\n" },
+	/* A child that others left behind is not waited for. */
+	{ "sh -c 'sleep 100 >/dev/null 2>&1 & echo $! ; exit 4' | { read pid; kill $pid; }; "
+	  "true", 0, NULL },
+	/* What was closed, ignored or blocked is so for the command. */
+	{ "sh -c 'ls -l /proc/self/fd/0 2>/dev/null || echo closed' <&-", 0, "closed\n" },
+	{ "grep -c 'SigBlk:\t0000000000000000' /proc/self/status", 0, "1\n" },
+};
+
+static void test_run(void **state)
+{
+	char args[512];
+	size_t i;
+	int r;
+
+	(void)state;
+	for (i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		snprintf(args, sizeof(args), RUN "%s", commands[i].command);
+		r = ctl(args);
+		if (r != commands[i].status)
+			fail_msg("%s: status %d\n%s", args, r, output);
+		if (!commands[i].output)
+			continue;
+		snprintf(args, sizeof(args), "%s" UNRECORDED, commands[i].output);
+		assert_string_equal(output, args);
+	}
+	/* Options end at the command without "--" as well. */
+	assert_int_equal(ctl("--device /nonexistent run --service job sh -c 'exit 5'"), 5);
+	/* Nor does a service of an impossible name keep it from running. */
+	assert_int_equal(ctl("--device /nonexistent run --service '' -- sh -c 'exit 6'"), 6);
+	/* Nobody reads what we have to say: the status is still the command's. */
+	assert_int_equal(ctl(RUN "sh -c 'exit 7' 2>&-"), 7);
+	assert_int_equal(ctl_redirected(RUN "sh -c 'exit 8'", "2>&1 >/dev/full"), 8);
+}
+
+/* Ignored signals stay ignored, SIGCHLD among them, whose status is had all the same. */
+static void test_run_ignored(void **state)
+{
+	(void)state;
+	assert_int_equal(system(IGNORING "HUP,CHLD,PIPE " OBJECTS "/bin/obsringctl " RUN
+				"grep SigIgn /proc/self/status 2>/dev/null | { read name mask; "
+				"[ $((0x$mask & 0x11001)) = $((0x11001)) ]; }"), 0);
+	assert_int_equal(WEXITSTATUS(system(IGNORING "CHLD " OBJECTS "/bin/obsringctl " RUN
+					    "sh -c 'exit 9' 2>/dev/null")), 9);
+}
+
+/* A shell script that says "ready", and when it gets @signo says so and exits with 5. */
+static pid_t run_trap(const char *signal, FILE **ret_out)
+{
+	char script[256];
+	int fd[2];
+	pid_t pid;
+
+	assert_int_equal(pipe(fd), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (!pid) {
+		snprintf(script, sizeof(script), "trap 'echo got; exit 5' %s; echo ready; "
+			 "while :; do read x <&3 || sleep 0.01; done 3</dev/null", signal);
+		dup2(fd[1], STDOUT_FILENO);
+		close(fd[0]);
+		close(fd[1]);
+		freopen("/dev/null", "w", stderr);
+		execl(OBJECTS "/bin/obsringctl", "obsringctl", "--device", "/nonexistent",
+		      "run", "--service", "job", "--", "sh", "-c", script, NULL);
+		_exit(1);
+	}
+	close(fd[1]);
+	*ret_out = fdopen(fd[0], "r");
+	return pid;
+}
+
+static void test_run_forwards(void **state)
+{
+	static const struct {
+		const char *name;
+		int signo;
+	} signals[] = {
+		{ "HUP", SIGHUP }, { "INT", SIGINT }, { "QUIT", SIGQUIT },
+		{ "TERM", SIGTERM }, { "USR1", SIGUSR1 }, { "USR2", SIGUSR2 },
+	};
+	char line[32];
+	int status;
+	size_t i;
+	pid_t pid;
+	FILE *out;
+
+	(void)state;
+	for (i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
+		pid = run_trap(signals[i].name, &out);
+		assert_non_null(fgets(line, sizeof(line), out));
+		assert_string_equal(line, "ready\n");
+		assert_int_equal(kill(pid, signals[i].signo), 0);
+		assert_non_null(fgets(line, sizeof(line), out));
+		assert_string_equal(line, "got\n");
+		assert_null(fgets(line, sizeof(line), out));
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_true(WIFEXITED(status));
+		assert_int_equal(WEXITSTATUS(status), 5);
+		fclose(out);
+	}
+}
+
 /* A file given to a command that would ask the loaded module is a mistake. */
 static void test_device_refused(void **state)
 {
@@ -776,6 +998,89 @@ static void test_exemplars(void **state)
 	segment_free(s);
 }
 
+/* ---- Services -------------------------------------------------------------- */
+
+static const struct {
+	const char *args, *output;
+} service_runs[] = {
+	{ "get jobs_total", "jobs_total{service=\"shop\",uid=\"33\",q=\"a\"} 112\n" },
+	{ "get jobs_total --per-cpu",
+	  "jobs_total{service=\"shop\",uid=\"33\",q=\"a\"} 112\n"
+	  "  cpu 0: 10\n  cpu 1: 2\n  shared: 100\n" },
+	{ "get jobs_total --per-cpu --json",
+	  "[{\"name\": \"jobs_total\", \"kind\": \"counter\", \"labels\": {\"service\": "
+	  "\"shop\", \"uid\": \"33\", \"q\": \"a\"}, \"value\": 112, \"cpus\": [{\"cpu\": 0, "
+	  "\"value\": 10}, {\"cpu\": 1, \"value\": 2}, {\"cpu\": \"shared\", \"value\": "
+	  "100}]}]\n" },
+	{ "get busy --per-cpu", "busy{service=\"shop\",uid=\"33\"} 5\n  shared: 5\n" },
+	{ "get shop_order",
+	  "shop_order{service=\"shop\",uid=\"33\",order=\"1\"} paid version 72057594037927935\n"
+	  "shop_order{service=\"shop\",uid=\"33\",order=\"2\"} unset version 0\n"
+	  "shop_order{service=\"shop\",uid=\"33\",order=\"3\"} 255 version 1\n" },
+	{ "get 'shop_order{order=\"1\"}' --raw --per-cpu",
+	  "shop_order{service=\"shop\",uid=\"33\",order=\"1\"} 1 version 72057594037927935\n" },
+	{ "get shop_order --json | sed 's/.*}, //'",
+	  "\"state\": \"paid\", \"version\": 72057594037927935},\n"
+	  "\"state\": null, \"version\": 0},\n"
+	  "\"state\": \"255\", \"version\": 1}]\n" },
+	{ "get shop_order --json --raw | sed 's/.*}, //'",
+	  "\"state\": 1, \"version\": 72057594037927935},\n"
+	  "\"state\": null, \"version\": 0},\n"
+	  "\"state\": 255, \"version\": 1}]\n" },
+	{ "list shop_order", "shop_order{service,uid,order}  stateset  3 series  Orders.\n" },
+	{ "list --json shop_order",
+	  "[{\"name\": \"shop_order\", \"kind\": \"stateset\", \"unit\": \"\", \"help\": "
+	  "\"Orders.\", \"labels\": [\"service\", \"uid\", \"order\"], \"states\": "
+	  "[\"new\", \"paid\"], \"series\": 3}]\n" },
+};
+
+static void services_fill(struct segment *s)
+{
+	static const uint64_t words[] = { OBS_STATE_VERSION_MAX << 8 | 1, 0, 1 << 8 | 255 };
+	static const char *const numbers[] = { "1", "2", "3" };
+	uint32_t family, series, share;
+	size_t i;
+
+	family = segment_family_add(s, &(struct obs_family_spec){
+		.name = "jobs_total", .kind = OBSRING_KIND_COUNTER, .nr_labels = 3,
+		.label = (const char *[]){ "service", "uid", "q" } });
+	series = segment_service_add(s, family, (const char *[]){ "shop", "33", "a" }, 1);
+	segment_slot(s, series, 0)[0] = 10;
+	segment_slot(s, series, 1)[0] = 2;
+	segment_slot(s, series, OBSRING_CPU_SHARED)[0] = 100;
+	family = segment_family_add(s, &(struct obs_family_spec){
+		.name = "busy", .kind = OBSRING_KIND_GAUGE, .nr_labels = 2,
+		.label = (const char *[]){ "service", "uid" } });
+	series = segment_service_add(s, family, (const char *[]){ "shop", "33" }, 1);
+	share = segment_share_add(s, 1, segment_series(s, series)->page);
+	*segment_share_slot(s, share, series) = 5;
+	family = segment_family_add(s, &(struct obs_family_spec){
+		.name = "shop_order", .help = "Orders.", .kind = OBSRING_KIND_STATE,
+		.nr_labels = 3, .label = (const char *[]){ "service", "uid", "order" },
+		.nr_states = 2, .state = (const char *[]){ "new", "paid" } });
+	for (i = 0; i < 3; i++) {
+		series = segment_service_add(s, family, (const char *[]){ "shop", "33",
+								      numbers[i] }, 1);
+		segment_slot(s, series, OBSRING_CPU_SHARED)[0] = words[i];
+	}
+}
+
+static void test_services(void **state)
+{
+	struct segment *s = segment_new(&(struct segment_spec){ .nr_cpus = 2,
+							 .service_pages = 4 });
+	size_t i;
+
+	(void)state;
+	services_fill(s);
+	for (i = 0; i < sizeof(service_runs) / sizeof(service_runs[0]); i++) {
+		assert_int_equal(ctl_on(s, service_runs[i].args), 0);
+		if (strcmp(output, service_runs[i].output))
+			fail_msg("%s:\n%s", service_runs[i].args, output);
+	}
+	segment_free(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -791,6 +1096,12 @@ int main(void)
 		cmocka_unit_test(test_probe_words),
 		cmocka_unit_test(test_probe_shown),
 		cmocka_unit_test(test_family_options),
+		cmocka_unit_test(test_scale),
+		cmocka_unit_test(test_duration),
+		cmocka_unit_test(test_run),
+		cmocka_unit_test(test_run_ignored),
+		cmocka_unit_test(test_run_forwards),
+		cmocka_unit_test(test_services),
 		cmocka_unit_test(test_trace_parse),
 		cmocka_unit_test(test_exemplars),
 	};

@@ -15,6 +15,13 @@ _obsringctl() {
 			esac
 		fi
 		words+=("$word")
+		# Behind it stands another command, which bash-completion knows.
+		if [[ ${words[0]} == run && $word == -- ]]; then
+			if declare -F _command_offset >/dev/null; then
+				_command_offset $((i + 1))
+			fi
+			return
+		fi
 	done
 	mapfile -t COMPREPLY < <("${COMP_WORDS[0]}" complete \
 		"${words[@]}" "${COMP_WORDS[COMP_CWORD]}" 2>/dev/null)

@@ -3,10 +3,11 @@
  * Completion: the words of the table, and the names that exist now. What can't
  * be read offers nothing; nothing is printed to standard error.
  */
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "obsringctl.h"
+#include "service.h"
 
 static void offer(const char *word, size_t len, const char *typed)
 {
@@ -104,6 +105,23 @@ static int probe_offer(const struct obs_probe_info *probe, void *typed)
 	return 0;
 }
 
+static int service_offer(const struct obs_service_info *service, void *typed)
+{
+	offer(service->name, strlen(service->name), typed);
+	return 0;
+}
+
+static void services(char *typed)
+{
+	struct service_request request;
+
+	if (obs_control_open(&request.control))
+		return;
+	request.device_fd = open(OBSRING_DEVICE, O_RDONLY | O_CLOEXEC);
+	obs_service_list(request.control, request.device_fd, service_offer, typed);
+	service_request_end(&request, 0, "", NULL);
+}
+
 static void requested(enum ctl_operand operand, char *typed)
 {
 	struct obs_control *control;
@@ -128,6 +146,9 @@ static void operands(const struct ctl_command *command,
 	case CTL_PROBE:
 		requested(command->operand, typed);
 		break;
+	case CTL_SERVICE:
+		services(typed);
+		break;
 	case CTL_LOG_SOURCE:
 		log_sources(globals, typed);
 		break;
@@ -136,6 +157,7 @@ static void operands(const struct ctl_command *command,
 		offer("kprobe", 6, typed);
 		offer("kretprobe", 9, typed);
 		break;
+	case CTL_COMMAND:
 	case CTL_NOTHING:
 		break;
 	}
@@ -157,7 +179,9 @@ int ctl_complete(const struct ctl_command *self, struct ctl_globals *globals,
 		first_words(typed);
 	if (argc == 2)
 		second_words(argv[0], typed);
-	if (command && typed[0] == '-')
+	if (command && argc > 2 && !strcmp(argv[argc - 2], "--service"))
+		services(typed);
+	else if (command && typed[0] == '-')
 		options(command, typed);
 	else if (command && argc - 1 == words)
 		operands(command, globals, typed);

@@ -95,6 +95,17 @@ int decimal_parse(const char *text, int exp10, uint64_t *ret_value)
 	return 0;
 }
 
+bool decimal_seconds(const char *text, size_t nr, uint64_t *ret_ns)
+{
+	char number[DECIMAL_SIZE];
+
+	if (!nr || nr >= sizeof(number) || strspn(text, "0123456789.") < nr)
+		return false;
+	memcpy(number, text, nr);
+	number[nr] = 0;
+	return !decimal_parse(number, -9, ret_ns);
+}
+
 /* "d.ddde-05" of @digits significant digits, without the zeros at its end. */
 static void scientific(char *text, double value, int digits)
 {

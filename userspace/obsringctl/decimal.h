@@ -4,6 +4,7 @@
 #define OBSRINGCTL_DECIMAL_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* Enough for a sign, 20 digits, a point and a zero before it. */
@@ -18,6 +19,9 @@ const char *decimal_format_signed(char *text, int64_t value, int exp10);
  * complement if it is negative. -EINVAL: not a number; -ERANGE: no such integer.
  */
 int decimal_parse(const char *text, int exp10, uint64_t *ret_value);
+
+/* The first @nr characters of @text, digits and points alone, as seconds to ns. */
+bool decimal_seconds(const char *text, size_t nr, uint64_t *ret_ns);
 
 /* The shortest text that reads back as @value, as Prometheus writes it. */
 const char *double_format(char *text, double value);

@@ -42,7 +42,7 @@ static int bounds_parse(const struct ctl_command *command, const char *text,
 		spec->nr_bounds++;
 	}
 	if (!spec->nr_bounds)
-		return ctl_misused(command, "--bounds is empty");
+		return ctl_misused(command, "no bound is given");
 	return CTL_OK;
 }
 
@@ -54,7 +54,7 @@ static int exponential_parse(const struct ctl_command *command,
 
 	if (!options->min_log2 || !options->max_log2)
 		return ctl_misused(command,
-				   "a histogram needs --bounds, or --min-log2 and --max-log2");
+				   "a histogram needs its bounds, or --min-log2 and --max-log2");
 	r = number_get(command, "schema", options->schema, 0, OBSRING_SCHEMA_MAX,
 		       OBSRING_SCHEMA_MAX, &spec->schema);
 	if (!r)
@@ -79,7 +79,7 @@ static int bounds_get(const struct ctl_command *command,
 	if (!options->bounds)
 		return exponential_parse(command, options, spec);
 	if (exponential)
-		return ctl_misused(command, "bounds are given by --bounds, or by --schema, "
+		return ctl_misused(command, "bounds are given one by one, or by --schema, "
 				   "--min-log2 and --max-log2, not by both");
 	return bounds_parse(command, options->bounds, bound, spec);
 }

@@ -32,6 +32,16 @@ static void family_line(const struct ctl_reader *reader,
 	putchar('\n');
 }
 
+static void states_json(const struct obs_family_info *family, struct json *json)
+{
+	unsigned int i;
+
+	json_open(json, "states", '[');
+	for (i = 0; i < family->nr_states; i++)
+		json_string(json, NULL, family->state[i]);
+	json_close(json, ']');
+}
+
 static void family_json(const struct ctl_reader *reader,
 			const struct obs_family_info *family, struct json *json)
 {
@@ -46,6 +56,8 @@ static void family_json(const struct ctl_reader *reader,
 	for (i = 0; i < family->nr_labels; i++)
 		json_string(json, NULL, family->label[i]);
 	json_close(json, ']');
+	if (family->kind == OBSRING_KIND_STATE)
+		states_json(family, json);
 	json_u64(json, "series", obs_family_nr_series(reader->snapshot, family));
 	json_close(json, '}');
 }

@@ -68,7 +68,8 @@ static int run(struct ctl_globals *globals, int argc, char **argv)
 
 /*
  * A standard file that the caller closed would become the device, or the netlink
- * socket, and get what is printed. What is opened here can't be written either.
+ * socket, and get what is printed. What is opened here can't be written either, and
+ * is closed again for a command that is run.
  */
 static void hold_standard_files(void)
 {
@@ -76,7 +77,7 @@ static void hold_standard_files(void)
 
 	for (fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
 		if (fcntl(fd, F_GETFD) < 0)
-			open("/dev/null", O_RDONLY);
+			open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 
 int main(int argc, char **argv)

@@ -26,6 +26,8 @@ enum ctl_operand {
 	CTL_PROBE,
 	CTL_PROBE_TYPE,
 	CTL_LOG_SOURCE,
+	CTL_SERVICE,
+	CTL_COMMAND,		/* another program and its own words: options end there */
 };
 
 /* Options of every subcommand; they may stand before its name as well. */
@@ -71,6 +73,15 @@ int ctl_family_delete(const struct ctl_command *, struct ctl_globals *, int, cha
 int ctl_series_add(const struct ctl_command *, struct ctl_globals *, int, char **);
 int ctl_series_delete(const struct ctl_command *, struct ctl_globals *, int, char **);
 int ctl_series_update(const struct ctl_command *, struct ctl_globals *, int, char **);
+int ctl_inc(const struct ctl_command *, struct ctl_globals *, int, char **);
+int ctl_add(const struct ctl_command *, struct ctl_globals *, int, char **);
+int ctl_set(const struct ctl_command *, struct ctl_globals *, int, char **);
+int ctl_observe(const struct ctl_command *, struct ctl_globals *, int, char **);
+int ctl_run(const struct ctl_command *, struct ctl_globals *, int, char **);
+int ctl_service_list(const struct ctl_command *, struct ctl_globals *, int, char **);
+int ctl_service_show(const struct ctl_command *, struct ctl_globals *, int, char **);
+int ctl_service_ttl(const struct ctl_command *, struct ctl_globals *, int, char **);
+int ctl_service_delete(const struct ctl_command *, struct ctl_globals *, int, char **);
 int ctl_drain(const struct ctl_command *, struct ctl_globals *, int, char **);
 int ctl_trace_parse(const struct ctl_command *, struct ctl_globals *, int, char **);
 int ctl_complete(const struct ctl_command *, struct ctl_globals *, int, char **);

@@ -61,6 +61,7 @@ void ctl_reader_close(struct ctl_reader *reader)
 {
 	obs_snapshot_free(reader->snapshot);
 	obs_device_close(reader->device);
+	*reader = (struct ctl_reader){ .device = NULL };
 }
 
 int ctl_control_open(struct obs_control **ret_control)

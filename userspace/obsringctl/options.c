@@ -102,6 +102,10 @@ int ctl_options_parse(const struct ctl_command *command, struct ctl_globals *glo
 				return -taken;
 		} else if (!command) {
 			break;
+		} else if (command->operand == CTL_COMMAND) {
+			words = argc - i;
+			memmove(argv, argv + i, (size_t)words * sizeof(*argv));
+			break;
 		} else {
 			argv[words++] = argv[i];
 		}

@@ -196,8 +196,7 @@ void selector_free(struct selector *selector)
 	selector->text = NULL;
 }
 
-/* The value asked of @label, or NULL. */
-static const char *value_of(const struct selector *selector, const char *label)
+const char *selector_value(const struct selector *selector, const char *label)
 {
 	unsigned int i;
 
@@ -236,7 +235,7 @@ bool selector_matches(const struct selector *selector,
 	unsigned int i;
 
 	for (i = 0; i < family->nr_labels; i++) {
-		value = value_of(selector, family->label[i]);
+		value = selector_value(selector, family->label[i]);
 		if (value && strcmp(value, series->value[i]))
 			return false;
 	}
@@ -250,7 +249,7 @@ const char *selector_values(const struct selector *selector,
 	unsigned int i;
 
 	for (i = 0; i < family->nr_labels; i++) {
-		value[i] = value_of(selector, family->label[i]);
+		value[i] = selector_value(selector, family->label[i]);
 		if (!value[i])
 			return family->label[i];
 	}

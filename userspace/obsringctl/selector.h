@@ -37,6 +37,9 @@ int selector_parse(const char *text, struct selector *ret_selector,
 		   const char **ret_reason);
 void selector_free(struct selector *selector);
 
+/* The value that is given for a label; NULL if none is. */
+const char *selector_value(const struct selector *selector, const char *label);
+
 /* The first label that the family lacks; NULL if it has all. */
 const char *selector_unknown_label(const struct selector *selector,
 				   const struct obs_family_info *family);

@@ -7,43 +7,18 @@
 #include <time.h>
 
 #include "decimal.h"
+#include "duration.h"
 #include "since.h"
 
 #define SECOND	1000000000LL
 
-/* @nr characters that are a decimal fraction, in 10^-9; they are digits and points. */
-static bool fraction_parse(const char *text, size_t nr, uint64_t *ret_value)
-{
-	char number[DECIMAL_SIZE];
-
-	if (!nr || nr >= sizeof(number) || strspn(text, "0123456789.") < nr)
-		return false;
-	memcpy(number, text, nr);
-	number[nr] = 0;
-	return !decimal_parse(number, -9, ret_value);
-}
-
 static int ago_parse(const char *text, uint64_t now_ns, uint64_t *ret_ns)
 {
-	static const struct {
-		char name;
-		uint64_t seconds;
-	} units[] = { { 's', 1 }, { 'm', 60 }, { 'h', 3600 }, { 'd', 86400 } };
-	uint64_t part, ago = 0;
-	size_t n, i;
+	uint64_t ago;
+	int r = duration_parse(text, &ago);
 
-	do {
-		n = strspn(text, "0123456789.");
-		for (i = 0; i < sizeof(units) / sizeof(units[0]); i++)
-			if (units[i].name == text[n])
-				break;
-		if (i == sizeof(units) / sizeof(units[0]) ||
-		    !fraction_parse(text, n, &part) ||
-		    __builtin_mul_overflow(part, units[i].seconds, &part) ||
-		    __builtin_add_overflow(ago, part, &ago))
-			return -EINVAL;
-		text += n + 1;
-	} while (*text);
+	if (r)
+		return r;
 	*ret_ns = now_ns > ago ? now_ns - ago : 0;
 	return 0;
 }
@@ -97,7 +72,7 @@ static int rfc3339_parse(const char *text, uint64_t *ret_ns)
 		return -EINVAL;
 	if (*text == '.') {
 		n = 1 + strspn(text + 1, "0123456789");
-		if (n == 1 || !fraction_parse(text, n, &fraction))
+		if (n == 1 || !decimal_seconds(text, n, &fraction))
 			return -EINVAL;
 		text += n;
 	}
@@ -123,7 +98,7 @@ static int rfc3339_parse(const char *text, uint64_t *ret_ns)
 int since_parse(const char *text, uint64_t now_ns, uint64_t *ret_ns)
 {
 	if (*text == '@')
-		return fraction_parse(text + 1, strlen(text + 1), ret_ns) ? 0 : -EINVAL;
+		return decimal_seconds(text + 1, strlen(text + 1), ret_ns) ? 0 : -EINVAL;
 	if (strchr(text, ':'))
 		return rfc3339_parse(text, ret_ns);
 	return ago_parse(text, now_ns, ret_ns);

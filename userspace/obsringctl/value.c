@@ -119,6 +119,34 @@ static void bucket_line(const struct print *print,
 	putchar('\n');
 }
 
+/* Its name, or its number if the family has none for it; "unset" before the first. */
+static const char *state_format(const struct obs_family_info *family, uint64_t word,
+				char *text)
+{
+	unsigned int state = (unsigned int)(word & OBS_STATE_MAX);
+
+	if (!word)
+		return "unset";
+	if (state < family->nr_states)
+		return family->state[state];
+	return decimal_format(text, state, 0);
+}
+
+/* With --raw its number. */
+static void state_line(const struct print *print, const struct obs_series_info *series,
+		       uint64_t word)
+{
+	char text[DECIMAL_SIZE];
+
+	print_selector(stdout, series->family->name, "", series, NULL);
+	putchar(' ');
+	if (print->raw)
+		fputs(decimal_format(text, word & OBS_STATE_MAX, 0), stdout);
+	else
+		print_text(stdout, state_format(series->family, word, text));
+	printf(" version %llu\n", (unsigned long long)(word >> 8));
+}
+
 static void reading_lines(const struct print *print,
 			  const struct obs_series_info *series,
 			  const struct reading *reading)
@@ -127,6 +155,10 @@ static void reading_lines(const struct print *print,
 	char text[DECIMAL_SIZE];
 	uint64_t count;
 
+	if (family->kind == OBSRING_KIND_STATE) {
+		state_line(print, series, reading->number);
+		return;
+	}
 	number_format(print, family, reading->number, text);
 	if (!reading->bucket) {
 		sample_line(series, "", NULL, text);
@@ -138,19 +170,21 @@ static void reading_lines(const struct print *print,
 	buckets_walk(print, series, reading, bucket_line);
 }
 
-static void cpu_line(const struct print *print, const struct obs_series_info *series,
-		     int cpu, const struct reading *reading)
+static void row_line(const struct print *print, const struct obs_series_info *series,
+		     unsigned int cpu, const struct reading *reading)
 {
 	const struct obs_family_info *family = series->family;
 	char text[DECIMAL_SIZE];
 
-	number_format(print, family, reading->number, text);
-	if (reading->bucket)
-		printf("  cpu %d: count %llu, sum %s\n", cpu,
-		       (unsigned long long)buckets_sum(reading->bucket, 0,
-						       family->nr_bounds), text);
+	if (cpu == OBSRING_CPU_SHARED)
+		printf("  shared: ");
 	else
-		printf("  cpu %d: %s\n", cpu, text);
+		printf("  cpu %u: ", cpu);
+	if (reading->bucket)
+		printf("count %llu, sum ",
+		       (unsigned long long)buckets_sum(reading->bucket, 0,
+						       family->nr_bounds));
+	puts(number_format(print, family, reading->number, text));
 }
 
 /* ---- JSON ---------------------------------------------------------------- */
@@ -184,6 +218,21 @@ static void bucket_json(const struct print *print,
 	json_close(print->json, '}');
 }
 
+/* The number of its state in place of a name with --raw; null before the first. */
+static void state_json(const struct print *print, const struct obs_family_info *family,
+		       uint64_t word)
+{
+	char text[DECIMAL_SIZE];
+
+	if (!word)
+		json_number(print->json, "state", "null");
+	else if (print->raw)
+		json_u64(print->json, "state", word & OBS_STATE_MAX);
+	else
+		json_string(print->json, "state", state_format(family, word, text));
+	json_u64(print->json, "version", word >> 8);
+}
+
 static void reading_json(const struct print *print,
 			 const struct obs_series_info *series,
 			 const struct reading *reading)
@@ -191,6 +240,10 @@ static void reading_json(const struct print *print,
 	const struct obs_family_info *family = series->family;
 	char text[DECIMAL_SIZE];
 
+	if (family->kind == OBSRING_KIND_STATE) {
+		state_json(print, family, reading->number);
+		return;
+	}
 	number_format(print, family, reading->number, text);
 	if (!reading->bucket) {
 		json_number(print->json, "value", text);
@@ -204,11 +257,14 @@ static void reading_json(const struct print *print,
 	json_close(print->json, ']');
 }
 
-static void cpu_json(const struct print *print, const struct obs_series_info *series,
-		     int cpu, const struct reading *reading)
+static void row_json(const struct print *print, const struct obs_series_info *series,
+		     unsigned int cpu, const struct reading *reading)
 {
 	json_open(print->json, NULL, '{');
-	json_u64(print->json, "cpu", (uint64_t)cpu);
+	if (cpu == OBSRING_CPU_SHARED)
+		json_string(print->json, "cpu", "shared");
+	else
+		json_u64(print->json, "cpu", cpu);
 	reading_json(print, series, reading);
 	json_close(print->json, '}');
 }
@@ -229,35 +285,69 @@ static void series_json_open(struct json *json, const struct obs_series_info *se
 
 /* ---- Both ---------------------------------------------------------------- */
 
-/* A single value that is set, and info, have no rows by CPU. */
-static int cpus_print(const struct print *print, const struct obs_series_info *series)
+/* -ENXIO: it has no such row. */
+static int row_print(const struct print *print, const struct obs_series_info *series,
+		     unsigned int cpu, uint64_t *slots, unsigned int nr)
+{
+	struct reading reading = { .nr_exemplars = 0 };
+	int r = obs_series_row(print->reader->snapshot, series, cpu, slots, nr);
+
+	if (r < 0)
+		return r;
+	reading.number = slots[0];
+	reading.bucket = nr > 1 ? slots + 1 : NULL;
+	if (print->json)
+		row_json(print, series, cpu, &reading);
+	else
+		row_line(print, series, cpu, &reading);
+	return 0;
+}
+
+/* Each CPU's, and what processes could not add to one of these. */
+static int rows_walk(const struct print *print, const struct obs_series_info *series,
+		     uint64_t *slots, unsigned int nr)
+{
+	int cpu = -1, r = 0;
+
+	while ((!r || r == -ENXIO) &&
+	       (cpu = obs_cpu_next(print->reader->device, cpu)) >= 0)
+		r = row_print(print, series, (unsigned int)cpu, slots, nr);
+	if (!r || r == -ENXIO)
+		r = row_print(print, series, OBSRING_CPU_SHARED, slots, nr);
+	return r == -ENXIO ? 0 : r;
+}
+
+/* A single value, of which there is one row, and info have none by CPU. */
+static int rows_print(const struct print *print, const struct obs_series_info *series)
 {
 	const struct obs_family_info *family = series->family;
 	bool histogram = family->kind == OBSRING_KIND_HISTOGRAM;
 	unsigned int nr = histogram ? family->nr_bounds + 2 : 1;
-	struct reading reading = { .nr_exemplars = 0 };
 	uint64_t *slots;
-	int cpu = -1, r = 0;
+	int r;
 
-	if (family->set || family->kind == OBSRING_KIND_INFO)
+	if (family->set || family->kind == OBSRING_KIND_INFO ||
+	    family->kind == OBSRING_KIND_STATE)
 		return 0;
 	slots = calloc(nr, sizeof(*slots));
 	if (!slots)
 		return -ENOMEM;
-	while ((cpu = obs_cpu_next(print->reader->device, cpu)) >= 0) {
-		r = obs_series_row(print->reader->snapshot, series, (unsigned int)cpu,
-				   slots, nr);
-		if (r)
-			break;
-		reading.number = slots[0];
-		reading.bucket = histogram ? slots + 1 : NULL;
-		if (print->json)
-			cpu_json(print, series, cpu, &reading);
-		else
-			cpu_line(print, series, cpu, &reading);
-	}
+	r = rows_walk(print, series, slots, nr);
 	free(slots);
 	return r;
+}
+
+/* A state set's as one word, as it is stored. */
+static uint64_t number_of(const struct obs_snapshot *snapshot,
+			  const struct obs_series_info *series)
+{
+	unsigned int state;
+	uint64_t version;
+
+	if (series->family->kind != OBSRING_KIND_STATE)
+		return obs_series_counter(snapshot, series);
+	version = obs_series_state(snapshot, series, &state);
+	return version << 8 | state;
 }
 
 int print_series(const struct print *print, const struct obs_series_info *series)
@@ -265,7 +355,7 @@ int print_series(const struct print *print, const struct obs_series_info *series
 	const struct obs_snapshot *snapshot = print->reader->snapshot;
 	struct obs_exemplar exemplar[OBS_RANGES_MAX];
 	struct reading reading = {
-		.number = obs_series_counter(snapshot, series),
+		.number = number_of(snapshot, series),
 		.bucket = obs_series_buckets(snapshot, series),
 		.exemplar = exemplar,
 		.nr_exemplars = series->nr_exemplars,
@@ -280,13 +370,13 @@ int print_series(const struct print *print, const struct obs_series_info *series
 	r = 0;
 	if (!print->json) {
 		reading_lines(print, series, &reading);
-		return print->per_cpu ? cpus_print(print, series) : 0;
+		return print->per_cpu ? rows_print(print, series) : 0;
 	}
 	series_json_open(print->json, series);
 	reading_json(print, series, &reading);
 	if (print->per_cpu) {
 		json_open(print->json, "cpus", '[');
-		r = cpus_print(print, series);
+		r = rows_print(print, series);
 		json_close(print->json, ']');
 	}
 	json_close(print->json, '}');
