@@ -15,7 +15,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-#define IMAGE_BYTES	(48 * 1024)
+#define IMAGE_BYTES	(80 * 1024)
 
 static volatile uint64_t sink;
 
@@ -60,9 +60,12 @@ static void series_use(const struct obs_device *device,
 	const struct obs_family_info *family = series->family;
 	struct obs_exemplar exemplar[OBS_RANGES_MAX];
 	uint64_t slots[OBSRING_SLOTS_MAX];
+	unsigned int is;
 	int cpu = -1;
 
 	strings_use(series->value, family->nr_labels);
+	sink += obs_series_state(snapshot, series, &is) + is;
+	sink += (uint64_t)obs_series_row(snapshot, series, OBSRING_CPU_SHARED, slots, 1);
 	sink += obs_series_counter(snapshot, series) + obs_series_count(snapshot, series);
 	while ((cpu = obs_cpu_next(device, cpu)) >= 0)
 		sink += (uint64_t)obs_series_row(snapshot, series, (unsigned int)cpu,
@@ -83,6 +86,7 @@ static void snapshot_use(const struct obs_device *device,
 		sink += strlen(family->name) + strlen(family->help) +
 			strlen(family->unit);
 		strings_use(family->label, family->nr_labels);
+		strings_use(family->state, family->nr_states);
 		for (i = 0; i < family->nr_bounds; i++)
 			require(obs_family_bound(family, i) <=
 				obs_family_bound(family, i + 1));

@@ -18,9 +18,10 @@ int main(void)
 {
 	static const uint64_t bounds[] = { 10, 20, 30 };
 	struct segment *s = segment_new(&(struct segment_spec){ .nr_cpus = 2,
-		.max_families = 3, .max_series = 4, .max_pages = 1, .max_exemplars = 64,
-		.journal_nr = 8 });
-	static const char padding[48 * 1024 + 64];
+		.max_families = 5, .max_series = 5, .max_pages = 1, .max_exemplars = 64,
+		.journal_nr = 8, .service_pages = 1, .max_shares = 1 });
+	static const char *const states[] = { "off", "on" };
+	static const char padding[80 * 1024 + 64];
 	size_t bytes = segment_bytes(s);
 
 	segment_family_add(s, &(struct obs_family_spec){
@@ -32,13 +33,21 @@ int main(void)
 	segment_family_add(s, &(struct obs_family_spec){
 		.name = "exponential", .kind = OBSRING_KIND_HISTOGRAM, .exp10 = -9,
 		.schema = 3, .min_log2 = -20, .max_log2 = 4 });
+	segment_family_add(s, &(struct obs_family_spec){
+		.name = "b", .kind = OBSRING_KIND_GAUGE });
+	segment_family_add(s, &(struct obs_family_spec){
+		.name = "b_state", .kind = OBSRING_KIND_STATE, .nr_states = 2,
+		.state = states });
 	segment_family_exemplars(s, 1);
 	segment_family_exemplars(s, 2);
+	segment_service_add(s, 3, NULL, 1);
+	segment_service_add(s, 4, NULL, 1);
+	segment_share_add(s, 1, 0);
 	segment_series_add(s, 0, (const char *[]){ "1", "2" });
 	segment_series_add(s, 1, NULL);
 	segment_series_add(s, 2, NULL);
-	exemplar_put(segment_exemplar(s, 1, 2), 30);
-	exemplar_put(segment_exemplar(s, 2, 1), 1000);
+	exemplar_put(segment_exemplar(s, 3, 2), 30);
+	exemplar_put(segment_exemplar(s, 4, 1), 1000);
 	fwrite(segment_header(s), 1, bytes, stdout);
 	fwrite(padding, 1, sizeof(padding) - bytes, stdout);
 	segment_free(s);

@@ -21,12 +21,16 @@
 
 static const uint64_t bounds[] = { 10, 20, 30 };
 
-/* Family 0: a counter with two labels; 1, 2: histograms; a series of each. */
+/*
+ * Family 0: a counter with two labels; 1, 2: histograms; a series of each. Series 3:
+ * a service's counter, 4: its gauge with a share, 5: its state set, of families 3 to 5.
+ */
 static struct segment *sample_new(void)
 {
+	static const char *const states[] = { "off", "on" };
 	struct segment *s = segment_new(&(struct segment_spec){ .nr_cpus = 2,
 		.max_families = 8, .max_series = 8, .max_pages = 4, .journal_nr = 32,
-		.max_exemplars = 64 });
+		.max_exemplars = 64, .service_pages = 4, .max_shares = 8 });
 
 	segment_family_add(s, &(struct obs_family_spec){
 		.name = "a_total", .help = "Help.", .kind = OBSRING_KIND_COUNTER,
@@ -41,6 +45,17 @@ static struct segment *sample_new(void)
 	segment_series_add(s, 0, (const char *[]){ "1", "2" });
 	segment_series_add(s, 1, NULL);
 	segment_series_add(s, 2, NULL);
+	segment_family_add(s, &(struct obs_family_spec){
+		.name = "b_total", .kind = OBSRING_KIND_COUNTER });
+	segment_family_add(s, &(struct obs_family_spec){
+		.name = "b", .kind = OBSRING_KIND_GAUGE });
+	segment_family_add(s, &(struct obs_family_spec){
+		.name = "b_state", .kind = OBSRING_KIND_STATE, .nr_states = 2,
+		.state = states });
+	segment_service_add(s, 3, NULL, 1);
+	segment_service_add(s, 4, NULL, 1);
+	segment_service_add(s, 5, NULL, 1);
+	segment_share_add(s, 1, 0);
 	return s;
 }
 
@@ -62,7 +77,8 @@ static int read_all(struct segment *segment)
 	return r < 0 ? r : 0;
 }
 
-enum target { HEADER, FAMILY0, FAMILY1, FAMILY2, SERIES0, SERIES1 };
+enum target { HEADER, SHARE0, FAMILY0, FAMILY1, FAMILY2, FAMILY3, FAMILY4, FAMILY5,
+	      SERIES0, SERIES1, SERIES2, SERIES3, SERIES4, SERIES5 };
 
 /* A field, what is written to it, and what comes of it. */
 struct damage {
@@ -100,6 +116,7 @@ static const struct damage damages[] = {
 	HEADER_FIELD(nr_cpus, 8193),
 	HEADER_FIELD(nr_cpus, ~0),
 	HEADER_FIELD(nr_cpus, 8192),		/* VALUES is smaller */
+	HEADER_FIELD(nr_cpus, 3),		/* SERVICES is */
 	HEADER_FIELD(nr_regions, 0),
 	HEADER_FIELD(nr_regions, 4),
 	HEADER_FIELD(nr_regions, 17),
@@ -154,6 +171,30 @@ static const struct damage damages[] = {
 	HEADER_FIELD(region[OBSRING_REGION_EXEMPLARS].nr, 65),
 	HEADER_FIELD(region[OBSRING_REGION_EXEMPLARS].nr, 3),
 
+	HEADER_FIELD(region[OBSRING_REGION_SERVICES].offset, 4096),	/* overlaps */
+	HEADER_FIELD(region[OBSRING_REGION_SERVICES].size, 0),	/* the series' */
+	HEADER_FIELD(region[OBSRING_REGION_SERVICES].size, 8192),
+	HEADER_FIELD(region[OBSRING_REGION_SERVICES].size, 1ULL << 50),
+	HEADER_FIELD(region[OBSRING_REGION_SERVICES].entry_size, 64),
+	HEADER_FIELD(region[OBSRING_REGION_SERVICES].nr, 0),
+	HEADER_FIELD(region[OBSRING_REGION_SERVICES].nr, 5),
+	HEADER_FIELD(region[OBSRING_REGION_SHARES].offset, 4097),
+	HEADER_FIELD(region[OBSRING_REGION_SHARES].size, 0),	/* the series' */
+	HEADER_FIELD(region[OBSRING_REGION_SHARES].entry_size, 24),
+	{ "no share in use", HEADER,
+	  offsetof(struct obsring_header, region[OBSRING_REGION_SHARES].nr), 4, 0, 0 },
+	HEADER_FIELD(region[OBSRING_REGION_SHARES].nr, 129),
+	HEADER_FIELD(region[OBSRING_REGION_SHARE_PAGES].size, 0), /* the share's */
+	HEADER_FIELD(region[OBSRING_REGION_SHARE_PAGES].size, 1ULL << 50),
+	HEADER_FIELD(region[OBSRING_REGION_SHARE_PAGES].entry_size, 8),
+	HEADER_FIELD(region[OBSRING_REGION_SHARE_PAGES].nr, 0),	/* the share's */
+	HEADER_FIELD(region[OBSRING_REGION_SHARE_PAGES].nr, 9),
+	HEADER_FIELD(nr_regions, OBSRING_REGION_SERVICES),	/* the series' */
+
+	{ "a share of nobody's", SHARE0, offsetof(struct obsring_share, service), 4, ~0, 0 },
+	{ "a share of no page", SHARE0, offsetof(struct obsring_share, chunk), 4, ~0, 0 },
+	{ "a share that left", SHARE0, offsetof(struct obsring_share, gen), 4, 2, 0 },
+
 	{ "a family that died, but not its series", FAMILY0,
 	  offsetof(struct obsring_family, gen), 4, 2, -EPROTO },
 	FAMILY_FIELD(0, gen, 3),
@@ -194,6 +235,17 @@ static const struct damage damages[] = {
 	FAMILY_FIELD(2, max_log2, -21),
 	FAMILY_FIELD(2, nr_bounds, 1 << 30),
 	FAMILY_FIELD(2, nr_slots, 1),
+	FAMILY_FIELD(0, nr_states, 1),
+	FAMILY_FIELD(1, nr_states, 1),
+	FAMILY_FIELD(4, kind, OBSRING_KIND_COUNTER),	/* but the series is of shares */
+	FAMILY_FIELD(4, flags, OBSRING_FAMILY_SET),	/* likewise */
+	FAMILY_FIELD(5, nr_states, 0),
+	FAMILY_FIELD(5, nr_states, 3),
+	FAMILY_FIELD(5, nr_states, OBSRING_STATES_MAX + 1),
+	FAMILY_FIELD(5, nr_states, ~0),
+	FAMILY_FIELD(5, nr_slots, 0),
+	FAMILY_FIELD(5, nr_slots, 2),
+	FAMILY_FIELD(5, text_len, 16),
 
 	SERIES_FIELD(0, family, 1),
 	SERIES_FIELD(0, family, 7),
@@ -218,6 +270,20 @@ static const struct damage damages[] = {
 	SERIES_FIELD(1, nr_exemplars, 3),
 	SERIES_FIELD(1, nr_exemplars, 5),
 	SERIES_FIELD(1, nr_exemplars, ~0),
+	SERIES_FIELD(3, page, 4),
+	SERIES_FIELD(3, page, ~0),
+	SERIES_FIELD(3, slot, 512),
+	SERIES_FIELD(3, slot, ~0),
+	SERIES_FIELD(3, nr_slots, 2),
+	SERIES_FIELD(3, rows, 2),
+	SERIES_FIELD(3, flags, OBSRING_SERIES_SERVICE | OBSRING_SERIES_SHARES),
+	SERIES_FIELD(3, flags, OBSRING_SERIES_SHARES),
+	SERIES_FIELD(4, slot, 512),
+	SERIES_FIELD(4, nr_slots, 0),
+	{ "a gauge of a chunk that no share has", SERIES4,
+	  offsetof(struct obsring_series, page), 4, ~0, 0 },
+	SERIES_FIELD(5, page, 4),
+	SERIES_FIELD(5, flags, OBSRING_SERIES_SHARES),
 };
 
 static void *target_of(struct segment *s, enum target target)
@@ -225,9 +291,9 @@ static void *target_of(struct segment *s, enum target target)
 	switch (target) {
 	case HEADER:
 		return segment_header(s);
-	case FAMILY0:
-	case FAMILY1:
-	case FAMILY2:
+	case SHARE0:
+		return segment_share(s, 0);
+	case FAMILY0 ... FAMILY5:
 		return segment_family(s, target - FAMILY0);
 	default:
 		return segment_series(s, target - SERIES0);
@@ -286,8 +352,8 @@ static void test_update_fails(void **state)
 	assert_string_equal(series->value[1], "2");
 
 	/* Gone again: the reader follows from where it stood. */
-	segment_series(s, 3)->page = 0;
-	segment_series_remove(s, 3);
+	segment_series(s, 6)->page = 0;
+	segment_series_remove(s, 6);
 	assert_int_equal(obs_snapshot_update(snapshot), 0);
 	assert_int_equal(obs_series_counter(snapshot, series), 6);
 
