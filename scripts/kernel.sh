@@ -273,8 +273,9 @@ linux_source_tar() {
 # --- arm64: what its guests run and what programs for it are linked with
 
 SYSROOT_PACKAGES=(
-	busybox-static coreutils grep iproute2 libc6-dev libmicrohttpd-dev libnl-3-dev
-	libnl-genl-3-dev
+	busybox-static coreutils grep iproute2 libc6-dev libcrypt-dev libgnutls28-dev
+	libmicrohttpd-dev libnl-3-dev
+	libnl-genl-3-dev libyaml-dev
 )
 
 # arm64_sysroot: sets SYSROOT.

@@ -12,7 +12,7 @@ PROGRAM=${0##*/}
 # What building takes: the kernel module, user space, their tests.
 BUILD_PACKAGES=(
 	make gcc gcc-12 libc6-dev pkg-config pahole
-	libmicrohttpd-dev libnl-3-dev libnl-genl-3-dev
+	libmicrohttpd-dev libgnutls28-dev libyaml-dev libcrypt-dev libnl-3-dev libnl-genl-3-dev
 )
 # What the examples take besides.
 EXAMPLE_PACKAGES=(libcurl4-gnutls-dev libjansson-dev)

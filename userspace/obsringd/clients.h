@@ -60,6 +60,12 @@ struct client {
 	bool admitted;		/* counts against limits.requests */
 	uint64_t since_ns;
 	uint64_t deadline_ns;
+	/* The server's: of the request, and of the connection. */
+	void *connection;
+	int verdict;		/* on its password */
+	bool decided;
+	struct web *web;
+	struct web *tls_web;
 };
 
 TAILQ_HEAD(client_list, client);

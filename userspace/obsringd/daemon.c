@@ -67,11 +67,40 @@ static void watch_device(struct daemon *daemon)
 	collector_check(&daemon->collector);
 }
 
-static int reload(void *context, char reason[CONTROL_REASON_MAX])
+/* Only the main thread watches. */
+static void follow_files(void *context)
 {
-	(void)context;
-	(void)reason;
-	return 0;
+	struct daemon *daemon = context;
+	struct web_files files;
+
+	web_files(&daemon->web, &files);
+	watch_files(&daemon->watch, files.path, files.nr);
+}
+
+/* From any thread. What can't be read leaves all as it was. */
+static int reload(struct daemon *daemon, char reason[CONTROL_REASON_MAX])
+{
+	int r;
+
+	notify_reloading();
+	r = web_load(&daemon->web, daemon->options.web_config_file, reason);
+	if (r < 0)
+		log_event(LEVEL_ERROR, "can't reload, all stays as it was", "reason", reason,
+			  NULL);
+	else
+		log_event(LEVEL_INFO, "reloaded", "file", daemon->options.web_config_file,
+			  NULL);
+	notify("READY=1");
+	return r;
+}
+
+static int reload_by_request(void *context, char reason[CONTROL_REASON_MAX])
+{
+	struct daemon *daemon = context;
+	int r = reload(daemon, reason);
+
+	watch_poke(&daemon->watch);
+	return r;
 }
 
 static void reload_by_signal(void *context)
@@ -79,6 +108,15 @@ static void reload_by_signal(void *context)
 	char reason[CONTROL_REASON_MAX];
 
 	reload(context, reason);
+	follow_files(context);
+}
+
+static void files_changed(void *context, bool named)
+{
+	struct daemon *daemon = context;
+
+	if (named || web_changed(&daemon->web))
+		reload_by_signal(context);
 }
 
 static void quit(void *context)
@@ -96,11 +134,21 @@ static void status(void *context, struct text *json)
 /* The ladder; daemon_stop() is its reverse, and takes what was built. */
 static int start(struct daemon *daemon, char reason[DAEMON_REASON_MAX])
 {
-	int r = open_sockets(daemon, reason);
+	const struct watch_calls calls = {
+		.context = daemon,
+		.reload = reload_by_signal,
+		.poked = follow_files,
+		.changed = files_changed,
+	};
+	int r;
 
+	web_init(&daemon->web);
+	r = web_load(&daemon->web, daemon->options.web_config_file, reason);
+	if (!r)
+		r = open_sockets(daemon, reason);
 	if (r < 0)
 		return r;
-	r = watch_init(&daemon->watch, reload_by_signal, daemon);
+	r = watch_init(&daemon->watch, &calls);
 	if (r < 0)
 		return fail(reason, r, "wait for signals", strerror(-r));
 	requests_init(&daemon->requests);
@@ -112,11 +160,14 @@ static int start(struct daemon *daemon, char reason[DAEMON_REASON_MAX])
 		r = clients_init(&daemon->clients, &daemon->limits);
 	if (r < 0)
 		return fail(reason, r, "start", strerror(-r));
+	daemon->self.clients = &daemon->clients;
+	daemon->self.web = &daemon->web;
 	watch_device(daemon);
+	follow_files(daemon);
 	daemon->control = (struct control){
 		.context = daemon,
 		.lifecycle = daemon->options.enable_lifecycle,
-		.reload = reload,
+		.reload = reload_by_request,
 		.quit = quit,
 		.status = status,
 	};
@@ -126,6 +177,7 @@ static int start(struct daemon *daemon, char reason[DAEMON_REASON_MAX])
 		.collector = &daemon->collector,
 		.requests = &daemon->requests,
 		.clients = &daemon->clients,
+		.web = &daemon->web,
 		.control = &daemon->control,
 	};
 	r = http_start(&daemon->http, &daemon->sockets);
@@ -167,6 +219,7 @@ void daemon_stop(struct daemon *daemon)
 		collector_exit(&daemon->collector);
 		requests_exit(&daemon->requests);
 	}
+	web_exit(&daemon->web);
 	watch_exit(&daemon->watch);
 	listen_close(&daemon->sockets);
 }

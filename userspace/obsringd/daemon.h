@@ -14,6 +14,7 @@
 #include "requests.h"
 #include "self.h"
 #include "watch.h"
+#include "web.h"
 
 #define DAEMON_REASON_MAX 1024
 
@@ -23,6 +24,7 @@ struct daemon {
 	struct watch watch;
 	struct listen_sockets sockets;
 	struct clients clients;
+	struct web_holder web;
 	struct collector collector;
 	struct requests requests;
 	struct self self;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+#include <gnutls/abstract.h>
 
 #include "accept.h"
 #include "http.h"
@@ -24,6 +25,7 @@
 
 static const unsigned int status_number[REQUEST_STATUS_NR] = {
 	[REQUEST_OK] = MHD_HTTP_OK,
+	[REQUEST_UNAUTHORIZED] = MHD_HTTP_UNAUTHORIZED,
 	[REQUEST_FORBIDDEN] = MHD_HTTP_FORBIDDEN,
 	[REQUEST_NOT_FOUND] = MHD_HTTP_NOT_FOUND,
 	[REQUEST_BAD_METHOD] = MHD_HTTP_METHOD_NOT_ALLOWED,
@@ -56,6 +58,28 @@ static struct MHD_Response *make_text(const char *text)
 	return make_response(TYPE_PLAIN, text, strlen(text));
 }
 
+static struct client *client_of(struct MHD_Connection *connection)
+{
+	return MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)
+		->socket_context;
+}
+
+/* http_server_config: in the place of a header that the answer has of itself. */
+static void add_headers(const struct web *web, struct MHD_Response *response)
+{
+	const struct web_header *header;
+	const char *value;
+	unsigned int i;
+
+	for (i = 0; web && i < web->config.nr_headers; i++) {
+		header = &web->config.header[i];
+		value = MHD_get_response_header(response, header->name);
+		if (value)
+			MHD_del_response_header(response, header->name, value);
+		MHD_add_response_header(response, header->name, header->value);
+	}
+}
+
 /* For an answer that is used once: MHD frees it when it was sent. */
 static enum MHD_Result reply_once(struct http *http,
 				  struct MHD_Connection *connection,
@@ -66,6 +90,7 @@ static enum MHD_Result reply_once(struct http *http,
 
 	if (!response)
 		return reply(http, connection, REQUEST_FAILED, http->failed);
+	add_headers(client_of(connection)->web, response);
 	result = reply(http, connection, status, response);
 	MHD_destroy_response(response);
 	return result;
@@ -156,7 +181,17 @@ static enum MHD_Result answer_ready(struct http *http,
 static enum MHD_Result answer_page(struct http *http,
 				   struct MHD_Connection *connection)
 {
-	return reply(http, connection, REQUEST_OK, http->page);
+	struct MHD_Response *response;
+
+	response = MHD_create_response_from_buffer(http->page.len, http->page.data,
+						   MHD_RESPMEM_PERSISTENT);
+	if (response) {
+		MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, TYPE_HTML);
+		MHD_add_response_header(response, "Content-Security-Policy",
+					"default-src 'none'; style-src 'unsafe-inline'");
+		MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
+	}
+	return reply_once(http, connection, REQUEST_OK, response);
 }
 
 static enum MHD_Result answer_status(struct http *http,
@@ -256,6 +291,61 @@ static void begin(struct http *http, struct MHD_Connection *connection,
 	timeout = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, HEADER_TIMEOUT);
 	requests_begin(http->requests);
 	client_begin(client, client_timeout(timeout));
+	client->connection = connection;
+	client->web = web_get(http->web);
+	client->verdict = client->web ? AUTH_UNKNOWN : AUTH_GRANTED;
+}
+
+/* Under auth's lock: the verdict may come at once after it. */
+static void wait_for_verdict(void *who)
+{
+	struct client *client = who;
+
+	MHD_suspend_connection(client->connection);
+}
+
+static void take_verdict(void *who, enum auth_verdict verdict)
+{
+	struct client *client = who;
+
+	client->verdict = verdict;
+	MHD_resume_connection(client->connection);
+}
+
+/* AUTH_WAIT: MHD calls again, with the verdict in @client. */
+static enum auth_verdict authorize(struct http *http, struct MHD_Connection *connection,
+				   struct client *client)
+{
+	const union MHD_ConnectionInfo *info;
+	const char *header;
+
+	if (client->verdict != AUTH_UNKNOWN)
+		return client->verdict;
+	header = MHD_lookup_connection_value(connection, MHD_HEADER_KIND,
+					     MHD_HTTP_HEADER_AUTHORIZATION);
+	info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+	return auth_check(&http->auth, client->web, header, info->client_addr, client);
+}
+
+static enum MHD_Result reply_unauthorized(struct http *http,
+					  struct MHD_Connection *connection)
+{
+	struct MHD_Response *response = make_text("a name and its password are wanted\n");
+
+	if (response)
+		MHD_add_response_header(response, MHD_HTTP_HEADER_WWW_AUTHENTICATE,
+					"Basic realm=\"obsringd\", charset=\"UTF-8\"");
+	return reply_once(http, connection, REQUEST_UNAUTHORIZED, response);
+}
+
+static enum MHD_Result reply_busy(struct http *http, struct MHD_Connection *connection,
+				  const char *text)
+{
+	struct MHD_Response *response = make_text(text);
+
+	if (response)
+		MHD_add_response_header(response, MHD_HTTP_HEADER_RETRY_AFTER, "1");
+	return reply_once(http, connection, REQUEST_UNAVAILABLE, response);
 }
 
 /* All was read: @path answers, if there is one and room for it. */
@@ -266,21 +356,58 @@ static enum MHD_Result answer(struct http *http, struct MHD_Connection *connecti
 		return reply_text(http, connection, REQUEST_NOT_FOUND,
 				  "no such page; see /\n");
 	if (path->limited && !client_admit(client))
-		return reply_text(http, connection, REQUEST_UNAVAILABLE,
+		return reply_busy(http, connection,
 				  "too many requests at once; see --web.max-requests\n");
 	return path->answer(http, connection);
 }
 
-static struct client *client_of(struct MHD_Connection *connection)
+/* All that is wanted of the request is there. */
+static enum MHD_Result respond(struct http *http, struct MHD_Connection *connection,
+			       struct client *client, const struct path *path,
+			       const char *method)
 {
-	return MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)
-		->socket_context;
+	if (client->verdict == AUTH_BUSY)
+		return reply_busy(http, connection, "too many passwords to check\n");
+	if (client->verdict != AUTH_GRANTED)
+		return reply_unauthorized(http, connection);
+	if (path && !takes_method(path, method))
+		return reply_bad_method(http, connection, path);
+	return answer(http, connection, client, path);
+}
+
+static bool has_body(struct MHD_Connection *connection)
+{
+	const char *length = MHD_lookup_connection_value(connection, MHD_HEADER_KIND,
+							 MHD_HTTP_HEADER_CONTENT_LENGTH);
+
+	return (length && strcmp(length, "0")) ||
+	       MHD_lookup_connection_value(connection, MHD_HEADER_KIND,
+					   MHD_HTTP_HEADER_TRANSFER_ENCODING);
 }
 
 /*
- * MHD calls first when the headers are there, then for each piece of a body,
- * then when all was read. A method that the path takes waits for that; another
- * one is refused at once, without its body.
+ * The headers are there. A request that is refused is so at once if it has a body,
+ * which ends the connection; else as others, which doesn't.
+ */
+static enum MHD_Result handle_headers(struct http *http, struct MHD_Connection *connection,
+				      struct client *client, const struct path *path,
+				      const char *method)
+{
+	enum auth_verdict verdict = authorize(http, connection, client);
+
+	if (verdict == AUTH_WAIT)
+		return MHD_YES;
+	client->verdict = verdict;
+	client->decided = true;
+	if (!has_body(connection) ||
+	    (verdict == AUTH_GRANTED && path && takes_method(path, method)))
+		return MHD_YES;
+	return respond(http, connection, client, path, method);
+}
+
+/*
+ * MHD calls when the headers are there, and again if the connection was suspended
+ * in that call; then for each piece of a body; then when all was read.
  */
 static enum MHD_Result handle(void *cls, struct MHD_Connection *connection,
 			      const char *url, const char *method,
@@ -298,16 +425,14 @@ static enum MHD_Result handle(void *cls, struct MHD_Connection *connection,
 	if (!*request) {
 		*request = client;
 		begin(http, connection, client);
-		if (takes_method(path, method))
-			return MHD_YES;
-		return path ? reply_bad_method(http, connection, path) :
-			      answer(http, connection, client, NULL);
 	}
+	if (!client->decided)
+		return handle_headers(http, connection, client, path, method);
 	if (*upload_size) {
 		*upload_size = 0;
 		return MHD_YES;
 	}
-	return answer(http, connection, client, path);
+	return respond(http, connection, client, path, method);
 }
 
 static void completed(void *cls, struct MHD_Connection *connection, void **request,
@@ -320,36 +445,75 @@ static void completed(void *cls, struct MHD_Connection *connection, void **reque
 	(void)code;
 	if (!client)
 		return;
+	web_put(client->web);
+	client->web = NULL;
+	client->decided = false;
 	client_end(client);
 	requests_end(http->requests);
 	*request = NULL;
 }
 
-/* A connection begins, in the thread that serves it, or has ended. */
+/* The settings of now are those of the connection, whatever comes later. */
+static int begin_tls(struct http *http, struct client *client, gnutls_session_t session)
+{
+	client->tls_web = web_get(http->web);
+	if (!web_has_tls(client->tls_web))
+		return -EIO;	/* switched off since it was accepted */
+	return tls_apply(&client->tls_web->tls, session);
+}
+
+static void connection_begins(struct http *http, struct MHD_Connection *connection,
+			      void **context)
+{
+	const union MHD_ConnectionInfo *info;
+	int fd = MHD_get_connection_info(connection,
+					 MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+	struct client *client = client_add(http->clients, fd);
+
+	*context = client;
+	info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+	if (!client || (info && info->tls_session &&
+			begin_tls(http, client, info->tls_session) < 0))
+		shutdown(fd, SHUT_RDWR);
+}
+
+/* GnuTLS has done with the session. */
+static void connection_ends(void **context)
+{
+	struct client *client = *context;
+
+	*context = NULL;
+	if (!client)
+		return;
+	web_put(client->tls_web);
+	client_remove(client);
+}
+
 static void notify_connection(void *cls, struct MHD_Connection *connection,
 			      void **context,
 			      enum MHD_ConnectionNotificationCode code)
 {
-	const union MHD_ConnectionInfo *info;
-	struct http *http = cls;
-
-	if (code == MHD_CONNECTION_NOTIFY_STARTED) {
-		info = MHD_get_connection_info(connection,
-					       MHD_CONNECTION_INFO_CONNECTION_FD);
-		*context = client_add(http->clients, info->connect_fd);
-	} else if (*context) {
-		client_remove(*context);
-		*context = NULL;
-	}
+	if (code == MHD_CONNECTION_NOTIFY_STARTED)
+		connection_begins(cls, connection, context);
+	else
+		connection_ends(context);
 }
 
-/* From the thread that accepts. */
-static void take_connection(void *context, int fd, const struct sockaddr *address,
-			    socklen_t len)
+/* MHD wants some way to certificates; begin_tls() gives each session its own. */
+static int no_certificate(gnutls_session_t session, const gnutls_datum_t *names, int nr_names,
+			  const gnutls_pk_algorithm_t *algorithms, int nr_algorithms,
+			  gnutls_pcert_st **ret_cert, unsigned int *ret_nr,
+			  gnutls_privkey_t *ret_key)
 {
-	struct http *http = context;
-
-	MHD_add_connection(http->daemon, fd, address, len);
+	(void)session;
+	(void)names;
+	(void)nr_names;
+	(void)algorithms;
+	(void)nr_algorithms;
+	(void)ret_cert;
+	(void)ret_nr;
+	(void)ret_key;
+	return -1;
 }
 
 /* Clients can cause what MHD complains about at will: no more than debug. */
@@ -366,38 +530,19 @@ static void log_mhd(void *cls, const char *format, va_list args)
 	log_event(LEVEL_DEBUG, "http", "event", text, NULL);
 }
 
-static struct MHD_Response *make_page(const char *telemetry_path)
+static int make_answers(struct http *http)
 {
-	struct MHD_Response *response = NULL;
-	struct text page = { 0 };
-
-	page_build(&page, telemetry_path);
-	if (!text_failed(&page))
-		response = make_response(TYPE_HTML, page.data, page.len);
-	text_free(&page);
-	if (!response)
-		return NULL;
-	MHD_add_response_header(response, "Content-Security-Policy",
-				"default-src 'none'; style-src 'unsafe-inline'");
-	MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
-	return response;
-}
-
-static int make_responses(struct http *http)
-{
-	http->page = make_page(http->telemetry_path);
+	page_build(&http->page, http->telemetry_path);
 	http->failed = make_text("out of memory\n");
-	return http->page && http->failed ? 0 : -ENOMEM;
+	return !text_failed(&http->page) && http->failed ? 0 : -ENOMEM;
 }
 
-static void free_responses(struct http *http)
+static void free_answers(struct http *http)
 {
-	struct MHD_Response *responses[] = { http->page, http->failed };
-	size_t i;
-
-	for (i = 0; i < sizeof(responses) / sizeof(responses[0]); i++)
-		if (responses[i])
-			MHD_destroy_response(responses[i]);
+	text_free(&http->page);
+	if (http->failed)
+		MHD_destroy_response(http->failed);
+	http->failed = NULL;
 }
 
 /*
@@ -405,11 +550,17 @@ static void free_responses(struct http *http)
  * that came together with half a request. Such a one would keep its place until
  * its deadline. MHD's own limits are no limits here: clients.h has them.
  */
-static int start_daemon(struct http *http)
+static struct MHD_Daemon *start_daemon(struct http *http, bool tls)
 {
-	http->daemon = MHD_start_daemon(
+	struct MHD_OptionItem more[] = {
+		{ MHD_OPTION_HTTPS_CERT_CALLBACK, 0, (void *)no_certificate },
+		{ MHD_OPTION_END, 0, NULL },
+	};
+
+	return MHD_start_daemon(
 		MHD_USE_POLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_USE_ERROR_LOG |
-		MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME,
+		MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME |
+		(tls ? MHD_USE_TLS : 0),
 		0, NULL, NULL, handle, http,
 		MHD_OPTION_EXTERNAL_LOGGER, log_mhd, NULL,
 		MHD_OPTION_NOTIFY_COMPLETED, completed, http,
@@ -417,16 +568,42 @@ static int start_daemon(struct http *http)
 		MHD_OPTION_THREAD_POOL_SIZE, (unsigned int)THREADS,
 		MHD_OPTION_CONNECTION_LIMIT, http->clients->size,
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_BYTES_MAX,
+		MHD_OPTION_ARRAY, tls ? more : more + 1,
 		MHD_OPTION_END);
-	return http->daemon ? 0 : -EIO;
+}
+
+/* One that has only to do with TLS, or without, need not run for the other. */
+static struct MHD_Daemon *need_daemon(struct http *http)
+{
+	struct web *web = web_get(http->web);
+	bool tls = web_has_tls(web);
+
+	web_put(web);
+	if (!http->daemon[tls])
+		http->daemon[tls] = start_daemon(http, tls);
+	return http->daemon[tls];
+}
+
+/* From the thread that accepts. */
+static void take_connection(void *context, int fd, const struct sockaddr *address,
+			    socklen_t len)
+{
+	struct MHD_Daemon *daemon = need_daemon(context);
+
+	if (daemon)
+		MHD_add_connection(daemon, fd, address, len);
+	else
+		close(fd);
 }
 
 static int start(struct http *http, const struct listen_sockets *sockets)
 {
-	int r = make_responses(http);
+	int r = make_answers(http);
 
 	if (!r)
-		r = start_daemon(http);
+		r = auth_init(&http->auth, wait_for_verdict, take_verdict);
+	if (!r && !need_daemon(http))
+		r = -EIO;
 	if (!r)
 		r = intake_start(&http->intake, sockets, http->clients,
 				 take_connection, http);
@@ -435,16 +612,23 @@ static int start(struct http *http, const struct listen_sockets *sockets)
 
 static void stop(struct http *http)
 {
-	if (http->daemon)
-		MHD_stop_daemon(http->daemon);
-	http->daemon = NULL;
-	free_responses(http);
+	int tls;
+
+	auth_exit(&http->auth);
+	for (tls = 0; tls < 2; tls++)
+		if (http->daemon[tls])
+			MHD_stop_daemon(http->daemon[tls]);
+	http->daemon[0] = NULL;
+	http->daemon[1] = NULL;
+	free_answers(http);
+	http->running = false;
 }
 
 int http_start(struct http *http, const struct listen_sockets *sockets)
 {
 	int r = start(http, sockets);
 
+	http->running = !r;
 	if (r < 0)
 		stop(http);
 	return r;
@@ -452,7 +636,7 @@ int http_start(struct http *http, const struct listen_sockets *sockets)
 
 void http_stop(struct http *http)
 {
-	if (!http->daemon)
+	if (!http->running)
 		return;
 	intake_stop(&http->intake);
 	if (!requests_wait_idle(http->requests, STOP_SECONDS_MAX))

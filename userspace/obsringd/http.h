@@ -7,12 +7,14 @@
 
 #include <microhttpd.h>
 
+#include "auth.h"
 #include "clients.h"
 #include "intake.h"
 #include "metrics.h"
 #include "requests.h"
+#include "web.h"
 
-#define CONTROL_REASON_MAX 512
+#define CONTROL_REASON_MAX 1024
 
 /* What the daemon lets others do and see over HTTP. */
 struct control {
@@ -29,11 +31,15 @@ struct http {
 	struct collector *collector;
 	struct requests *requests;
 	struct clients *clients;
+	struct web_holder *web;
 	const struct control *control;
 	/* Its own. */
 	struct intake intake;
-	struct MHD_Daemon *daemon;
-	struct MHD_Response *page, *failed;
+	struct auth auth;
+	struct MHD_Daemon *daemon[2];	/* without and with TLS; NULL: not needed yet */
+	struct text page;
+	bool running;
+	struct MHD_Response *failed;
 };
 
 /*

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -27,4 +29,15 @@ void notify(const char *state)
 	sendto(fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&address,
 	       offsetof(struct sockaddr_un, sun_path) + len);
 	close(fd);
+}
+
+void notify_reloading(void)
+{
+	struct timespec now;
+	char state[64];
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	snprintf(state, sizeof(state), "RELOADING=1\nMONOTONIC_USEC=%llu",
+		 now.tv_sec * 1000000ULL + now.tv_nsec / 1000);
+	notify(state);
 }

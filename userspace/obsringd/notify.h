@@ -8,4 +8,7 @@
  */
 void notify(const char *state);
 
+/* RELOADING=1; READY=1 ends it. */
+void notify_reloading(void);
+
 #endif /* OBSRINGD_NOTIFY_H */

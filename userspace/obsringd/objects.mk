@@ -7,11 +7,12 @@ OBSRINGD_OBJS := $(addprefix obsringd/, \
 	text.o number.o escape.o expose.o plan.o render.o \
 	process.o requests.o version.o self.o \
 	body.o metrics.o \
+	file.o conf.o webconfig.o tls.o web.o basic.o auth.o \
 	accept.o page.o http.o \
 	clients.o intake.o listen.o notify.o log.o watch.o options.o \
 	jsontext.o status.o daemon.o main.o)
 
-OBSRINGD_LIBS := -lmicrohttpd
+OBSRINGD_LIBS := -lmicrohttpd -lgnutls -lyaml -lcrypt
 
 # A new revision has a new stamp, and version.o is compiled again.
 .DEFAULT_GOAL := all

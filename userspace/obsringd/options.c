@@ -42,6 +42,12 @@ static const char *check_file(const char *value)
 	return *value ? NULL : "empty";
 }
 
+static const char *check_any(const char *value)
+{
+	(void)value;
+	return NULL;
+}
+
 enum flag_kind {
 	FLAG_ADDRESSES,	/* all of one origin count; else the last */
 	FLAG_TEXT,	/* const char * */
@@ -69,6 +75,8 @@ static const struct flag {
 	  .help = "host:port, [v6]:port, :port or unix:/path to listen on; repeat for more" },
 	{ "web.systemd-socket", FLAG_SWITCH, AT(systemd_socket), NULL, "false",
 	  .help = "listen on the sockets that systemd passes, and on no others" },
+	{ "web.config.file", FLAG_TEXT, AT(web_config_file), "FILE", "",
+	  .help = "TLS, users and headers, as exporter-toolkit has them", .check = check_any },
 	{ "web.telemetry-path", FLAG_TEXT, AT(telemetry_path), "PATH", "/metrics",
 	  .help = "path of the metrics", .check = check_path },
 	{ "web.max-requests", FLAG_NUMBER, AT(max_requests), "N", "40",
@@ -233,7 +241,7 @@ static void print_help(void)
 			 flags[i].value_name ? "=" : "",
 			 flags[i].value_name ? flags[i].value_name : "");
 		printf("  %-29s  %s", left, flags[i].help);
-		if (flags[i].value_name)
+		if (flags[i].value_name && *flags[i].fallback)
 			printf(" (default: %s)", flags[i].fallback);
 		putchar('\n');
 	}

@@ -26,6 +26,7 @@ struct options {
 	struct listen_address listen[LISTEN_MAX];
 	unsigned int nr_listen;
 	bool systemd_socket;
+	const char *web_config_file;	/* "": none */
 	const char *telemetry_path;
 	unsigned int max_requests;
 	unsigned int max_connections;

@@ -31,6 +31,7 @@ struct self_metric {
 static const char *const build_label[] = { "version", "revision" };
 static const char *const build_value[] = { obsringd_version, obsringd_revision };
 static const char *const code_label[] = { "code" };
+static const char *const reason_label[] = { "reason" };
 
 static const struct self_metric metrics[] = {
 	{ OBSRING_KIND_INFO, "obsring_build_info", "",
@@ -45,6 +46,18 @@ static const struct self_metric metrics[] = {
 	{ OBSRING_KIND_GAUGE, "obsringd_http_requests_in_flight", "",
 	  "HTTP requests being answered, this one included.",
 	  VALUE(in_flight), 0, NULL, 0, NULL, 0 },
+	{ OBSRING_KIND_GAUGE, "obsringd_http_connections", "",
+	  "Connections, this one included.",
+	  VALUE(connections), 0, NULL, 0, NULL, 0 },
+	{ OBSRING_KIND_COUNTER, "obsringd_http_connections_ended_total", "",
+	  "Connections that the daemon ended for a reason of its own.",
+	  VALUE(ended), 0, reason_label, 1, client_end_name, CLIENT_END_NR },
+	{ OBSRING_KIND_GAUGE, "obsringd_config_last_reload_successful", "",
+	  "Whether the configuration that was read last is in force.",
+	  VALUE(config_successful), 0, NULL, 0, NULL, 0 },
+	{ OBSRING_KIND_GAUGE, "obsringd_config_last_reload_success_timestamp_seconds",
+	  "seconds", "When a configuration was taken into force last.",
+	  VALUE(config_loaded_ns), -9, NULL, 0, NULL, 0 },
 	{ OBSRING_KIND_COUNTER, "process_cpu_seconds_total", "seconds",
 	  "Total user and system CPU time spent in seconds.",
 	  VALUE(process.cpu_ns), -9, NULL, 0, NULL, 0 },
@@ -216,6 +229,10 @@ void self_render(const struct self *self, enum format_id id, uint64_t scrape_ns,
 	process_usage_read(&values.process);
 	values.process.start_ns = self->start_ns;
 	requests_get(self->requests, &values.in_flight, values.answered);
+	if (self->clients)
+		clients_get(self->clients, &values.connections, values.ended);
+	if (self->web)
+		web_health(self->web, &values.config_successful, &values.config_loaded_ns);
 	for (i = 0; i < format->nr_pieces; i++) {
 		const struct self_piece *piece = &format->piece[i];
 

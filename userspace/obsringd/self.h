@@ -5,9 +5,11 @@
 #ifndef OBSRINGD_SELF_H
 #define OBSRINGD_SELF_H
 
+#include "clients.h"
 #include "expose.h"
 #include "process.h"
 #include "requests.h"
+#include "web.h"
 
 /* Where the numbers of a body come from. */
 struct self_values {
@@ -16,6 +18,10 @@ struct self_values {
 	struct process_usage process;
 	uint64_t in_flight;
 	uint64_t answered[REQUEST_STATUS_NR];
+	uint64_t connections;
+	uint64_t ended[CLIENT_END_NR];
+	uint64_t config_successful;
+	uint64_t config_loaded_ns;
 };
 
 /* Text up to a number, and the number. */
@@ -25,10 +31,12 @@ struct self_piece {
 	int16_t exp10;
 };
 
-#define SELF_PIECES_MAX 32
+#define SELF_PIECES_MAX 64
 
 struct self {
 	struct requests *requests;
+	struct clients *clients;	/* both set by who has them, or NULL */
+	struct web_holder *web;
 	uint64_t start_ns;
 	struct self_format {
 		struct text text;

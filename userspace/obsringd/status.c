@@ -64,6 +64,17 @@ static void put_connections(struct text *json, struct daemon *daemon)
 	jsontext_close(json, '}');
 }
 
+static void put_config(struct text *json, struct daemon *daemon)
+{
+	uint64_t successful, loaded_ns;
+
+	web_health(&daemon->web, &successful, &loaded_ns);
+	jsontext_open(json, "config", '{');
+	jsontext_bool(json, "last_reload_successful", successful);
+	put_time(json, "last_reload_success_time", loaded_ns);
+	jsontext_close(json, '}');
+}
+
 static void put_addresses(struct text *json, const struct daemon *daemon)
 {
 	char name[LISTEN_NAME_MAX];
@@ -90,6 +101,7 @@ void status_write(struct daemon *daemon, struct text *json)
 	put_addresses(json, daemon);
 	put_device(json, daemon);
 	put_connections(json, daemon);
+	put_config(json, daemon);
 	jsontext_close(json, '}');
 	jsontext_close(json, '}');
 	text_put(json, "\n", 1);
