@@ -79,6 +79,7 @@ CTL_OBJS := \
 	obsringctl/service.o \
 	obsringctl/serviceshow.o \
 	obsringctl/drain.o \
+	obsringctl/tracewhy.o \
 	obsringctl/trace.o \
 	obsringctl/complete.o \
 	obsringctl/table.o \

@@ -922,6 +922,47 @@ static void test_device_refused(void **state)
 	assert_int_equal(ctl_on(segment, "get ops_total"), 0);
 }
 
+#define TRACE	"4bf92f3577b34da6a3ce929d0e0e4736"
+#define SPAN	"00f067aa0ba902b7"
+#define PARENT	"'traceparent: 00-" TRACE "-" SPAN "-01' "
+
+static const struct {
+	const char *headers, *why;
+} whys[] = {
+	{ "'traceparent: 00-x'", "traceparent is not used: it has 4 characters, not 55" },
+	{ PARENT PARENT, "traceparent is not used: there are several" },
+	{ "'traceparent: 0x-" TRACE "-" SPAN "-01'", "character 2, in its version, is none of 0-9 a-f" },
+	{ "'traceparent: 00-4Bf92f3577b34da6a3ce929d0e0e4736-" SPAN "-01'",
+	  "character 5, in its trace id, is none of 0-9 a-f" },
+	{ "'traceparent: 00-" TRACE "_" SPAN "-01'", "character 36, before its span id, is no dash" },
+	{ "'traceparent: 00-" TRACE "-0000000000000000-01'", "its span id is all zero" },
+	{ "'traceparent: 00-00000000000000000000000000000000-" SPAN "-01'", "its trace id is all zero" },
+	{ "'traceparent: 00-" TRACE "-" SPAN "-0g'", "character 55, in its flags, is none" },
+	{ "'traceparent: 00-" TRACE "-" SPAN "-01-more'", "version 00 ends with its flags" },
+	{ "'traceparent: ff-" TRACE "-" SPAN "-01'", "version ff is none" },
+	{ "'traceparent: 01-" TRACE "-" SPAN "-01more'", "what follows on its flags does not begin" },
+	{ PARENT "'tracestate: a=1,,b=2' 'tracestate: c= '", "its member 3 is not KEY=VALUE" },
+	{ PARENT "'tracestate: a=1,b=2,c=3,d=4,e=5,f=6,g=7,h=8,i=9,j=1,k=2,l=3,m=4,n=5,o=6,p=7,"
+	  "q=8,r=9,s=1,t=2,u=3,v=4,w=5,x=6,y=7,z=8' 'tracestate: 1=1,2=2,3=3,4=4,5=5,6=6,7=7'",
+	  "tracestate is not used: it has 33 members, of which 32 may be" },
+	{ PARENT "'b3: x'", NULL },
+	{ "'traceparent:'", "it has 0 characters" },
+};
+
+static void test_trace_why(void **state)
+{
+	char args[1024];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(whys) / sizeof(whys[0]); i++) {
+		snprintf(args, sizeof(args), "trace parse %s", whys[i].headers);
+		ctl(args);
+		if (whys[i].why ? !strstr(output, whys[i].why) : !!strstr(output, "dropped"))
+			fail_msg("%s: %s", whys[i].headers, output);
+	}
+}
+
 static void test_trace_parse(void **state)
 {
 	(void)state;
@@ -941,7 +982,7 @@ static void test_trace_parse(void **state)
 		"'b3: 4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-d' "
 		"'traceparent: 00-x' 'tracestate: a=1'"));
 	assert_non_null(strstr(output, "\"b3\""));
-	assert_non_null(strstr(output, "traceparent is malformed"));
+	assert_non_null(strstr(output, "traceparent is not used"));
 	assert_non_null(strstr(output, "only with a valid traceparent"));
 	assert_int_equal(1, ctl("trace parse 'traceparent: 00-x'"));
 	assert_non_null(strstr(output, "format: none\n"));
@@ -1103,6 +1144,7 @@ int main(void)
 		cmocka_unit_test(test_run_forwards),
 		cmocka_unit_test(test_services),
 		cmocka_unit_test(test_trace_parse),
+		cmocka_unit_test(test_trace_why),
 		cmocka_unit_test(test_exemplars),
 	};
 

@@ -5,6 +5,7 @@
 
 #include "json.h"
 #include "options.h"
+#include "tracewhy.h"
 
 static const struct {
 	enum obs_trace_format format;
@@ -21,8 +22,8 @@ static const struct {
 	unsigned int bit;
 	const char *why;
 } reasons[] = {
-	{ OBS_TRACE_BAD_TRACEPARENT, "traceparent is malformed, or there are several" },
-	{ OBS_TRACE_BAD_TRACESTATE, "tracestate is malformed, or has more than 32 members" },
+	{ OBS_TRACE_BAD_TRACEPARENT, "traceparent is not used" },
+	{ OBS_TRACE_BAD_TRACESTATE, "tracestate is not used" },
 	{ OBS_TRACE_CUT_TRACESTATE, "tracestate is longer than 512 bytes: members were left out" },
 	{ OBS_TRACE_NO_TRACESTATE, "tracestate counts only with a valid traceparent" },
 	{ OBS_TRACE_BAD_B3, "b3 is malformed" },
@@ -49,6 +50,7 @@ static const char *format_name(enum obs_trace_format format)
  * @span_id: likewise
  * @parent: as traceparent
  * @context: itself
+ * @headers: which give it
  * @dropped: OBS_TRACE_BAD_... bits
  */
 struct explained {
@@ -56,6 +58,7 @@ struct explained {
 	char trace_id[33], span_id[17];
 	char parent[OBS_TRACEPARENT_LEN + 1];
 	struct obs_trace_context context;
+	const struct obs_trace_headers *headers;
 	unsigned int dropped;
 };
 
@@ -65,12 +68,25 @@ static enum obs_trace_format explain(const struct obs_trace_headers *headers,
 	enum obs_trace_format format;
 
 	memset(ret, 0, sizeof(*ret));
+	ret->headers = headers;
 	format = obs_trace_extract(headers, &ret->context, &ret->dropped);
 	ret->format = format_name(format);
 	obs_trace_format_traceparent(&ret->context, ret->parent);
 	memcpy(ret->trace_id, ret->parent + 3, 32);
 	memcpy(ret->span_id, ret->parent + 36, 16);
 	return format;
+}
+
+/* Is this a reason? Then all of it in @text. */
+static bool dropped_text(const struct explained *x, size_t reason, char *text, size_t size)
+{
+	char why[128];
+
+	if (!(x->dropped & reasons[reason].bit))
+		return false;
+	trace_why(x->headers, reasons[reason].bit, why, sizeof(why));
+	snprintf(text, size, "%s%s%s", reasons[reason].why, *why ? ": " : "", why);
+	return true;
 }
 
 static void hex56(char text[15], uint64_t n)
@@ -82,7 +98,7 @@ static void print_json(const struct explained *x)
 {
 	const struct obs_trace_context *context = &x->context;
 	struct json json = { .out = stdout };
-	char text[15];
+	char text[15], why[256];
 	size_t i;
 
 	json_open(&json, NULL, '{');
@@ -104,8 +120,8 @@ static void print_json(const struct explained *x)
 	json_string(&json, "traceparent", x->parent);
 	json_open(&json, "dropped", '[');
 	for (i = 0; i < NR(reasons); i++)
-		if (x->dropped & reasons[i].bit)
-			json_string(&json, NULL, reasons[i].why);
+		if (dropped_text(x, i, why, sizeof(why)))
+			json_string(&json, NULL, why);
 	json_close(&json, ']');
 	json_close(&json, '}');
 }
@@ -113,7 +129,7 @@ static void print_json(const struct explained *x)
 static void print_text(const struct explained *x)
 {
 	const struct obs_trace_context *context = &x->context;
-	char text[15];
+	char text[15], why[256];
 	size_t i;
 
 	printf("format: %s\n", x->format);
@@ -135,8 +151,8 @@ static void print_text(const struct explained *x)
 	}
 	printf("traceparent: %s\n", x->parent);
 	for (i = 0; i < NR(reasons); i++)
-		if (x->dropped & reasons[i].bit)
-			printf("dropped: %s\n", reasons[i].why);
+		if (dropped_text(x, i, why, sizeof(why)))
+			printf("dropped: %s\n", why);
 }
 
 int ctl_trace_parse(const struct ctl_command *command, struct ctl_globals *globals,
