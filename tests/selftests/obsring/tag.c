@@ -1,16 +1,22 @@
 // SPDX-License-Identifier: MIT
 /*
  * What sources observe of a thread is tagged with its trace: calls, stalls, and
- * the direct and synchronous I/O that it submitted; what is done on behalf of
- * nobody is not.
+ * the direct and synchronous I/O that it submitted, and packets that are dropped
+ * while it sends; what others do, or is done on behalf of nobody, is not.
  */
+#include <arpa/inet.h>
 #include <linux/fs.h>
+#include <linux/io_uring.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include "logged.h"
+#include "packet.h"
 #include "test.h"
 #include "trace.h"
+#include "uring.h"
 
 #define CALLS	"obsring_syscall_latency_seconds"
 #define IO	"obsring_block_io_latency_seconds"
@@ -227,6 +233,104 @@ TEST_F(tag, buffered_io)
 	ASSERT_EQ(0, child_run(sync_job, NULL));
 	EXPECT_TRUE(await(requests(self->view, "write") > before));
 	EXPECT_EQ(0, of(9, IO, "vda", "write"));
+	close(fd);
+}
+
+/* A worker of io_uring does not know for whose trace it works. */
+TEST_F(tag, worker_of_io_uring)
+{
+	int64_t before = requests(self->view, "read");
+	int i, r = self->disk < 0 ? -ENOSYS : 0;
+
+	trace_set(&self->own, 10);
+	for (i = 0; i < 64 && r >= 0; i++)
+		r = uring_read(self->disk, self->buffer, IO_SIZE, IOSQE_ASYNC);
+	if (r == -ENOSYS)
+		SKIP(return, "no scratch disk, or no io_uring");
+	ASSERT_EQ(IO_SIZE, r);
+	EXPECT_EQ(before + 64, requests(self->view, "read"));
+	EXPECT_EQ(0, of(10, IO, "vda", "read"));
+	/* What the thread submits itself is its own, through the same ring. */
+	EXPECT_TRUE(await(uring_read(self->disk, self->buffer, IO_SIZE, 0) == IO_SIZE &&
+			  of(10, IO, "vda", "read") > 0));
+}
+
+/* ---- Packets ------------------------------------------------------------- */
+
+#define OF_11	" trace_id=0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b span_id=0b0b0b0b0b0b0b0b "
+
+FIXTURE(packet)
+{
+	struct session session;
+	struct logged log;
+	struct obsring_context own;
+	int fd;
+};
+
+static int lose(const char *verb, const char *share)
+{
+	return program("tc", "qdisc", verb, "dev", "lo", "root", "netem", "loss", share);
+}
+
+FIXTURE_SETUP(packet)
+{
+	const char *const on = "log-drop=on";
+
+	ASSERT_EQ(0, session_open(&self->session));
+	ASSERT_EQ(0, logged_open(&self->log));
+	program("modprobe", "-q", "sch_netem");
+	if (lose("add", "0%"))
+		SKIP_SETUP("no netem: neither tc nor the kernel's sch_netem may be missing");
+	ASSERT_EQ(0, obs_source_set(self->session.control, "netdrop", true, &on, 1));
+	self->fd = open(OBSRING_DEVICE, O_WRONLY | O_CLOEXEC);
+	obs_context_init(&self->own);
+	trace_set(&self->own, 11);
+	ASSERT_EQ(0, trace_register(self->fd, &self->own));
+}
+
+FIXTURE_TEARDOWN(packet)
+{
+	const char *const off = "log-drop=off";
+
+	program("tc", "qdisc", "del", "dev", "lo", "root");
+	EXPECT_EQ(0, trace_register(self->fd, NULL));
+	EXPECT_EQ(0, obs_source_set(self->session.control, "netdrop", true, &off, 1));
+	close(self->fd);
+	logged_close(&self->log);
+	session_close(&self->session);
+}
+
+/* Its queue loses what the thread sends: in the call that sends. */
+TEST_F(packet, sent)
+{
+	ASSERT_EQ(0, lose("change", "100%"));
+	ASSERT_EQ(0, packets_without_socket(20));
+	EXPECT_EQ(20, logged(&self->log, " source=netdrop ", " bytes=43 ", OF_11));
+	EXPECT_EQ(20, logged(&self->log, " source=netdrop ", " bytes=43 "));
+}
+
+/* The other end of the same packets: whoever sent them is not known there. */
+TEST_F(packet, received)
+{
+	ASSERT_EQ(0, packets_without_socket(20));
+	EXPECT_TRUE(await(logged(&self->log, " reason=NO_SOCKET ") >= 20));
+	EXPECT_EQ(0, logged(&self->log, " reason=NO_SOCKET ", " trace_id="));
+}
+
+/* A SYN is the thread's own; sent again, it is a timer's. */
+TEST_F(packet, sent_again)
+{
+	const struct sockaddr_in to = {
+		.sin_family = AF_INET, .sin_port = htons(9),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	};
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	ASSERT_EQ(0, lose("change", "100%"));
+	ASSERT_GT(0, connect(fd, (const void *)&to, sizeof(to)));
+	ASSERT_EQ(EINPROGRESS, errno);
+	EXPECT_TRUE(await(logged(&self->log, " source=netdrop ", " protocol=ipv4 ") >= 3));
+	EXPECT_EQ(1, logged(&self->log, " source=netdrop ", " protocol=ipv4 ", OF_11));
 	close(fd);
 }
 
