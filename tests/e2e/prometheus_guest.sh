@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 #
 # In the guest of test_prometheus.sh: make series that hold still, serve them,
-# say what obsringctl shows, and wait to be ended by a line on standard input.
+# say what obsringctl shows, and do what each line on standard input says.
 
 insmod /lib/modules/obsring/obsring_example.ko || exit
 echo 1234 >/sys/module/obsring_example/parameters/requests || exit
@@ -27,4 +27,15 @@ for metric in example_requests_total example_bytes_total example_queued_requests
 	echo
 done
 echo ready
-read -r line
+
+while read -r line; do
+	case $line in
+	unload) obsringctl drain && rmmod obsring_example && rmmod obsring || exit ;;
+	load)
+		insmod /lib/modules/obsring/obsring.ko &&
+			chgrp obsring /dev/obsring && chmod 0660 /dev/obsring || exit
+		;;
+	end) exit ;;
+	esac
+	echo "done $line"
+done

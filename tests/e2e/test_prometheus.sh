@@ -4,7 +4,7 @@
 # From the kernel to a query, as TAP: Debian's Prometheus, here, scrapes a guest
 # through a forwarded port, and its query API returns what obsringctl shows in
 # the guest, exemplars included. What the guest serves passes promtool and the
-# OpenMetrics parser.
+# OpenMetrics parser. The module goes and comes back under the daemon.
 #
 #   KERNEL    the guest's kernel (6.1)
 set -euo pipefail
@@ -54,7 +54,7 @@ guest_start() {
 			--file "$TOP/tests/e2e/prometheus_guest.sh" -- sh /files/prometheus_guest.sh
 	}
 	guest=$GUEST_PID
-	guest_in=${GUEST[1]}
+	guest_in=${GUEST[1]} guest_out=${GUEST[0]}
 	while read -r line <&"${GUEST[0]}"; do
 		if [ "$line" = ready ]; then return; fi
 		printf '%s\n' "$line" >>"$WORK/shown"
@@ -85,6 +85,28 @@ formats_clean() {
 			"$WORK/scrape.prom" "$WORK/scrape.om"
 }
 
+# guest_does LINE: tells the guest, waits until it has done so.
+guest_does() {
+	local line
+	echo "$1" >&"$guest_in"
+	while read -r line <&"$guest_out"; do
+		if [ "$line" = "done $1" ]; then return; fi
+	done
+	return 1
+}
+
+ask() { curl -s "http://127.0.0.1:$guest_port$1"; }
+
+# Asked to, the daemon lets the module go; it takes a new one by itself.
+daemon_outlives_module() {
+	guest_does unload &&
+		ask /-/ready | grep '^not ready: .*the obsring module is not loaded' &&
+		! ask /metrics | grep ^obsring_tasks &&
+		guest_does load || return 1
+	until ask /-/ready | grep '^ready'; do sleep 0.1; done
+	ask /metrics | grep ^obsring_tasks
+}
+
 # A guest that ends well has no fault in its kernel's log.
 guest_ends_well() {
 	echo end >&"$guest_in"
@@ -104,5 +126,6 @@ prometheus_start
 expect "Prometheus' query API returns what obsringctl shows, exemplars too" \
 	/usr/bin/python3 tests/e2e/prometheus_compare.py "$port" "$WORK/shown"
 expect "text 0.0.4 passes promtool, OpenMetrics its parser" formats_clean
+expect "the daemon outlives the module, and takes up a new one" daemon_outlives_module
 expect "the guest ends without a fault in its kernel's log" guest_ends_well
 echo "1..$count"
