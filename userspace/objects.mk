@@ -76,6 +76,7 @@ CTL_OBJS := \
 	obsringctl/count.o \
 	obsringctl/child.o \
 	obsringctl/run.o \
+	obsringctl/servicemap.o \
 	obsringctl/service.o \
 	obsringctl/serviceshow.o \
 	obsringctl/drain.o \

@@ -3,7 +3,6 @@
  * Completion: the words of the table, and the names that exist now. What can't
  * be read offers nothing; nothing is printed to standard error.
  */
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -111,15 +110,18 @@ static int service_offer(const struct obs_service_info *service, void *typed)
 	return 0;
 }
 
-static void services(char *typed)
+/* Who counts, as the mapping shows it. */
+static void services(const struct ctl_globals *globals, char *typed)
 {
-	struct service_request request;
+	struct obs_snapshot *snapshot = NULL;
+	struct obs_device *device;
 
-	if (obs_control_open(&request.control))
+	if (obs_device_open(globals->device, &device))
 		return;
-	request.device_fd = open(OBSRING_DEVICE, O_RDONLY | O_CLOEXEC);
-	obs_service_list(request.control, request.device_fd, service_offer, typed);
-	service_request_end(&request, 0, "", NULL);
+	if (!obs_snapshot_new(device, &snapshot) && obs_snapshot_update(snapshot) >= 0)
+		service_map_list(snapshot, service_offer, typed);
+	obs_snapshot_free(snapshot);
+	obs_device_close(device);
 }
 
 static void requested(enum ctl_operand operand, char *typed)
@@ -147,7 +149,7 @@ static void operands(const struct ctl_command *command,
 		requested(command->operand, typed);
 		break;
 	case CTL_SERVICE:
-		services(typed);
+		services(globals, typed);
 		break;
 	case CTL_LOG_SOURCE:
 		log_sources(globals, typed);
@@ -180,7 +182,7 @@ int ctl_complete(const struct ctl_command *self, struct ctl_globals *globals,
 	if (argc == 2)
 		second_words(argv[0], typed);
 	if (command && argc > 2 && !strcmp(argv[argc - 2], "--service"))
-		services(typed);
+		services(globals, typed);
 	else if (command && typed[0] == '-')
 		options(command, typed);
 	else if (command && argc - 1 == words)

@@ -249,14 +249,17 @@ static int number_read(const struct obs_family_spec *spec, const char *text,
 
 static int number_misused(const struct produce_series *series, const char *text, int error)
 {
+	const char *name = series->selector.name;
+
 	if (error == -EINVAL)
 		return ctl_misused(series->command, "\"%s\" is no number", text);
 	if (error == -EDOM)
 		return ctl_misused(series->command, "%s: only a gauge takes a negative number",
 				   text);
-	return ctl_misused(series->command, "%s can't be told in units of 10^%d, which %s "
-			   "has%s", text, series->spec.exp10, series->selector.name,
-			   series->exists ? "" : " unless --exp10 says another");
+	ctl_fail("%s is counted in units of 10^%d, which can't tell %s%s", name,
+		 series->spec.exp10, text,
+		 series->exists ? "" : "; --exp10 chooses others for a new metric");
+	return CTL_USAGE;
 }
 
 int produce_number(const struct ctl_globals *globals, struct produce_series *series,

@@ -12,10 +12,9 @@ int service_request_open(struct service_request *request, int mode)
 {
 	int r = ctl_control_open(&request->control);
 
-	if (r)
-		return r;
-	request->device_fd = open(OBSRING_DEVICE, mode | O_CLOEXEC);
-	return CTL_OK;
+	if (!r)
+		request->device_fd = open(OBSRING_DEVICE, mode | O_CLOEXEC);
+	return r;
 }
 
 int service_request_end(struct service_request *request, int result, const char *what,
@@ -51,15 +50,9 @@ int service_parse(const struct ctl_command *command, struct ctl_globals *globals
 	return CTL_OK;
 }
 
-struct search {
-	const struct service_wanted *wanted;
-	unsigned int nr;		/* services that it may mean */
-	struct obs_service_info found;	/* the last of them */
-};
-
-static int search_note(const struct obs_service_info *service, void *arg)
+int service_search_note(const struct obs_service_info *service, void *arg)
 {
-	struct search *search = arg;
+	struct service_search *search = arg;
 	const struct service_wanted *wanted = search->wanted;
 
 	if (strcmp(wanted->name, service->name) ||
@@ -70,10 +63,12 @@ static int search_note(const struct obs_service_info *service, void *arg)
 	return 0;
 }
 
-static int search_failed(const struct search *search)
+int service_search_end(const struct service_search *search)
 {
 	const struct service_wanted *wanted = search->wanted;
 
+	if (search->nr == 1)
+		return CTL_OK;
 	if (search->nr)
 		return ctl_fail("%u users have a service \"%s\": --uid says whose is meant",
 				search->nr, wanted->name);
@@ -84,20 +79,21 @@ static int search_failed(const struct search *search)
 int service_open(const struct service_wanted *wanted, int mode,
 		 struct service_request *request, struct obs_service_info *ret_service)
 {
-	struct search search = { .wanted = wanted };
+	struct service_search search = { .wanted = wanted };
 	int r = service_request_open(request, mode);
 
 	if (r)
 		return r;
-	r = obs_service_list(request->control, request->device_fd, search_note, &search);
+	r = obs_service_list(request->control, request->device_fd, service_search_note,
+			     &search);
 	if (r)
 		return service_request_end(request, r, "ask for", wanted->name);
-	if (search.nr != 1) {
+	r = service_search_end(&search);
+	if (r)
 		service_request_end(request, 0, "", NULL);
-		return search_failed(&search);
-	}
-	*ret_service = search.found;
-	return CTL_OK;
+	else
+		*ret_service = search.found;
+	return r;
 }
 
 /* In seconds. */

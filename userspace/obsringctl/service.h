@@ -39,8 +39,33 @@ int service_parse(const struct ctl_command *command, struct ctl_globals *globals
 		  char **argv, int nr, const char *expected,
 		  struct service_wanted *ret_wanted);
 
+/* Looking for it: service_search_note() takes all there are, for obs_service_list(). */
+struct service_search {
+	const struct service_wanted *wanted;
+	unsigned int nr;		/* services that it may mean */
+	struct obs_service_info found;	/* the last of them */
+};
+
+int service_search_note(const struct obs_service_info *service, void *search);
+
+/* CTL_OK: it is search->found; else CTL_FAILED after a message. */
+int service_search_end(const struct service_search *search);
+
 /* Open @request and find the service. CTL_FAILED after a message, nothing is open. */
 int service_open(const struct service_wanted *wanted, int mode,
 		 struct service_request *request, struct obs_service_info *ret_service);
+
+/*
+ * servicemap.c: as obs_service_list(), of a snapshot: bytes and times are not known
+ * there, and are 0.
+ */
+int service_map_list(const struct obs_snapshot *snapshot,
+		     int (*fn)(const struct obs_service_info *service, void *arg), void *arg);
+
+/*
+ * Is it a series that the service made? Its first two labels say so; what the module
+ * tells of it has them as well.
+ */
+bool service_owns(const struct obs_service_info *service, const struct obs_series_info *series);
 
 #endif /* OBSRINGCTL_SERVICE_H */

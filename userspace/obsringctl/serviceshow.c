@@ -10,79 +10,117 @@
 #include "print.h"
 #include "service.h"
 
-static int service_line(const struct obs_service_info *service, void *arg)
+/* How a service is shown; @whole: with what only the module knows. */
+struct shown {
+	struct json *json;	/* or NULL */
+	bool whole;
+};
+
+static void service_line(const struct obs_service_info *service, bool whole)
 {
 	char ttl[DURATION_SIZE], left[INSTANT_SIZE];
 
-	(void)arg;
 	print_text(stdout, service->name);
-	printf("  uid %u  %u members  %u series  %llu bytes  ttl %s", service->uid,
-	       service->members, service->series, (unsigned long long)service->bytes,
-	       service->ttl_s ? duration_format(ttl, service->ttl_s) : "never");
+	printf("  uid %u  %u members  %u series", service->uid, service->members,
+	       service->series);
+	if (whole)
+		printf("  %llu bytes  ttl %s", (unsigned long long)service->bytes,
+		       service->ttl_s ? duration_format(ttl, service->ttl_s) : "never");
 	if (service->detached_ns)
 		printf("  left %s", instant_format(left, service->detached_ns));
 	putchar('\n');
-	return 0;
 }
 
-static void service_json(const struct obs_service_info *service, struct json *json)
+static void service_json(const struct obs_service_info *service, const struct shown *shown)
 {
+	struct json *json = shown->json;
 	char time[INSTANT_SIZE];
 
 	json_string(json, "name", service->name);
 	json_u64(json, "uid", service->uid);
 	json_u64(json, "members", service->members);
 	json_u64(json, "series", service->series);
-	json_u64(json, "bytes", service->bytes);
-	json_u64(json, "ttl_seconds", service->ttl_s);
-	json_string(json, "created", instant_format(time, service->created_ns));
+	if (shown->whole) {
+		json_u64(json, "bytes", service->bytes);
+		json_u64(json, "ttl_seconds", service->ttl_s);
+		json_string(json, "created", instant_format(time, service->created_ns));
+	}
 	if (service->detached_ns)
 		json_string(json, "left", instant_format(time, service->detached_ns));
 }
 
 static int service_element(const struct obs_service_info *service, void *arg)
 {
-	json_open(arg, NULL, '{');
-	service_json(service, arg);
-	json_close(arg, '}');
+	const struct shown *shown = arg;
+
+	if (!shown->json) {
+		service_line(service, shown->whole);
+		return 0;
+	}
+	json_open(shown->json, NULL, '{');
+	service_json(service, shown);
+	json_close(shown->json, '}');
 	return 0;
+}
+
+/* ---- All ------------------------------------------------------------------- */
+
+static int module_list(struct shown *shown)
+{
+	struct service_request request;
+	int r = service_request_open(&request, O_RDONLY);
+
+	if (r)
+		return r;
+	shown->whole = true;
+	r = obs_service_list(request.control, request.device_fd, service_element, shown);
+	return service_request_end(&request, r, "list the services", NULL);
+}
+
+static int mapping_list(const struct ctl_globals *globals, struct shown *shown)
+{
+	struct ctl_reader reader;
+	int r = ctl_reader_open(globals, &reader);
+
+	if (r)
+		return r;
+	service_map_list(reader.snapshot, service_element, shown);
+	ctl_reader_close(&reader);
+	return CTL_OK;
+}
+
+/* The module can be asked, and no other device is meant. */
+static bool module_is_meant(const struct ctl_globals *globals)
+{
+	struct obs_control *control;
+
+	if (globals->device || obs_control_open(&control))
+		return false;
+	obs_control_close(control);
+	return true;
 }
 
 int ctl_service_list(const struct ctl_command *command, struct ctl_globals *globals,
 		     int argc, char **argv)
 {
 	struct json json = { .out = stdout };
-	struct service_request request;
+	struct shown shown = { .whole = false };
 	int r;
 
 	r = ctl_words_parse(command, globals, NULL, argc, argv, 0, NULL);
 	if (r || globals->help)
 		return r;
-	r = service_request_open(&request, O_RDONLY);
-	if (r)
-		return r;
-	if (globals->json)
+	if (globals->json) {
+		shown.json = &json;
 		json_open(&json, NULL, '[');
-	r = obs_service_list(request.control, request.device_fd,
-			     globals->json ? service_element : service_line, &json);
+	}
+	r = module_is_meant(globals) ? module_list(&shown) : mapping_list(globals, &shown);
 	if (globals->json)
 		json_close(&json, ']');
-	return service_request_end(&request, r, "list the services", NULL);
+	return r;
 }
 
-/* Of each series the first two labels are its service and that one's user. */
-static bool belongs(const struct obs_series_info *series,
-		    const struct obs_service_info *service)
-{
-	const struct obs_family_info *family = series->family;
-	char uid[16];
-
-	if (family->nr_labels < 2 || strcmp(family->label[0], "service") ||
-	    strcmp(family->label[1], "uid"))
-		return false;
-	snprintf(uid, sizeof(uid), "%u", service->uid);
-	return !strcmp(series->value[0], service->name) && !strcmp(series->value[1], uid);
-}
+/* ---- One, with its values -------------------------------------------------- */
 
 static int family_print(const struct print *print, const struct obs_family_info *family,
 			const struct obs_service_info *service)
@@ -91,7 +129,7 @@ static int family_print(const struct print *print, const struct obs_family_info 
 	int r;
 
 	while ((series = obs_series_next(print->reader->snapshot, family, series))) {
-		r = belongs(series, service) ? print_series(print, series) : 0;
+		r = service_owns(service, series) ? print_series(print, series) : 0;
 		/* Removed since: there is nothing to show any more. */
 		if (r && r != -ESTALE)
 			return r;
@@ -112,17 +150,18 @@ static int families_print(const struct print *print, const struct obs_service_in
 	return CTL_OK;
 }
 
-static int service_print(const struct ctl_globals *globals, const struct print *print,
-			 const struct obs_service_info *service)
+static int service_print(const struct print *print, const struct obs_service_info *service,
+			 bool whole)
 {
+	const struct shown shown = { .json = print->json, .whole = whole };
 	int r;
 
-	if (!globals->json) {
-		service_line(service, NULL);
+	if (!print->json) {
+		service_line(service, whole);
 		return families_print(print, service);
 	}
 	json_open(print->json, NULL, '{');
-	service_json(service, print->json);
+	service_json(service, &shown);
 	json_open(print->json, "metrics", '[');
 	r = families_print(print, service);
 	json_close(print->json, ']');
@@ -130,30 +169,49 @@ static int service_print(const struct ctl_globals *globals, const struct print *
 	return r;
 }
 
+/* The service, of the module or else of what is mapped. */
+static int service_find(const struct service_wanted *wanted, const struct ctl_reader *reader,
+			bool module, struct obs_service_info *ret_service)
+{
+	struct service_search search = { .wanted = wanted };
+	struct service_request request;
+	int r;
+
+	if (module) {
+		r = service_open(wanted, O_RDONLY, &request, ret_service);
+		return r ? r : service_request_end(&request, 0, "", NULL);
+	}
+	service_map_list(reader->snapshot, service_search_note, &search);
+	r = service_search_end(&search);
+	if (!r)
+		*ret_service = search.found;
+	return r;
+}
+
 int ctl_service_show(const struct ctl_command *command, struct ctl_globals *globals,
 		     int argc, char **argv)
 {
 	struct json json = { .out = stdout };
-	struct service_request request;
 	struct obs_service_info service;
 	struct service_wanted wanted;
 	struct ctl_reader reader;
 	struct print print = { .reader = &reader };
+	bool module;
 	int r;
 
 	r = service_parse(command, globals, argc, argv, 1, "one service is expected",
 			  &wanted);
 	if (r || globals->help)
 		return r;
-	r = service_open(&wanted, O_RDONLY, &request, &service);
-	if (r)
-		return r;
-	service_request_end(&request, 0, "", NULL);
-	print.json = globals->json ? &json : NULL;
 	r = ctl_reader_open(globals, &reader);
 	if (r)
 		return r;
-	r = service_print(globals, &print, &service);
+	module = module_is_meant(globals);
+	r = service_find(&wanted, &reader, module, &service);
+	if (!r) {
+		print.json = globals->json ? &json : NULL;
+		r = service_print(&print, &service, module);
+	}
 	ctl_reader_close(&reader);
 	return r;
 }
