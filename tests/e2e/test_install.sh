@@ -40,6 +40,7 @@ files_there() {
 		usr/lib/sysusers.d/obsring.conf usr/lib/modules-load.d/obsring.conf \
 		usr/share/man/man1/obsringctl.1 usr/share/man/man8/obsringd.8 \
 		usr/share/bash-completion/completions/obsringctl \
+		usr/lib/python3/dist-packages/obsring.py \
 		usr/src/obsring/Module.symvers usr/src/obsring/include/linux/obsring.h \
 		"lib/modules/$(<"$KERNEL_DIR/release")/updates/obsring.ko"; do
 		if [ ! -s "$DEST/$file" ]; then
@@ -79,13 +80,22 @@ program_builds() {
 		LD_LIBRARY_PATH=$DEST/usr/lib "$ROOT/program"
 }
 
+python_imports() {
+	PYTHONPATH=$DEST/usr/lib/python3/dist-packages LD_LIBRARY_PATH=$DEST/usr/lib \
+		PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 -c 'import obsring
+try:
+    obsring.Service("x", device="/nonexistent")
+except FileNotFoundError:
+    pass'
+}
+
 nothing_left() { ! find "$DEST" -type f -o -type l | grep .; }
 
 refused_without_headers() {
 	! make module KDIR= >"$ROOT/refusal" 2>&1 && grep -q 'no kernel headers' "$ROOT/refusal"
 }
 
-need_packages "${BUILD_PACKAGES[@]}" kmod
+need_packages "${BUILD_PACKAGES[@]}" kmod python3
 kernel_get 6.1
 rm -rf "$ROOT"
 mkdir -p "$ROOT" "$BUILD/guest"
@@ -95,6 +105,7 @@ expect "all files are there" files_there
 expect "the unit starts the installed daemon" unit_names_daemon
 expect "a kernel module builds against the installed headers and symbols" producer_builds
 expect "a program builds by pkg-config" program_builds
+expect "the Python module finds the library" python_imports
 expect "make uninstall" make_top uninstall
 expect "nothing is left" nothing_left
 expect "without headers the module says so" refused_without_headers
