@@ -6,6 +6,7 @@
 set -uo pipefail
 
 OBSRINGD=${1:?usage: test_obsringd.sh OBSRINGD}
+EXAMPLES=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../userspace/examples" && pwd)
 WORK=$(mktemp -d)
 PID=
 trap '[ -z "$PID" ] || kill -9 "$PID" 2>/dev/null; rm -rf "$WORK"' EXIT
@@ -212,6 +213,41 @@ test_quit() {
 	wait "$PID" && PID= && grep -q 'msg=stopping request=/-/quit$' "$WORK/err"
 }
 
+test_config_check() {
+	local example
+	for example in "$EXAMPLES"/*.yml; do
+		case $example in
+		*/web.yml) continue ;;	# names certificates that are not there
+		esac
+		run 0 --config.check --config.file "$example" --web.config.file= &&
+			says out "obsringd: the configuration is valid" || return 1
+	done
+	printf 'log: {level: loud}\n' >"$WORK/bad.yml"
+	run 1 --config.check --config.file "$WORK/bad.yml" &&
+		says err "obsringd: $WORK/bad.yml:1: log.level: not debug, info, warn or error" &&
+		run 1 --config.check --web.config.file "$EXAMPLES/web.yml" &&
+		grep -q "web.yml:[0-9]*: .*tls.pem: No such file or directory" "$WORK/err"
+}
+
+# What can change changes; what can't is said; what is wrong changes nothing.
+test_config_reload() {
+	printf 'web: {max-requests: 3}\n' >"$WORK/d.yml"
+	start "$OBSRINGD" --config.file "$WORK/d.yml" --web.enable-lifecycle || return 1
+	local url=http://$ADDRESS
+	curl -fsS "$url/api/v1/status" >"$WORK/out" && grep -q '"web.max-requests":"3"' "$WORK/out" &&
+		printf 'web: {max-requests: 5, telemetry-path: /x}\n' >"$WORK/d.yml" &&
+		curl -fsS -X POST "$url/-/reload" >"$WORK/out" && says out reloaded &&
+		curl -fsS "$url/api/v1/status" >"$WORK/out" &&
+		grep -q '"web.max-requests":"5"' "$WORK/out" &&
+		grep -q '"web.telemetry-path":"/metrics"' "$WORK/out" &&
+		grep -q 'change at the next start only' "$WORK/err" &&
+		echo 'nothing: 1' >"$WORK/d.yml" && kill -HUP "$PID" &&
+		until_true grep -q "can't reload.*no such key: nothing" "$WORK/err" &&
+		curl -fsS "$url/api/v1/status" >"$WORK/out" &&
+		grep -q '"web.max-requests":"5".*"last_reload_successful":false' "$WORK/out" || return 1
+	stop TERM
+}
+
 # skip NAME REASON
 skip() {
 	number=$((number + 1))
@@ -221,7 +257,7 @@ skip() {
 echo TAP version 13
 for name in help version full_output unknown_flag bad_value busy_port foreign_address \
 	missing_device no_permission interrupt_and_json notify systemd_socket two_addresses \
-	quit; do
+	quit config_check config_reload; do
 	if [ $name = no_permission ] && [ "$(id -u)" != 0 ]; then
 		skip $name "not root: can't become another user"
 		continue

@@ -6,7 +6,9 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #include "obsringd/options.h"
@@ -145,6 +147,121 @@ static void test_each(void **state)
 	assert_non_null(strstr(text, "device=/dev/obsring\n"));
 }
 
+/* ---- The file ------------------------------------------------------------ */
+
+static enum options_result read_with(struct options *options, const char *text,
+				     const char *argument, char *reason)
+{
+	char path[] = "/tmp/obsringd-options.XXXXXX", flag[64];
+	char *argv[] = { (char *)"obsringd", flag, (char *)argument, NULL };
+	enum options_result result;
+	int fd = mkstemp(path);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+	close(fd);
+	snprintf(flag, sizeof(flag), "--config.file=%s", path);
+	result = options_read(options, argument ? 3 : 2, argv, reason);
+	unlink(path);
+	return result;
+}
+
+static void test_file(void **state)
+{
+	struct options options;
+	char reason[OPTIONS_REASON_MAX];
+
+	(void)state;
+	assert_int_equal(read_with(&options,
+		"web:\n"
+		"  listen-address: [':1', 'unix:/run/x']\n"
+		"  max-requests: 7\n"
+		"  config:\n"
+		"    file: /etc/web.yml\n"
+		"web.enable-lifecycle: true\n"
+		"log: {level: warn, format: json}\n"
+		"device: /tmp/x\n"
+		"web.telemetry-path:\n", NULL, reason), OPTIONS_RUN);
+	assert_int_equal(options.nr_listen, 2);
+	assert_string_equal(options.listen[1].path, "/run/x");
+	assert_int_equal(options.max_requests, 7);
+	assert_string_equal(options.web_config_file, "/etc/web.yml");
+	assert_true(options.enable_lifecycle);
+	assert_int_equal(options.log_level, LEVEL_WARN);
+	assert_int_equal(options.log_format, LOG_JSON);
+	assert_string_equal(options.device, "/tmp/x");
+	assert_string_equal(options.telemetry_path, "/metrics");
+	options_free(&options);
+}
+
+static void test_command_line_overrides_file(void **state)
+{
+	static const char file[] = "web: {listen-address: ':1', enable-lifecycle: true}\n"
+				   "log: {level: warn}\n";
+	struct options options;
+	char reason[OPTIONS_REASON_MAX];
+
+	(void)state;
+	assert_int_equal(read_with(&options, file, "--web.listen-address=:2", reason),
+			 OPTIONS_RUN);
+	assert_int_equal(options.nr_listen, 1);
+	assert_string_equal(options.listen[0].port, "2");
+	assert_int_equal(options.log_level, LEVEL_WARN);
+	options_free(&options);
+	assert_int_equal(read_with(&options, file, "--no-web.enable-lifecycle", reason),
+			 OPTIONS_RUN);
+	assert_string_equal(options.listen[0].port, "1");
+	assert_false(options.enable_lifecycle);
+	options_free(&options);
+	assert_int_equal(read_with(&options, file, "--log.level=loud", reason),
+			 OPTIONS_USAGE);
+}
+
+static const struct {
+	const char *text, *reason;	/* behind the file's name */
+} bad_files[] = {
+	{ "log: {level: loud}\n", ":1: log.level: not debug, info, warn or error" },
+	{ "\nlog:\n  levels: info\n", ":3: no such key: log.levels" },
+	{ "web: {max-requests: -1}\n", ":1: web.max-requests: not a number" },
+	{ "web: {listen-address: {a: b}}\n", ":1: a text is wanted here" },
+	{ "web: {listen-address: [[':1']]}\n", ":1: a text is wanted here" },
+	{ "device: [a]\n", ":1: a text is wanted here" },
+	{ "config: {file: x}\n", ":1: no such key: config.file" },
+	{ "config.check: true\n", ":1: no such key: config.check" },
+	{ "version: true\n", ":1: no such key: version" },
+	{ "web: &w\n  w: *w\n", "" },
+	{ "a: [", ":2: did not find expected node content" },
+	{ "- web\n", ":1: a mapping is wanted here" },
+};
+
+static void test_file_refused(void **state)
+{
+	struct options options;
+	char reason[OPTIONS_REASON_MAX];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < NR(bad_files); i++) {
+		assert_int_equal(read_with(&options, bad_files[i].text, NULL, reason),
+				 OPTIONS_FILE_BAD);
+		if (!strstr(reason, bad_files[i].reason))
+			fail_msg("%s: %s", bad_files[i].text, reason);
+	}
+}
+
+static void test_file_missing(void **state)
+{
+	char *argv[] = { (char *)"obsringd", (char *)"--config.file=/nonexistent/x", NULL };
+	struct options options;
+	char reason[OPTIONS_REASON_MAX];
+
+	(void)state;
+	assert_int_equal(options_read(&options, 2, argv, reason), OPTIONS_FILE_BAD);
+	assert_string_equal(reason, "/nonexistent/x: No such file or directory");
+}
+
+/* ---- Refused ------------------------------------------------------------- */
+
 static const char *const refused[] = {
 	"--no-such-flag",
 	"-x",
@@ -231,6 +348,10 @@ int main(void)
 		cmocka_unit_test(test_too_many_addresses),
 		cmocka_unit_test(test_switches),
 		cmocka_unit_test(test_each),
+		cmocka_unit_test(test_file),
+		cmocka_unit_test(test_command_line_overrides_file),
+		cmocka_unit_test(test_file_refused),
+		cmocka_unit_test(test_file_missing),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_addresses),
 	};

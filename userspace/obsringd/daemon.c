@@ -77,20 +77,81 @@ static void follow_files(void *context)
 	watch_files(&daemon->watch, files.path, files.nr);
 }
 
+static int set_web_path(struct daemon *daemon, const char *path,
+			char reason[DAEMON_REASON_MAX])
+{
+	if (strlen(path) >= sizeof(daemon->web_path))
+		return fail(reason, -ENAMETOOLONG, path, strerror(ENAMETOOLONG));
+	memmove(daemon->web_path, path, strlen(path) + 1);
+	daemon->options.web_config_file = daemon->web_path;
+	return 0;
+}
+
+static bool same_places(const struct options *a, const struct options *b)
+{
+	unsigned int i;
+
+	if (a->nr_listen != b->nr_listen)
+		return false;
+	for (i = 0; i < a->nr_listen; i++)
+		if (strcmp(a->listen_text[i], b->listen_text[i]))
+			return false;
+	return a->systemd_socket == b->systemd_socket && !strcmp(a->device, b->device) &&
+	       !strcmp(a->telemetry_path, b->telemetry_path) &&
+	       a->max_connections == b->max_connections;
+}
+
+/* What can change while all runs. */
+static void take_options(struct daemon *daemon, const struct options *options)
+{
+	if (!same_places(&daemon->options, options))
+		log_event(LEVEL_WARN, "addresses, the device, paths and the number of "
+			  "connections change at the next start only", NULL);
+	daemon->options.max_requests = options->max_requests;
+	daemon->options.enable_lifecycle = options->enable_lifecycle;
+	daemon->options.log_level = options->log_level;
+	daemon->options.log_format = options->log_format;
+	clients_set_requests(&daemon->clients, options->max_requests);
+	daemon->control.lifecycle = options->enable_lifecycle;
+	log_setup(options->log_level, options->log_format);
+}
+
+/* All of it or nothing. */
+static int reload_options(struct daemon *daemon, char reason[CONTROL_REASON_MAX])
+{
+	static struct options options;	/* under the lock, and large */
+	int r;
+
+	if (!daemon->argc)
+		return web_load(&daemon->web, daemon->web_path, reason);
+	if (options_read(&options, daemon->argc, daemon->argv, reason) != OPTIONS_RUN) {
+		web_failed(&daemon->web);
+		return -EINVAL;
+	}
+	r = web_load(&daemon->web, options.web_config_file, reason);
+	if (!r)
+		r = set_web_path(daemon, options.web_config_file, reason);
+	if (!r)
+		take_options(daemon, &options);
+	options_free(&options);
+	return r;
+}
+
 /* From any thread. What can't be read leaves all as it was. */
 static int reload(struct daemon *daemon, char reason[CONTROL_REASON_MAX])
 {
 	int r;
 
+	pthread_mutex_lock(&daemon->lock);
 	notify_reloading();
-	r = web_load(&daemon->web, daemon->options.web_config_file, reason);
+	r = reload_options(daemon, reason);
 	if (r < 0)
 		log_event(LEVEL_ERROR, "can't reload, all stays as it was", "reason", reason,
 			  NULL);
 	else
-		log_event(LEVEL_INFO, "reloaded", "file", daemon->options.web_config_file,
-			  NULL);
+		log_event(LEVEL_INFO, "reloaded", NULL);
 	notify("READY=1");
+	pthread_mutex_unlock(&daemon->lock);
 	return r;
 }
 
@@ -128,7 +189,11 @@ static void quit(void *context)
 
 static void status(void *context, struct text *json)
 {
-	status_write(context, json);
+	struct daemon *daemon = context;
+
+	pthread_mutex_lock(&daemon->lock);
+	status_write(daemon, json);
+	pthread_mutex_unlock(&daemon->lock);
 }
 
 /* The ladder; daemon_stop() is its reverse, and takes what was built. */
@@ -142,8 +207,11 @@ static int start(struct daemon *daemon, char reason[DAEMON_REASON_MAX])
 	};
 	int r;
 
+	pthread_mutex_init(&daemon->lock, NULL);
 	web_init(&daemon->web);
-	r = web_load(&daemon->web, daemon->options.web_config_file, reason);
+	r = set_web_path(daemon, daemon->options.web_config_file, reason);
+	if (!r)
+		r = web_load(&daemon->web, daemon->web_path, reason);
 	if (!r)
 		r = open_sockets(daemon, reason);
 	if (r < 0)
@@ -222,4 +290,17 @@ void daemon_stop(struct daemon *daemon)
 	web_exit(&daemon->web);
 	watch_exit(&daemon->watch);
 	listen_close(&daemon->sockets);
+	options_free(&daemon->options);
+	pthread_mutex_destroy(&daemon->lock);
+}
+
+int daemon_check(const struct options *options, char reason[DAEMON_REASON_MAX])
+{
+	struct web_holder web;
+	int r;
+
+	web_init(&web);
+	r = web_load(&web, options->web_config_file, reason);
+	web_exit(&web);
+	return r;
 }

@@ -19,7 +19,11 @@
 #define DAEMON_REASON_MAX 1024
 
 struct daemon {
+	int argc;		/* for options to be read again; 0: they are not */
+	char **argv;
+	pthread_mutex_t lock;	/* guards options, once there are threads */
 	struct options options;
+	char web_path[PATH_MAX];
 	struct client_limits limits;
 	struct watch watch;
 	struct listen_sockets sockets;
@@ -34,10 +38,14 @@ struct daemon {
 };
 
 /*
- * Listen and answer, in threads of its own. @daemon's options and limits are set.
- * -errno, with what failed and why in @reason.
+ * Listen and answer, in threads of its own. @daemon's options and limits are set, and
+ * from then on are its own, with @argv if that is set. -errno, with what failed
+ * and why in @reason.
  */
 int daemon_start(struct daemon *daemon, char reason[DAEMON_REASON_MAX]);
+
+/* Is the configuration valid, all files that it names included? As above. */
+int daemon_check(const struct options *options, char reason[DAEMON_REASON_MAX]);
 
 /* Follow the device, and serve until a signal or /-/quit ends it. */
 void daemon_run(struct daemon *daemon);

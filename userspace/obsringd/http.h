@@ -5,6 +5,7 @@
 #ifndef OBSRINGD_HTTP_H
 #define OBSRINGD_HTTP_H
 
+#include <stdatomic.h>
 #include <microhttpd.h>
 
 #include "auth.h"
@@ -19,7 +20,7 @@
 /* What the daemon lets others do and see over HTTP. */
 struct control {
 	void *context;
-	bool lifecycle;		/* reload and quit are on */
+	atomic_bool lifecycle;	/* reload and quit are on */
 	int (*reload)(void *context, char reason[CONTROL_REASON_MAX]);	/* -errno */
 	void (*quit)(void *context);
 	void (*status)(void *context, struct text *json);
@@ -32,7 +33,7 @@ struct http {
 	struct requests *requests;
 	struct clients *clients;
 	struct web_holder *web;
-	const struct control *control;
+	struct control *control;
 	/* Its own. */
 	struct intake intake;
 	struct auth auth;

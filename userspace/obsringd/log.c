@@ -10,9 +10,10 @@
 
 #include "log.h"
 
+/* Changed while others log. */
 static struct {
-	enum log_level level;
-	enum log_format format;
+	_Atomic enum log_level level;
+	_Atomic enum log_format format;
 } setup = { LEVEL_INFO, LOG_LOGFMT };
 
 static const char *const level_name[] = {
@@ -26,6 +27,7 @@ static const char *const level_name[] = {
 struct line {
 	char data[4096];
 	size_t len;
+	bool json;
 };
 
 #define LINE_END_MAX 4	/* closing quote, brace, line end */
@@ -102,7 +104,7 @@ static bool is_bare(const char *string)
 
 static void put_field(struct line *line, const char *key, const char *value)
 {
-	bool json = setup.format == LOG_JSON;
+	bool json = line->json;
 	size_t room = sizeof(line->data) - line->len;
 
 	if (strlen(key) + 8 + LINE_END_MAX > room)
@@ -137,7 +139,7 @@ static void write_line(struct line *line)
 {
 	ssize_t written;
 
-	if (setup.format == LOG_JSON)
+	if (line->json)
 		line->data[line->len++] = '}';
 	line->data[line->len++] = '\n';
 	written = write(STDERR_FILENO, line->data, line->len);
@@ -146,13 +148,13 @@ static void write_line(struct line *line)
 
 void log_event(enum log_level level, const char *message, ...)
 {
-	struct line line = { .len = 0 };
+	struct line line = { .json = setup.format == LOG_JSON };
 	const char *key;
 	va_list pairs;
 
 	if (level < setup.level)
 		return;
-	if (setup.format == LOG_JSON)
+	if (line.json)
 		puts_line(&line, "{");
 	put_time(&line);
 	put_field(&line, "level", level_name[level]);

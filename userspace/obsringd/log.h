@@ -18,7 +18,7 @@ enum log_format {
 	LOG_JSON,
 };
 
-/* Once, before there are threads. */
+/* At any time. */
 void log_setup(enum log_level level, enum log_format format);
 
 /* @message, then pairs of key and value, then NULL. */

@@ -23,6 +23,25 @@
 #include "options.h"
 #include "daemon.h"
 
+static int fail(const char *reason)
+{
+	fprintf(stderr, "obsringd: %s\n", reason);
+	return EXIT_FAILURE;
+}
+
+static int check(struct options *options)
+{
+	char reason[DAEMON_REASON_MAX];
+	int r = daemon_check(options, reason);
+
+	options_free(options);
+	if (r < 0)
+		return fail(reason);
+	if (puts("obsringd: the configuration is valid") < 0 || fflush(stdout))
+		return fail("write the output");
+	return EXIT_SUCCESS;
+}
+
 int main(int argc, char **argv)
 {
 	static struct daemon daemon;
@@ -31,13 +50,15 @@ int main(int argc, char **argv)
 
 	if (!options_parse(&daemon.options, argc, argv, &status))
 		return status;
+	if (daemon.options.config_check)
+		return check(&daemon.options);
 	log_setup(daemon.options.log_level, daemon.options.log_format);
 	signal(SIGPIPE, SIG_IGN);
 	daemon.limits = client_limits_default;
-	if (daemon_start(&daemon, reason) < 0) {
-		fprintf(stderr, "obsringd: %s\n", reason);
-		return EXIT_FAILURE;
-	}
+	daemon.argc = argc;
+	daemon.argv = argv;
+	if (daemon_start(&daemon, reason) < 0)
+		return fail(reason);
 	daemon_run(&daemon);
 	daemon_stop(&daemon);
 	return EXIT_SUCCESS;

@@ -70,7 +70,14 @@ static const struct flag {
 	const char *(*check)(const char *value);	/* of a text */
 	const char *const *choice;
 	unsigned int max;
+	bool here_only;		/* not in the file */
 } flags[] = {
+	{ "config.file", FLAG_TEXT, AT(config_file), "FILE", "",
+	  .help = "YAML with these flags; those given here override it",
+	  .check = check_any, .here_only = true },
+	{ "config.check", FLAG_SWITCH, AT(config_check), NULL, "false",
+	  .help = "say whether the configuration is valid, and end",
+	  .here_only = true },
 	{ "web.listen-address", FLAG_ADDRESSES, 0, "ADDRESS", ":10478",
 	  .help = "host:port, [v6]:port, :port or unix:/path to listen on; repeat for more" },
 	{ "web.systemd-socket", FLAG_SWITCH, AT(systemd_socket), NULL, "false",
@@ -253,24 +260,9 @@ static void print_version(void)
 	       obsringd_revision);
 }
 
-static int print_end(void)
+static bool print_ended(void)
 {
-	if (!fflush(stdout) && !ferror(stdout))
-		return EXIT_SUCCESS;
-	fprintf(stderr, "obsringd: write the output: %s\n", strerror(errno));
-	return EXIT_FAILURE;
-}
-
-static int usage_error(const char *what, const char *reason)
-{
-	fprintf(stderr, "obsringd: %s: %s\n", what, reason);
-	return EXIT_USAGE;
-}
-
-static int bad_value(const struct flag *flag, const char *value, const char *reason)
-{
-	fprintf(stderr, "obsringd: --%s=%s: %s\n", flag->name, value, reason);
-	return EXIT_USAGE;
+	return !fflush(stdout) && !ferror(stdout);
 }
 
 /* As set(). The first address of an origin is in the place of others'. */
@@ -342,49 +334,187 @@ static const char *value_given(const struct flag *flag, bool negated)
 	return negated ? "false" : "true";
 }
 
-/* What getopt_long() returned: true to go on. */
-static bool take_flag(struct options *options, int c, char **argv, int *ret_status)
+static enum options_result usage_error(char reason[OPTIONS_REASON_MAX], const char *what,
+				       const char *why)
 {
-	const struct flag *help = &flags[NR_FLAGS - 1];
+	snprintf(reason, OPTIONS_REASON_MAX, "%s: %s", what, why);
+	return OPTIONS_USAGE;
+}
+
+static enum options_result print(const struct flag *flag, char reason[OPTIONS_REASON_MAX])
+{
+	if (!strcmp(flag->name, "help"))
+		print_help();
+	else
+		print_version();
+	if (!print_ended())
+		snprintf(reason, OPTIONS_REASON_MAX, "write the output: %s",
+			 strerror(errno));
+	return OPTIONS_END;
+}
+
+/* What getopt_long() returned. */
+static enum options_result take_flag(struct options *options, int c, char **argv,
+				     char reason[OPTIONS_REASON_MAX])
+{
 	const struct flag *flag;
 	const char *problem, *value;
 
 	if (c == '?' || c == ':') {
 		problem = c == ':' ? "needs a value" : "no such flag; see --help";
-		*ret_status = usage_error(argv[optind - 1], problem);
-		return false;
+		return usage_error(reason, argv[optind - 1], problem);
 	}
-	flag = c == 'h' ? help : &flags[(c - FLAG_FIRST) % NEGATED];
-	if (flag->kind != FLAG_END) {
-		value = value_given(flag, c >= FLAG_FIRST + NEGATED);
-		problem = take(options, flag, value, OPTION_COMMAND_LINE);
-		if (problem)
-			*ret_status = bad_value(flag, value, problem);
-		return !problem;
-	}
-	if (flag == help)
-		print_help();
-	else
-		print_version();
-	*ret_status = print_end();
-	return false;
+	flag = c == 'h' ? &flags[NR_FLAGS - 1] : &flags[(c - FLAG_FIRST) % NEGATED];
+	if (flag->kind == FLAG_END)
+		return print(flag, reason);
+	value = value_given(flag, c >= FLAG_FIRST + NEGATED);
+	problem = take(options, flag, value, OPTION_COMMAND_LINE);
+	if (!problem)
+		return OPTIONS_RUN;
+	snprintf(reason, OPTIONS_REASON_MAX, "--%s=%s: %s", flag->name, value, problem);
+	return OPTIONS_USAGE;
+}
+
+static enum options_result read_command_line(struct options *options, int argc, char **argv,
+					     char reason[OPTIONS_REASON_MAX])
+{
+	enum options_result result = OPTIONS_RUN;
+	struct names names;
+	int c;
+
+	make_names(&names);
+	optind = 0;	/* start over */
+	opterr = 0;
+	while (result == OPTIONS_RUN &&
+	       (c = getopt_long(argc, argv, ":h", names.option, NULL)) != -1)
+		result = take_flag(options, c, argv, reason);
+	if (result == OPTIONS_RUN && optind < argc)
+		result = usage_error(reason, argv[optind],
+				     "unexpected argument; see --help");
+	return result;
+}
+
+/* ---- The file ------------------------------------------------------------ */
+
+#define NAME_MAX_LEN 64
+
+/* Nested keys are a flag's name, with a dot between them. */
+struct walk {
+	struct options *options;
+	char name[NAME_MAX_LEN];
+	const struct flag *flag;
+};
+
+static const struct flag *find_flag(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < NR_FLAGS; i++)
+		if (!strcmp(name, flags[i].name) && !flags[i].here_only &&
+		    flags[i].kind != FLAG_END)
+			return &flags[i];
+	return NULL;
+}
+
+static int take_value(struct conf *conf, const yaml_node_t *value, void *target)
+{
+	struct walk *walk = target;
+	const char *text = conf_text(conf, value);
+	const char *problem;
+
+	if (!text)
+		return -EINVAL;
+	problem = take(walk->options, walk->flag, text, OPTION_FILE);
+	return problem ? conf_fail(conf, value, "%s: %s", walk->name, problem) : 0;
+}
+
+static int take_pair(struct conf *conf, const char *key, const yaml_node_t *value,
+		     void *target)
+{
+	const struct walk *above = target;
+	struct walk walk = { .options = above->options };
+	int len = snprintf(walk.name, sizeof(walk.name), "%s%s%s", above->name,
+			   *above->name ? "." : "", key);
+
+	/* This also ends a mapping that has itself in it. */
+	if (len >= (int)sizeof(walk.name))
+		return conf_fail(conf, value, "no such key: %s...", walk.name);
+	walk.flag = find_flag(walk.name);
+	if (!walk.flag && value->type == YAML_MAPPING_NODE)
+		return conf_each_pair(conf, value, take_pair, &walk);
+	if (!walk.flag)
+		return conf_fail(conf, value, "no such key: %s", walk.name);
+	if (walk.flag->kind == FLAG_ADDRESSES && value->type == YAML_SEQUENCE_NODE)
+		return conf_each_item(conf, value, take_value, &walk);
+	return take_value(conf, value, &walk);
+}
+
+int options_take_conf(struct options *options, struct conf *conf)
+{
+	const yaml_node_t *root = conf_root(conf);
+	struct walk walk = { .options = options };
+
+	return root ? conf_each_pair(conf, root, take_pair, &walk) : 0;
+}
+
+static enum options_result read_file(struct options *options,
+				     char reason[OPTIONS_REASON_MAX])
+{
+	int r;
+
+	if (!*options->config_file)
+		return OPTIONS_RUN;
+	r = conf_load(&options->conf, options->config_file);
+	options->conf_loaded = !r;
+	if (!r)
+		r = options_take_conf(options, &options->conf);
+	if (!r)
+		return OPTIONS_RUN;
+	snprintf(reason, OPTIONS_REASON_MAX, "%s", options->conf.reason);
+	return OPTIONS_FILE_BAD;
+}
+
+/* ---- All of it ----------------------------------------------------------- */
+
+enum options_result options_read(struct options *options, int argc, char **argv,
+				 char reason[OPTIONS_REASON_MAX])
+{
+	enum options_result result;
+	const char *file;
+
+	reason[0] = '\0';
+	/* The command line first, for what is wrong with it and the file's name. */
+	set_defaults(options);
+	result = read_command_line(options, argc, argv, reason);
+	if (result != OPTIONS_RUN)
+		return result;
+	file = options->config_file;
+	set_defaults(options);
+	options->config_file = file;
+	result = read_file(options, reason);
+	if (result == OPTIONS_RUN)
+		result = read_command_line(options, argc, argv, reason);
+	if (result != OPTIONS_RUN)
+		options_free(options);
+	return result;
+}
+
+void options_free(struct options *options)
+{
+	if (options->conf_loaded)
+		conf_free(&options->conf);
+	options->conf_loaded = false;
 }
 
 bool options_parse(struct options *options, int argc, char **argv, int *ret_status)
 {
-	struct names names;
-	int c;
+	char reason[OPTIONS_REASON_MAX];
+	enum options_result result = options_read(options, argc, argv, reason);
 
-	set_defaults(options);
-	make_names(&names);
-	*ret_status = 0;
-	opterr = 0;
-	while ((c = getopt_long(argc, argv, ":h", names.option, NULL)) != -1)
-		if (!take_flag(options, c, argv, ret_status))
-			return false;
-	if (optind < argc)
-		*ret_status = usage_error(argv[optind], "unexpected argument; see --help");
-	return optind == argc;
+	if (*reason)
+		fprintf(stderr, "obsringd: %s\n", reason);
+	*ret_status = result == OPTIONS_USAGE ? EXIT_USAGE : *reason ? EXIT_FAILURE : EXIT_SUCCESS;
+	return result == OPTIONS_RUN;
 }
 
 void options_each(const struct options *options, option_fn fn, void *context)

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "conf.h"
 #include "listen.h"
 #include "log.h"
 
@@ -20,8 +21,11 @@ enum option_origin {
 };
 
 #define OPTIONS_MAX	32
+#define OPTIONS_REASON_MAX 1024
 
 struct options {
+	const char *config_file;	/* "": none */
+	bool config_check;
 	const char *listen_text[LISTEN_MAX];	/* as given */
 	struct listen_address listen[LISTEN_MAX];
 	unsigned int nr_listen;
@@ -35,9 +39,29 @@ struct options {
 	enum log_level log_level;
 	enum log_format log_format;
 	enum option_origin origin[OPTIONS_MAX];	/* of each flag in the table */
+	struct conf conf;	/* has the strings of the file */
+	bool conf_loaded;
 };
 
-/* True: run. False: end with *@ret_status, all is said. */
+enum options_result {
+	OPTIONS_RUN,
+	OPTIONS_END,		/* what was asked for is printed, or could not be */
+	OPTIONS_USAGE,		/* the command line is wrong */
+	OPTIONS_FILE_BAD,	/* the file is */
+};
+
+/*
+ * Defaults, then the file, then the command line. Unless it returns OPTIONS_RUN,
+ * there is nothing to free; @reason says what is wrong, if something is.
+ */
+enum options_result options_read(struct options *options, int argc, char **argv,
+				 char reason[OPTIONS_REASON_MAX]);
+void options_free(struct options *options);
+
+/* What a file says: -EINVAL, and conf->reason is why. */
+int options_take_conf(struct options *options, struct conf *conf);
+
+/* The same, for main(). True: run. False: end with *@ret_status, all is said. */
 bool options_parse(struct options *options, int argc, char **argv, int *ret_status);
 
 /* For each flag: its name, and its values as they are in force, separated by commas. */

@@ -167,7 +167,7 @@ static struct web *replace(struct web_holder *holder, struct web *web)
 	return old;
 }
 
-static void note_failure(struct web_holder *holder)
+void web_failed(struct web_holder *holder)
 {
 	pthread_mutex_lock(&holder->lock);
 	holder->failed = true;
@@ -188,7 +188,7 @@ int web_load(struct web_holder *holder, const char *path, char reason[WEB_REASON
 	if (!r)
 		web_put(replace(holder, web));
 	else
-		note_failure(holder);
+		web_failed(holder);
 	/* Those of one that failed too: each of them may mend it. */
 	if (files)
 		holder->files = *files;

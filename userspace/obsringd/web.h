@@ -50,6 +50,9 @@ void web_exit(struct web_holder *holder);
  */
 int web_load(struct web_holder *holder, const char *path, char reason[WEB_REASON_MAX]);
 
+/* What comes before web_load() failed: as if it had. */
+void web_failed(struct web_holder *holder);
+
 /* Has one of its files changed since they were read last? */
 bool web_changed(struct web_holder *holder);
 
