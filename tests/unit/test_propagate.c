@@ -125,6 +125,7 @@ static void traceparent(void **state)
 #define X15	"xxxxxxxxxxxxxxx"
 #define X16	"xxxxxxxxxxxxxxxx"
 #define X64	X16 X16 X16 X16
+#define X126	X64 X16 X16 X15 X15
 #define X128	X64 X64
 #define X255	X128 X64 X16 X16 X16 X15
 #define X256	X128 X128
@@ -153,6 +154,9 @@ static const struct {
 	{ { "foo@=1,bar=2" }, "foo@=1,bar=2", false },
 	{ { "@foo=1" }, NULL, false },
 	{ { "_foo=1" }, NULL, false },
+	{ { "-foo=1" }, NULL, false },
+	{ { "*foo=1" }, NULL, false },
+	{ { "/foo=1" }, NULL, false },
 	{ { "foo" }, NULL, false },
 	{ { "foo=" }, NULL, false },
 	{ { "foo= " }, NULL, false },
@@ -176,6 +180,9 @@ static const struct {
 	{ { X255 "=" X256 }, X255 "=" X256, false },
 	{ { X256 "=" X256 }, "", true },
 	{ { "a=1," X256 "=" X255 ",b=2" }, "a=1,b=2", true },
+	/* One of 129 bytes is long, those of 128 are not. */
+	{ { "a=" X126 "x,b=" X126 ",c=" X126 ",d=" X126 }, "b=" X126 ",c=" X126 ",d=" X126, true },
+	{ { "a=" X126 ",b=" X126 ",c=" X126 ",d=" X126 }, "a=" X126 ",b=" X126 ",c=" X126, true },
 	{ { "a=" X128, "b=" X256, "c=" X256 }, "a=" X128 ",b=" X256, true },
 	{ { "a=" X64 ",b=" X64 ",c=" X64, "d=" X64 ",e=" X64 ",f=" X64,
 	    "g=" X64 ",h=" X64 ",i=1" },
@@ -219,6 +226,7 @@ static const struct {
 	{ "ot=th:C", false, false, 0, 0 },
 	{ "ot=th:0123456789abcde", false, false, 0, 0 },
 	{ "ot=rv:1", false, false, 0, 0 },
+	{ "ot=rv:0123456789abcde", false, false, 0, 0 },
 	{ "ot=rv:0123456789abcg", false, false, 0, 0 },
 	{ "ott=th:8", false, false, 0, 0 },
 };
@@ -682,6 +690,14 @@ static void kafka(void **state)
 	assert_int_equal(OBS_TRACE_W3C, obs_trace_extract(&headers, &context, &dropped));
 	assert_int_equal(0, dropped);
 	assert_ids(&context);
+	assert_string_equal("a=1,b=2", context.tracestate);
+
+	/* One behind the other, with a byte between them that is no comma. */
+	obs_trace_headers_init(&headers);
+	obs_trace_headers_add(&headers, message, 11, value, OBS_TRACEPARENT_LEN);
+	obs_trace_headers_add(&headers, "tracestate", 10, "a=1;b=2", 3);
+	obs_trace_headers_add(&headers, "tracestate", 10, headers.tracestate[0].at + 4, 3);
+	obs_trace_extract(&headers, &context, &dropped);
 	assert_string_equal("a=1,b=2", context.tracestate);
 
 	obs_trace_headers_add(&headers, "tracestate", 10, NULL, 0);

@@ -134,6 +134,7 @@ static void recorded(void **state)
 	assert_string_equal(parent.tracestate, span.context.tracestate);
 	assert_int_equal(0, obs_span_attribute(&span, "http.route", "/cart"));
 	assert_int_equal(0, obs_span_attribute(&span, "note", "a \"b\"\\\n\x01\xff=.k=v"));
+	assert_int_equal(0, obs_span_attribute(&span, "spaced", "a b"));
 	assert_int_equal(0, obs_span_attribute(&span, "empty", ""));
 	assert_int_equal(0, obs_span_attribute_int(&span, "n", INT64_MIN));
 	span.status = OBS_SPAN_ERROR;
@@ -159,6 +160,7 @@ static void recorded(void **state)
 	assert_true(before == span.start_ns && ns < 1000000000000);
 	assert_string_equal("/cart", field(&taken, "http.route"));
 	assert_string_equal("a \"b\"\\\n\x01\xff=.k=v", field(&taken, "note"));
+	assert_string_equal("a b", field(&taken, "spaced"));
 	assert_string_equal("", field(&taken, "empty"));
 	assert_string_equal("-9223372036854775808", field(&taken, "n"));
 	/* Once. */
@@ -276,6 +278,7 @@ static void children(void **state)
 		{ "01", "", true, "" },
 		{ "00", "", false, "" },
 		{ "00", "ot=th:8", false, "ot=th:8" },
+		{ "00", "ot=th:cf", false, "ot=th:cf" },
 		{ "01", "ot=th:c", true, "ot=th:c" },
 		/* It can't have been kept with this threshold. */
 		{ "01", "ot=th:cf,a=1", true, "a=1" },
