@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+#
+# bench_counter.sh [ROUNDS]: what an update of a service's series costs a process, beside
+# other ways to count. Prints a Markdown table. Fails if something could not be measured,
+# never for a figure.
+#
+# The Go client takes part if go and golang-github-prometheus-client-golang-dev are
+# installed.
+set -euo pipefail
+
+TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+cd "$TOP"
+. scripts/lib.sh
+
+WORK=$BUILD/bench
+CC=${CC:-gcc}
+GOCODE=/usr/share/gocode
+CLIENT=github.com/prometheus/client_golang
+
+need_packages gcc libc6-dev libnl-genl-3-dev pkg-config
+mkdir -p "$WORK"
+make -s -C userspace BUILD="$BUILD/userspace" lib
+"$CC" -O2 -std=gnu11 -Wall -Wextra -Werror -fno-strict-aliasing -pthread -D_GNU_SOURCE \
+	-Iinclude/uapi -Iinclude -o "$WORK/bench_counter" tests/bench/bench_counter.c \
+	-L"$BUILD/userspace/lib" -lobsring -Wl,-rpath,"$BUILD/userspace/lib"
+
+peer=() client=
+if command -v go >/dev/null && [ -d "$GOCODE/src/$CLIENT" ]; then
+	(cd tests/bench/counter && GO111MODULE=off GOPATH=$GOCODE GOFLAGS='' \
+		GOCACHE="$WORK/go" go build -o "$WORK/counter_go" .)
+	peer=("$WORK/counter_go")
+	client=", $(go version | cut -d' ' -f3), client_golang $(dpkg-query -Wf '${Version}' \
+		golang-github-prometheus-client-golang-dev 2>/dev/null || echo unknown)"
+fi
+"$WORK/bench_counter" "${1:-101}" "${peer[@]}"
+printf '%s, %s%s\n' "$("$CC" --version | head -n 1)" "$(uname -m)" "$client"
