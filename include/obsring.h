@@ -120,6 +120,27 @@ uint64_t obs_snapshot_generation(const struct obs_snapshot *snapshot);
 uint64_t obs_snapshot_time_ns(const struct obs_snapshot *snapshot);
 
 /*
+ * Who keeps something for each family or series is told, within an update that
+ * returns 1, what goes and what comes: series go before their family, and come after
+ * it and, with @before (NULL: it is the first), in the order in which they stand.
+ * What is told is as obs_family_next() and obs_series_next() have it then, with its
+ * values; what goes is still there. From then until it goes, a family or series
+ * stays where it is, whatever else changes.
+ */
+struct obs_snapshot_events {
+	void *arg;
+	void (*family_goes)(void *arg, const struct obs_family_info *family);
+	void (*family_comes)(void *arg, const struct obs_family_info *family);
+	void (*series_goes)(void *arg, const struct obs_series_info *series);
+	void (*series_comes)(void *arg, const struct obs_series_info *series,
+			     const struct obs_series_info *before);
+};
+
+/* @events, which is copied; NULL: nobody is told. */
+void obs_snapshot_watch(struct obs_snapshot *snapshot,
+			const struct obs_snapshot_events *events);
+
+/*
  * Families in the order of their ids: the first for NULL, NULL after the last.
  */
 const struct obs_family_info *
@@ -159,6 +180,18 @@ uint64_t obs_series_sum(const struct obs_snapshot *snapshot,
 uint64_t obs_series_state(const struct obs_snapshot *snapshot,
 			  const struct obs_series_info *series,
 			  unsigned int *ret_state);
+
+/*
+ * For many series at once: those of the same array, as most are that were made one after
+ * the other, are found in it by their slot, which is the value, or a histogram's sum,
+ * which its buckets follow. Arrays are numbers that mean something to
+ * obs_snapshot_sums() alone. false: the series has no slots (info).
+ */
+bool obs_series_place(const struct obs_series_info *series, uint64_t *ret_array,
+		      uint32_t *ret_slot);
+
+/* An array that a series has; valid until the next update. */
+const uint64_t *obs_snapshot_sums(const struct obs_snapshot *snapshot, uint64_t array);
 
 /* The nr_bounds + 1 bucket counts (not cumulated) of a histogram. */
 const uint64_t *obs_series_buckets(const struct obs_snapshot *snapshot,

@@ -314,6 +314,35 @@ int obs_directory_drop_stale(struct obs_directory *directory)
 	return 0;
 }
 
+static void tell_series_goes(const struct obs_directory *directory,
+			     const struct obs_series *series)
+{
+	if (directory->events.series_goes)
+		directory->events.series_goes(directory->events.arg, &series->info);
+}
+
+static void tell_series_comes(const struct obs_directory *directory,
+			      const struct obs_series *series)
+{
+	if (directory->events.series_comes)
+		directory->events.series_comes(directory->events.arg, &series->info,
+					       series->prev ? &series->prev->info : NULL);
+}
+
+static void tell_family_goes(const struct obs_directory *directory,
+			     const struct obs_family *family)
+{
+	if (directory->events.family_goes)
+		directory->events.family_goes(directory->events.arg, &family->info);
+}
+
+static void tell_family_comes(const struct obs_directory *directory,
+			      const struct obs_family *family)
+{
+	if (directory->events.family_comes)
+		directory->events.family_comes(directory->events.arg, &family->info);
+}
+
 static void series_unlink(struct obs_directory *directory, struct obs_series *series)
 {
 	struct obs_family *family;
@@ -368,9 +397,11 @@ static void family_hide(struct obs_directory *directory, struct obs_family *fami
 
 	for (series = family->first; series; series = next) {
 		next = series->next;
+		tell_series_goes(directory, series);
 		cell_at(directory, OBSRING_REGION_SERIES, series->info.id)->shown = NULL;
 		obs_series_unload(directory, series);
 	}
+	tell_family_goes(directory, family);
 	obs_family_unload(family);
 }
 
@@ -384,6 +415,7 @@ static void series_show(struct obs_directory *directory, struct obs_cell *cell)
 				 series->family)->shown;
 	if (family && family->info.gen == series->family_gen) {
 		series_link(family, series);
+		tell_series_comes(directory, series);
 		return;
 	}
 	/* Its family went after it was read, and so did it: that is yet to be told. */
@@ -412,6 +444,7 @@ static void series_hide_staged(struct obs_directory *directory,
 		cell = &table->cell[table->staged[i]];
 		if (!cell->shown)
 			continue;
+		tell_series_goes(directory, cell->shown);
 		series_unlink(directory, cell->shown);
 		obs_series_unload(directory, cell->shown);
 		cell->shown = NULL;
@@ -429,6 +462,8 @@ static void families_show_staged(struct obs_directory *directory,
 		if (cell->shown)
 			family_hide(directory, cell->shown);
 		cell->shown = cell->next;
+		if (cell->shown)
+			tell_family_comes(directory, cell->shown);
 		cell->staged = false;
 		cell->next = NULL;
 	}

@@ -86,6 +86,7 @@ struct obs_table {
  * @reading: something is staged: @end is a position
  * @nr_scans: full scans so far, the first one included
  * @nr_reused: entries seen in another life than the one before
+ * @events: who is told what goes and comes when it is shown
  */
 struct obs_directory {
 	struct obs_device *device;
@@ -97,6 +98,7 @@ struct obs_directory {
 	bool scanned, reading;
 	uint64_t seen, end;
 	uint64_t nr_scans, nr_reused;
+	struct obs_snapshot_events events;
 };
 
 void obs_directory_init(struct obs_directory *directory, struct obs_device *device,

@@ -74,6 +74,33 @@ static const __u64 *series_slots(const struct obs_snapshot *snapshot,
 	return obs_values_slots(&snapshot->values, &series_of(info)->slots);
 }
 
+/* An array: the store in bits 0 and 1, single in bit 2; page or group behind them. */
+bool obs_series_place(const struct obs_series_info *info, uint64_t *ret_array,
+		      uint32_t *ret_slot)
+{
+	const struct obs_slots *slots = &series_of(info)->slots;
+
+	if (!slots->nr)
+		return false;
+	*ret_array = slots->store | (uint64_t)slots->single << 2 |
+		     (slots->store == OBS_STORE_SHARES ? (uintptr_t)slots->group :
+						       (uint64_t)slots->page << 3);
+	*ret_slot = slots->slot;
+	return true;
+}
+
+const uint64_t *obs_snapshot_sums(const struct obs_snapshot *snapshot, uint64_t array)
+{
+	const struct obs_slots slots = {
+		.store = array & 3,
+		.single = array >> 2 & 1,
+		.page = array >> 3,
+		.group = (struct obs_share_group *)(uintptr_t)(array & ~7ULL),
+	};
+
+	return (const uint64_t *)obs_values_slots(&snapshot->values, &slots);
+}
+
 uint64_t obs_series_counter(const struct obs_snapshot *snapshot,
 			    const struct obs_series_info *series)
 {

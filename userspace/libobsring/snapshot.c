@@ -88,6 +88,13 @@ int obs_snapshot_update(struct obs_snapshot *snapshot)
 	return 1;
 }
 
+void obs_snapshot_watch(struct obs_snapshot *snapshot,
+			const struct obs_snapshot_events *events)
+{
+	snapshot->directory.events = events ? *events :
+				     (struct obs_snapshot_events){ 0 };
+}
+
 uint64_t obs_snapshot_generation(const struct obs_snapshot *snapshot)
 {
 	return snapshot->generation;

@@ -14,12 +14,16 @@ struct span {
 struct media_range {
 	struct span type;
 	struct span subtype;
-	struct span version;	/* start is NULL if there is none */
+	struct span version;	/* start is NULL if there is none, as below */
+	struct span proto;
+	struct span encoding;
 	enum escaping escaping;
 	int quality;
 };
 
-/* One that is @named is given only to who asks for this version of it. */
+#define PROTO "io.prometheus.client.MetricFamily"
+
+/* One that is @named is given only to who asks for just that, version and all. */
 static const struct {
 	const char *type, *subtype, *version;
 	bool named;
@@ -27,6 +31,7 @@ static const struct {
 	[SYNTAX_TEXT] = { "text", "plain", "0.0.4", false },
 	[SYNTAX_TEXT_1] = { "text", "plain", "1.0.0", true },
 	[SYNTAX_OPENMETRICS] = { "application", "openmetrics-text", "1.0.0", false },
+	[SYNTAX_PROTOBUF] = { "application", "vnd.google.protobuf", NULL, true },
 };
 
 static bool span_is(struct span span, const char *string)
@@ -116,6 +121,10 @@ static bool take_parameter(struct media_range *range, struct span name,
 	}
 	if (span_is(name, "version"))
 		range->version = value;
+	if (span_is(name, "proto"))
+		range->proto = value;
+	if (span_is(name, "encoding"))
+		range->encoding = value;
 	if (span_is(name, "escaping"))
 		range->escaping = parse_escaping(value);
 	return true;
@@ -160,10 +169,23 @@ static const char *skip_element(const char *p)
 	return *p ? p + 1 : p;
 }
 
+static bool parameter_is(struct span value, const char *string)
+{
+	return value.start && span_is(value, string);
+}
+
+static bool range_names(const struct media_range *range, enum syntax id)
+{
+	if (id == SYNTAX_PROTOBUF)
+		return parameter_is(range->proto, PROTO) &&
+		       parameter_is(range->encoding, "delimited");
+	return parameter_is(range->version, offered[id].version);
+}
+
 /* How closely @range names a syntax, from 1; 0 if it does not. */
 static int range_specificity(const struct media_range *range, enum syntax id)
 {
-	if (offered[id].named && !range->version.start)
+	if (offered[id].named && !range_names(range, id))
 		return 0;
 	if (span_is(range->type, "*"))
 		return span_is(range->subtype, "*") ? 1 : 0;
@@ -173,9 +195,9 @@ static int range_specificity(const struct media_range *range, enum syntax id)
 		return 2;
 	if (!span_is(range->subtype, offered[id].subtype))
 		return 0;
-	if (!range->version.start)
-		return 3;
-	return span_is(range->version, offered[id].version) ? 4 : 0;
+	if (range_names(range, id))
+		return 4;
+	return range->version.start ? 0 : 3;
 }
 
 static void take_range(struct accept *accept, const struct media_range *range)
@@ -237,4 +259,31 @@ enum format_id accept_choose(const struct accept *accept)
 	if (best == SYNTAX_TEXT && accept->offer[best].escaping == ESCAPE_NONE)
 		return FORMAT_TEXT;
 	return best * ESCAPE_NR + accept->offer[best].escaping;
+}
+
+/* A coding and its weight; -1: malformed. */
+static int parse_coding(const char **p, struct span *coding)
+{
+	struct media_range weight = { .quality = 1000 };
+
+	*coding = parse_token(p);
+	if (!coding->len || !parse_parameters(p, &weight) || (**p && **p != ','))
+		return -1;
+	return weight.quality;
+}
+
+bool accept_gzip(const char *value)
+{
+	int quality, gzip = -1, any = 0;
+	struct span coding;
+
+	for (value = skip_blanks(value); *value; value = skip_blanks(value)) {
+		quality = parse_coding(&value, &coding);
+		if (quality >= 0 && (span_is(coding, "gzip") || span_is(coding, "x-gzip")))
+			gzip = quality;
+		if (quality >= 0 && span_is(coding, "*"))
+			any = quality;
+		value = skip_element(value);
+	}
+	return gzip >= 0 ? gzip > 0 : any > 0;
 }

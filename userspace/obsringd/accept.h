@@ -31,4 +31,7 @@ void accept_parse(struct accept *accept, const char *value);
  */
 enum format_id accept_choose(const struct accept *accept);
 
+/* Does the value of an Accept-Encoding header ask for gzip (RFC 9110, 12.5.3)? */
+bool accept_gzip(const char *value);
+
 #endif /* OBSRINGD_ACCEPT_H */

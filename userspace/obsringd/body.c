@@ -1,74 +1,94 @@
 // SPDX-License-Identifier: MIT
 #include <stdlib.h>
+#include <string.h>
 
 #include "body.h"
 
-/* Kept for the next scrapes; a burst's others are freed after it. */
-#define BODIES_KEPT 2
-
-void body_pool_init(struct body_pool *pool)
+static struct MHD_Response *make_response(const struct body *body)
 {
-	*pool = (struct body_pool){ 0 };
-	pthread_mutex_init(&pool->lock, NULL);
+	struct MHD_IoVec *iov = calloc(body->nr_chunks + 1, sizeof(*iov));
+	struct MHD_Response *response;
+	unsigned int i, nr = 0;
+
+	if (!iov)
+		return NULL;
+	for (i = 0; i < body->nr_chunks; i++)
+		if (body->chunk[i]->len)
+			iov[nr++] = (struct MHD_IoVec){
+				.iov_base = body->chunk[i]->data,
+				.iov_len = body->chunk[i]->len,
+			};
+	if (*body->end)
+		iov[nr++] = (struct MHD_IoVec){ .iov_base = body->end,
+						.iov_len = strlen(body->end) };
+	response = MHD_create_response_from_iovec(iov, nr, NULL, NULL);
+	free(iov);
+	return response;
 }
 
-static void body_free(struct body *body)
+static bool add_header(struct MHD_Response *response, const char *name,
+		       const char *value)
 {
-	text_free(&body->text);
-	free(body);
+	return MHD_add_response_header(response, name, value) == MHD_YES;
 }
 
-void body_pool_exit(struct body_pool *pool)
+struct MHD_Response *body_response(const struct body *body)
 {
-	struct body *body, *next;
+	struct MHD_Response *response = make_response(body);
 
-	for (body = pool->free; body; body = next) {
-		next = body->next;
-		body_free(body);
-	}
-	pthread_mutex_destroy(&pool->lock);
+	if (!response)
+		return NULL;
+	if (add_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, body->content_type) &&
+	    add_header(response, MHD_HTTP_HEADER_VARY, "Accept, Accept-Encoding") &&
+	    (!body->gzip ||
+	     add_header(response, MHD_HTTP_HEADER_CONTENT_ENCODING, "gzip")))
+		return response;
+	MHD_destroy_response(response);
+	return NULL;
 }
 
-static struct body *take_free(struct body_pool *pool)
+struct body *body_new(const char *content_type, bool gzip, struct chunk *const *chunk,
+		      unsigned int nr, const char *end)
 {
-	struct body *body;
+	struct body *body = calloc(1, sizeof(*body) + nr * sizeof(*chunk));
 
-	pthread_mutex_lock(&pool->lock);
-	body = pool->free;
-	if (body) {
-		pool->free = body->next;
-		pool->nr_free--;
-	}
-	pthread_mutex_unlock(&pool->lock);
-	return body;
-}
-
-struct body *body_get(struct body_pool *pool)
-{
-	struct body *body = take_free(pool);
-
-	if (!body)
-		body = calloc(1, sizeof(*body));
 	if (!body)
 		return NULL;
-	body->pool = pool;
-	text_clear(&body->text);
+	body->refs = 1;
+	body->content_type = content_type;
+	body->gzip = gzip;
+	body->end = end;
+	for (; body->nr_chunks < nr; body->nr_chunks++)
+		body->chunk[body->nr_chunks] = chunk_get(chunk[body->nr_chunks]);
+	body->response = body_response(body);
+	if (body->response)
+		return body;
+	body_put(body);
+	return NULL;
+}
+
+struct body *body_get(struct body *body)
+{
+	__atomic_add_fetch(&body->refs, 1, __ATOMIC_RELAXED);
 	return body;
 }
 
 void body_put(struct body *body)
 {
-	struct body_pool *pool = body->pool;
-	bool keep;
+	unsigned int i;
 
-	pthread_mutex_lock(&pool->lock);
-	keep = pool->nr_free < BODIES_KEPT && !text_failed(&body->text);
-	if (keep) {
-		body->next = pool->free;
-		pool->free = body;
-		pool->nr_free++;
-	}
-	pthread_mutex_unlock(&pool->lock);
-	if (!keep)
-		body_free(body);
+	/* body_put:A, pairs with body_idle:B; and who frees it comes last */
+	if (!body || __atomic_sub_fetch(&body->refs, 1, __ATOMIC_ACQ_REL))
+		return;
+	if (body->response)
+		MHD_destroy_response(body->response);
+	for (i = 0; i < body->nr_chunks; i++)
+		chunk_put(body->chunk[i]);
+	free(body);
+}
+
+bool body_idle(const struct body *body)
+{
+	/* body_idle:B, pairs with body_put:A */
+	return __atomic_load_n(&body->refs, __ATOMIC_ACQUIRE) == 1;
 }

@@ -54,6 +54,7 @@ enum client_end {
 struct client {
 	struct clients *clients;
 	int fd;
+	struct body *body;	/* that is being sent; of the thread that answers */
 	/* Guarded by the lock. */
 	TAILQ_ENTRY(client) entry;	/* of its state */
 	enum client_state state;

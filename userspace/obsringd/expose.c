@@ -5,19 +5,21 @@
 
 #include "expose.h"
 
-#define TYPES(info)						\
+#define TYPES(info, state)					\
 	.type_name = {						\
 		[OBSRING_KIND_COUNTER] = "counter",		\
 		[OBSRING_KIND_GAUGE] = "gauge",			\
 		[OBSRING_KIND_HISTOGRAM] = "histogram",		\
 		[OBSRING_KIND_INFO] = info,			\
+		[OBSRING_KIND_STATE] = state,			\
 	}
 
 #define TEXT(scheme, version, name) {					\
 	.escaping = scheme,						\
 	.content_type = "text/plain; version=" version "; "		\
 			"charset=utf-8; escaping=" name,		\
-	TYPES("gauge"),							\
+	TYPES("gauge", "gauge"),					\
+	.fill = ' ',							\
 	.help_escapes = "\\\n",						\
 	.end = "",							\
 }
@@ -26,14 +28,25 @@
 	.escaping = scheme,						\
 	.content_type = "application/openmetrics-text; version=1.0.0; "	\
 			"charset=utf-8; escaping=" name,		\
-	TYPES("info"),							\
+	TYPES("info", "stateset"),					\
 	.suffixes = true,						\
 	.units = true,							\
 	.created = true,						\
 	.le_point = true,						\
 	.exemplars = true,						\
+	.fill = '0',							\
 	.help_escapes = "\\\n\"",						\
 	.end = "# EOF\n",						\
+}
+
+#define PROTOBUF(scheme, name) {						\
+	.escaping = scheme,						\
+	.content_type = "application/vnd.google.protobuf; "		\
+			"proto=io.prometheus.client.MetricFamily; "	\
+			"encoding=delimited; escaping=" name,		\
+	.exemplars = true,						\
+	.proto = true,							\
+	.end = "",							\
 }
 
 const struct format formats[FORMAT_NR] = {
@@ -54,6 +67,11 @@ const struct format formats[FORMAT_NR] = {
 	[FORMAT_OPENMETRICS + ESCAPE_DOTS] = OPENMETRICS(ESCAPE_DOTS, "dots"),
 	[FORMAT_OPENMETRICS + ESCAPE_VALUES] = OPENMETRICS(ESCAPE_VALUES, "values"),
 	[FORMAT_OPENMETRICS + ESCAPE_NONE] = OPENMETRICS(ESCAPE_NONE, "allow-utf-8"),
+	[FORMAT_PROTOBUF + ESCAPE_UNDERSCORES] =
+		PROTOBUF(ESCAPE_UNDERSCORES, "underscores"),
+	[FORMAT_PROTOBUF + ESCAPE_DOTS] = PROTOBUF(ESCAPE_DOTS, "dots"),
+	[FORMAT_PROTOBUF + ESCAPE_VALUES] = PROTOBUF(ESCAPE_VALUES, "values"),
+	[FORMAT_PROTOBUF + ESCAPE_NONE] = PROTOBUF(ESCAPE_NONE, "allow-utf-8"),
 };
 
 /* The suffix that a format with suffixes demands of a kind's samples. */
@@ -134,7 +152,8 @@ static bool unit_shown(const struct format *format, const struct expose_name *na
 {
 	char suffix[OBSRING_UNIT_MAX + 2] = "_";
 
-	if (!format->units || kind == OBSRING_KIND_INFO || !*unit)
+	if (!format->units || kind == OBSRING_KIND_INFO ||
+	    kind == OBSRING_KIND_STATE || !*unit)
 		return false;
 	strncat(suffix, unit, OBSRING_UNIT_MAX);
 	return ends_with(name->family, suffix);
@@ -224,7 +243,7 @@ void expose_bucket(struct text *text, const struct expose_name *name,
 	text_puts(text, "\"} ");
 }
 
-static char *put_hex(char *out, const uint8_t *byte, size_t nr)
+char *expose_hex(char *out, const uint8_t *byte, size_t nr)
 {
 	static const char digit[] = "0123456789abcdef";
 
@@ -235,14 +254,24 @@ static char *put_hex(char *out, const uint8_t *byte, size_t nr)
 	return out;
 }
 
-char *expose_exemplar(char *out, const struct obs_exemplar *exemplar, int exp10)
+static char *put(char *out, const char *string)
 {
-	out = stpcpy(out, " # {trace_id=\"");
-	out = put_hex(out, exemplar->trace_id, sizeof(exemplar->trace_id));
-	out = stpcpy(out, "\",span_id=\"");
-	out = put_hex(out, exemplar->span_id, sizeof(exemplar->span_id));
-	out = stpcpy(out, "\"} ");
-	out = number_scaled(out, exemplar->value, exp10);
+	size_t len = strlen(string);
+
+	memcpy(out, string, len);
+	return out + len;
+}
+
+void expose_exemplar(char out[EXPOSE_EXEMPLAR_LEN], const struct obs_exemplar *exemplar,
+		     int exp10)
+{
+	out = put(out, " # {trace_id=\"");
+	out = expose_hex(out, exemplar->trace_id, sizeof(exemplar->trace_id));
+	out = put(out, "\",span_id=\"");
+	out = expose_hex(out, exemplar->span_id, sizeof(exemplar->span_id));
+	out = put(out, "\"} ");
+	number_fill(out, EXPOSE_EXEMPLAR_DIGITS, '0', exemplar->value, false, exp10);
+	out += EXPOSE_EXEMPLAR_DIGITS;
 	*out++ = ' ';
-	return number_scaled(out, exemplar->time_ns, -9);
+	number_fill(out, EXPOSE_EXEMPLAR_DIGITS, '0', exemplar->time_ns, false, -9);
 }

@@ -21,6 +21,7 @@ enum syntax {
 	SYNTAX_TEXT,		/* Prometheus text 0.0.4 */
 	SYNTAX_TEXT_1,		/* Prometheus text 1.0.0: names may be quoted */
 	SYNTAX_OPENMETRICS,	/* OpenMetrics 1.0.0 */
+	SYNTAX_PROTOBUF,	/* io.prometheus.client.MetricFamily: proto.h */
 
 	SYNTAX_NR
 };
@@ -30,6 +31,7 @@ enum format_id {
 	FORMAT_TEXT = SYNTAX_TEXT * ESCAPE_NR,
 	FORMAT_TEXT_1 = SYNTAX_TEXT_1 * ESCAPE_NR,
 	FORMAT_OPENMETRICS = SYNTAX_OPENMETRICS * ESCAPE_NR,
+	FORMAT_PROTOBUF = SYNTAX_PROTOBUF * ESCAPE_NR,
 
 	FORMAT_NR = SYNTAX_NR * ESCAPE_NR
 };
@@ -43,7 +45,9 @@ struct format {
 	bool units;	/* # UNIT */
 	bool created;	/* _created samples */
 	bool le_point;	/* le="1.0", not "1" */
-	bool exemplars;	/* behind the number of a bucket */
+	bool exemplars;	/* of buckets */
+	bool proto;	/* no text, and all below means nothing */
+	char fill;	/* before numbers: blanks, or zeros where there may be none */
 	const char *help_escapes;
 	const char *end;
 };
@@ -79,13 +83,19 @@ void expose_sample(struct text *text, const struct expose_name *name,
 void expose_bucket(struct text *text, const struct expose_name *name,
 		   const struct text *labels, const char *bound, size_t bound_len);
 
+/* Lower-case digits, two a byte, without a NUL; their end. */
+char *expose_hex(char *out, const uint8_t *byte, size_t nr);
+
 /*
- * What follows the number of a bucket: trace and span, value and time. Writes at
- * most EXPOSE_EXEMPLAR_MAX bytes at @out, without a NUL, and returns their end.
+ * What follows the number of a bucket: trace and span, value and time, always as long.
  * Its labels have 63 characters; OpenMetrics allows 128.
  */
-#define EXPOSE_EXEMPLAR_MAX (sizeof(" # {trace_id=\"\",span_id=\"\"}  ") + 32 + 16 + 2 * NUMBER_MAX)
+#define EXPOSE_EXEMPLAR_DIGITS (NUMBER_DIGITS + 1)
+#define EXPOSE_EXEMPLAR_LEN \
+	(sizeof(" # {trace_id=\"\",span_id=\"\"}  ") - 1 + 32 + 16 + \
+	 2 * EXPOSE_EXEMPLAR_DIGITS)
 
-char *expose_exemplar(char *out, const struct obs_exemplar *exemplar, int exp10);
+void expose_exemplar(char out[EXPOSE_EXEMPLAR_LEN], const struct obs_exemplar *exemplar,
+		     int exp10);
 
 #endif /* OBSRINGD_EXPOSE_H */

@@ -33,6 +33,12 @@ static const unsigned int status_number[REQUEST_STATUS_NR] = {
 	[REQUEST_UNAVAILABLE] = MHD_HTTP_SERVICE_UNAVAILABLE,
 };
 
+static struct client *client_of(struct MHD_Connection *connection)
+{
+	return MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)
+		->socket_context;
+}
+
 static enum MHD_Result reply(struct http *http, struct MHD_Connection *connection,
 			     enum request_status status,
 			     struct MHD_Response *response)
@@ -56,12 +62,6 @@ static struct MHD_Response *make_response(const char *type, const char *data,
 static struct MHD_Response *make_text(const char *text)
 {
 	return make_response(TYPE_PLAIN, text, strlen(text));
-}
-
-static struct client *client_of(struct MHD_Connection *connection)
-{
-	return MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)
-		->socket_context;
 }
 
 /* http_server_config: in the place of a header that the answer has of itself. */
@@ -131,35 +131,64 @@ static enum format_id negotiate(struct MHD_Connection *connection)
 	return accept_choose(&accept);
 }
 
-static void put_body(void *body)
+static bool takes_gzip(struct MHD_Connection *connection)
 {
-	body_put(body);
+	const char *value;
+
+	value = MHD_lookup_connection_value(connection, MHD_HEADER_KIND,
+					    MHD_HTTP_HEADER_ACCEPT_ENCODING);
+	return value && accept_gzip(value);
+}
+
+static enum MHD_Result take_argument(void *filter, enum MHD_ValueKind kind,
+				     const char *key, const char *value)
+{
+	(void)kind;
+	filter_add(filter, key, value);
+	return MHD_YES;
+}
+
+/* The client gives the body back when the answer was sent: completed(). */
+static enum MHD_Result reply_metrics(struct http *http,
+				     struct MHD_Connection *connection,
+				     const struct metrics_request *request)
+{
+	struct client *client = client_of(connection);
+	char reason[COLLECT_REASON_MAX];
+	int r;
+
+	r = metrics_scrape(http->metrics, request, &client->body, reason);
+	if (r == -ENOMEM)
+		return reply(http, connection, REQUEST_FAILED, http->failed);
+	if (r < 0)
+		return reply_unavailable(http, connection, reason);
+	if (client->web && client->web->config.nr_headers)
+		return reply_once(http, connection, REQUEST_OK,
+				  body_response(client->body));
+	return reply(http, connection, REQUEST_OK, client->body->response);
 }
 
 static enum MHD_Result answer_metrics(struct http *http,
 				      struct MHD_Connection *connection)
 {
-	enum format_id id = negotiate(connection);
-	char reason[COLLECT_REASON_MAX];
-	struct MHD_Response *response;
-	struct body *body;
-	int r;
+	struct metrics_request request = {
+		.format = negotiate(connection),
+		.gzip = takes_gzip(connection),
+	};
+	enum MHD_Result result;
+	struct filter filter;
 
-	r = metrics_scrape(http->metrics, id, &body, reason);
-	if (r == -ENOMEM)
-		return reply(http, connection, REQUEST_FAILED, http->failed);
-	if (r < 0)
-		return reply_unavailable(http, connection, reason);
-	response = MHD_create_response_from_buffer_with_free_callback_cls(
-		body->text.len, body->text.data, put_body, body);
-	if (!response) {
-		body_put(body);
-		return reply(http, connection, REQUEST_FAILED, http->failed);
-	}
-	MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE,
-				formats[id].content_type);
-	MHD_add_response_header(response, MHD_HTTP_HEADER_VARY, "Accept");
-	return reply_once(http, connection, REQUEST_OK, response);
+	filter_init(&filter);
+	MHD_get_connection_values(connection, MHD_GET_ARGUMENT_KIND, take_argument,
+				  &filter);
+	if (!filter_empty(&filter))
+		request.filter = &filter;
+	if (filter_failed(&filter))
+		result = reply(http, connection, REQUEST_FAILED, http->failed);
+	else
+		result = reply_metrics(http, connection, &request);
+	filter_exit(&filter);
+	return result;
 }
 
 static enum MHD_Result answer_healthy(struct http *http,
@@ -445,6 +474,8 @@ static void completed(void *cls, struct MHD_Connection *connection, void **reque
 	(void)code;
 	if (!client)
 		return;
+	body_put(client->body);
+	client->body = NULL;
 	web_put(client->web);
 	client->web = NULL;
 	client->decided = false;

@@ -1,35 +1,62 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A scrape: the device's snapshot and the daemon's own numbers, as a body.
+ *
+ * For each format that was asked for in the last five minutes there is a plan, always
+ * complete. A scrape reads the device and writes over what changed, in place if no
+ * answer is being sent of it; else the pieces that change are copied first, and the
+ * body is replaced as a whole, so that what is being sent stays as it is.
  */
 #ifndef OBSRINGD_METRICS_H
 #define OBSRINGD_METRICS_H
 
+#include <pthread.h>
+
 #include "body.h"
 #include "collect.h"
+#include "deflate.h"
+#include "filter.h"
 #include "plan.h"
 #include "self.h"
 
+/* A format as it is kept. */
+struct metrics_format {
+	uint64_t epoch;		/* opening of the device that it is of; 0: none */
+	uint64_t used_ns;	/* asked for last */
+	struct plan device;	/* guarded by the collector */
+	struct plan self;
+	struct body *plain, *gzip;	/* NULL: to be made anew */
+	struct deflated *end;
+};
+
 struct metrics {
+	pthread_mutex_t lock;	/* of all below; before the collector's */
 	struct collector *collector;
-	const struct self *self;
-	struct metrics_format {
-		struct body_pool pool;
-		struct plan plan;	/* guarded by the collector */
-		uint64_t epoch;		/* what the plan was built from; 0: none */
-		uint64_t generation;
-	} format[FORMAT_NR];
+	struct self *self;
+	struct deflater *deflater;	/* made when first needed */
+	uint64_t epoch;		/* opening whose events are heard; 0: none */
+	struct metrics_format format[FORMAT_NR];
+};
+
+struct metrics_request {
+	enum format_id format;
+	bool gzip;
+	const struct filter *filter;	/* NULL: all */
 };
 
 void metrics_init(struct metrics *metrics, struct collector *collector,
-		  const struct self *self);
+		  struct self *self);
+
+/* All bodies were given back. */
 void metrics_exit(struct metrics *metrics);
 
 /*
- * Render all in format @id. -ENOMEM, or why the device can't be read, with
- * @reason. A warm scrape allocates nothing.
+ * A body of all, or of what the filter has, as of now: it was read after this was
+ * called, or less than a millisecond before for another answer that is being sent.
+ * -ENOMEM, or why the device can't be read, with @reason. Give it back with
+ * body_put().
  */
-int metrics_scrape(struct metrics *metrics, enum format_id id,
+int metrics_scrape(struct metrics *metrics, const struct metrics_request *request,
 		   struct body **ret_body, char reason[COLLECT_REASON_MAX]);
 
 #endif /* OBSRINGD_METRICS_H */

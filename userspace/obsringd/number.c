@@ -41,13 +41,11 @@ static const uint64_t power_of_10[] = {
 	10000000000000000000ULL,
 };
 
-#define DIGITS_MAX 20	/* of a __u64 */
+#define DIGITS_MAX NUMBER_DIGITS
 
-char *number_u64(char *out, uint64_t value)
+/* Digits that end at @p; where they begin. */
+static char *put_before(char *p, uint64_t value)
 {
-	char buffer[DIGITS_MAX], *p = buffer + DIGITS_MAX;
-	size_t len;
-
 	while (value >= 100) {
 		p -= 2;
 		memcpy(p, two_digits + value % 100 * 2, 2);
@@ -59,7 +57,14 @@ char *number_u64(char *out, uint64_t value)
 	} else {
 		*--p = '0' + value;
 	}
-	len = buffer + DIGITS_MAX - p;
+	return p;
+}
+
+char *number_u64(char *out, uint64_t value)
+{
+	char buffer[DIGITS_MAX], *p = put_before(buffer + DIGITS_MAX, value);
+	size_t len = buffer + DIGITS_MAX - p;
+
 	memcpy(out, p, len);
 	return out + len;
 }
@@ -94,6 +99,52 @@ char *number_scaled_signed(char *out, int64_t value, int exp10)
 		return number_scaled(out, value, exp10);
 	*out++ = '-';
 	return number_scaled(out, -(uint64_t)value, exp10);
+}
+
+static void fill_signed(char *out, unsigned int width, char fill, int64_t value,
+			int exp10)
+{
+	char number[NUMBER_MAX];
+	unsigned int len = number_scaled_signed(number, value, exp10) - number;
+
+	memset(out, fill, width - len);
+	memcpy(out + width - len, number, len);
+	if (fill == '0' && number[0] == '-') {
+		out[width - len] = '0';
+		out[0] = '-';
+	}
+}
+
+void number_fill(char *out, unsigned int width, char fill, uint64_t value,
+		 bool negative, int exp10)
+{
+	char number[NUMBER_MAX], *start;
+	unsigned int len;
+
+	if (negative && (int64_t)value < 0) {
+		fill_signed(out, width, fill, (int64_t)value, exp10);
+		return;
+	}
+	if (!exp10) {
+		start = put_before(out + width, value);
+		memset(out, fill, start - out);
+		return;
+	}
+	len = number_scaled(number, value, exp10) - number;
+	memset(out, fill, width - len);
+	memcpy(out + width - len, number, len);
+}
+
+/* Wider than a double, so that there is one rounding that counts. */
+double number_double(uint64_t value, int exp10)
+{
+	return (double)((long double)value / (long double)power_of_10[-exp10]);
+}
+
+double number_double_signed(int64_t value, int exp10)
+{
+	return value < 0 ? -number_double(-(uint64_t)value, exp10) :
+			   number_double(value, exp10);
 }
 
 static char *put(char *out, const char *data, size_t len)

@@ -13,12 +13,25 @@
 #include <stdint.h>
 
 #define NUMBER_MAX 40
+#define NUMBER_DIGITS 20	/* of the greatest */
 
 char *number_u64(char *out, uint64_t value);
 
 /* @value * 10^@exp10, with -19 <= @exp10 <= 0: "1.5", "0.000000001", "7". */
 char *number_scaled(char *out, uint64_t value, int exp10);
 char *number_scaled_signed(char *out, int64_t value, int exp10);
+
+/*
+ * The same (of an int64_t if @negative is allowed) with as many @fill, blanks or
+ * zeros, before it as to fill @width bytes, which are enough: a sign stands before
+ * zeros and behind blanks.
+ */
+void number_fill(char *out, unsigned int width, char fill, uint64_t value,
+		 bool negative, int exp10);
+
+/* The double that is nearest, or next to it. */
+double number_double(uint64_t value, int exp10);
+double number_double_signed(int64_t value, int exp10);
 
 /*
  * Bounds of buckets, the values of `le`, in the form that OpenMetrics calls

@@ -4,15 +4,22 @@
 
 OBSRINGD_OBJS := $(addprefix obsringd/, \
 	collect.o \
-	text.o number.o escape.o expose.o plan.o render.o \
-	process.o requests.o version.o self.o \
+	text.o number.o escape.o expose.o proto.o layout.o \
+	chunk.o piece.o plan.o render.o deflate.o \
+	filter.o process.o requests.o version.o self.o \
 	body.o metrics.o \
 	file.o conf.o webconfig.o tls.o web.o basic.o auth.o \
 	accept.o page.o http.o \
 	clients.o intake.o listen.o notify.o log.o watch.o options.o \
 	jsontext.o status.o daemon.o main.o)
 
-OBSRINGD_LIBS := -lmicrohttpd -lgnutls -lyaml -lcrypt
+OBSRINGD_LIBS := -lmicrohttpd -lgnutls -lyaml -lcrypt -lz
+
+# Intel's library compresses several times as fast; WITHOUT_ISAL=1: not even if there.
+ifeq ($(WITHOUT_ISAL)$(shell $(or $(PKG_CONFIG),pkg-config) --exists libisal && echo there),there)
+OBSRINGD_LIBS += $(shell $(or $(PKG_CONFIG),pkg-config) --libs libisal)
+$(BUILD)/obsringd/deflate.o: override CPPFLAGS += -DOBSRINGD_ISAL
+endif
 
 # A new revision has a new stamp, and version.o is compiled again.
 .DEFAULT_GOAL := all

@@ -1,67 +1,80 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A plan of a body in one format: all of its text but the numbers, escaped
- * once, in the order of the lines, and for each line what number ends it. It
- * holds as long as the snapshot's generation is the same.
+ * A body in one format: families in the order of their ids and their series, in pieces
+ * of about PLAN_PIECE_BYTES each (larger ones where there would be too many for one
+ * answer). It is kept up to date as they come and go, in time
+ * that a piece takes, however many there are; render.h brings its numbers up to date.
+ *
+ * Once out of memory it is no longer whole: see plan_failed().
  */
 #ifndef OBSRINGD_PLAN_H
 #define OBSRINGD_PLAN_H
 
-#include <obsring.h>
+#include "layout.h"
+#include "piece.h"
 
-#include "expose.h"
-#include "text.h"
+#define PLAN_PIECE_BYTES	(32 * 1024)
+#define PLAN_PIECES_MANY	128	/* from here on they grow */
+#define PLAN_PIECES_STEP	32	/* with each so many twice as large */
 
-enum plan_number {
-	PLAN_NONE,	/* the line's text is complete, with its line end */
-	PLAN_ONE,
-	PLAN_COUNTER,
-	PLAN_GAUGE,
-	PLAN_SUM,
-	PLAN_BUCKET,	/* observations in buckets up to last_bucket */
-	PLAN_COUNT,	/* the same of all buckets, on a line that is no bucket's */
-};
-
-struct plan_line {
-	uint32_t len;		/* of its text; the next line's text follows */
-	uint16_t number;	/* enum plan_number */
-	uint16_t last_bucket;
-};
-
-struct plan_series {
-	const struct obs_series_info *info;
-	size_t offset;		/* its first line's text in plan->text */
-	size_t first_line;
-	unsigned int nr_lines;
-};
-
+/* A family or the part of one: where its head is, and what of it is shown. */
 struct plan_family {
-	const struct obs_family_info *info;
-	size_t header_offset;
-	size_t header_len;
-	size_t first_series;
-	unsigned int nr_series;
+	struct piece *piece;	/* NULL: it is not in the plan */
+	uint32_t nr_shown;	/* series; without any, the head is not shown either */
+	uint32_t len;		/* bytes of the series */
+	bool resized;		/* len is not what the head says, if it says it */
 };
 
 struct plan {
 	const struct format *format;
-	struct text text;
-	struct plan_family *family;
-	struct plan_series *series;
-	struct plan_line *line;
-	size_t nr_families;
-	size_t nr_series;
-	size_t nr_lines;
-	size_t nr_exemplars;	/* that lines may end with */
+	struct layout layout;
+	struct piece **piece;
+	uint32_t nr_pieces, max_pieces;
+	uint32_t piece_bytes;		/* of those to come */
+	struct plan_family *family;	/* by id * PART_NR + part */
+	uint32_t nr_families;
+	struct piece **series;		/* the same */
+	uint32_t nr_series;
+	/* Series that now have something to show. */
+	const struct obs_series_info **waking;
+	uint32_t nr_waking, max_waking;
+	unsigned int lent;	/* answers that hold the bytes, and that nobody sends */
+	bool moved;		/* bytes moved, since whoever cares cleared it */
+	bool failed;
 };
 
+void plan_init(struct plan *plan, const struct format *format);
+
+/* Looks at no family and no series. */
+void plan_exit(struct plan *plan);
+
+static inline bool plan_failed(const struct plan *plan)
+{
+	return plan->failed;
+}
+
 /*
- * Make @plan, empty or made before, one of all in @snapshot but the families
- * whose name @reserved claims (NULL: none). -ENOMEM: it is empty.
+ * As struct obs_snapshot_events has them. A family that was not added may have series:
+ * they are passed over.
  */
-int plan_build(struct plan *plan, const struct format *format,
-	       const struct obs_snapshot *snapshot,
-	       bool (*reserved)(enum obsring_kind kind, const char *name));
-void plan_free(struct plan *plan);
+void plan_family_add(struct plan *plan, const struct obs_family_info *family);
+void plan_family_remove(struct plan *plan, const struct obs_family_info *family);
+void plan_series_add(struct plan *plan, const struct obs_series_info *series,
+		     const struct obs_series_info *before);
+void plan_series_remove(struct plan *plan, const struct obs_series_info *series);
+
+/* One that is in no device, with its values at @slot. */
+void plan_series_add_at(struct plan *plan, const struct obs_series_info *series,
+			const struct obs_series_info *before, uint64_t array,
+			uint32_t slot);
+
+/* For render: an overflow series has something to show from now on. */
+void plan_series_wake(struct plan *plan, const struct obs_series_info *series);
+bool plan_wake_all(struct plan *plan);
+
+/* For render: a series of that family became @more bytes longer; heads that say it. */
+void plan_series_resized(struct plan *plan, const struct obs_family_info *family,
+			 int more);
+void plan_write_lengths(struct plan *plan);
 
 #endif /* OBSRINGD_PLAN_H */

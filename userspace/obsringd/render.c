@@ -1,167 +1,289 @@
 // SPDX-License-Identifier: MIT
+#include <errno.h>
 #include <string.h>
 
-#include "number.h"
+#include <obsring/state.h>
+
+#include "proto.h"
 #include "render.h"
 
-/* The series at hand, with its values looked up once. */
+/* The entry at hand, with its values looked up once. */
 struct cursor {
-	const struct obs_series_info *info;
-	const struct obs_snapshot *snapshot;
-	int exp10;
-	const uint64_t *bucket;		/* histograms */
+	struct plan *plan;
+	struct piece *piece;
+	const struct values *values;
+	uint64_t array;			/* of the sums below; -1: none */
+	const uint64_t *sums;
+	struct place place;
+	/* Histograms. */
 	unsigned int next_bucket;	/* not yet in cumulated */
 	uint64_t cumulated;
-	unsigned int nr_exemplars;	/* 0: none are shown */
 	unsigned int next_range;
+	unsigned int nr_exemplars;
 	struct obs_exemplar exemplar[OBS_RANGES_MAX];
 };
 
-static bool series_shown(const struct obs_snapshot *snapshot,
-			 const struct obs_series_info *series)
+static const uint64_t *slots_of(struct cursor *cursor, const struct entry *entry)
 {
-	if (!series->overflow)
-		return true;
-	switch (series->family->kind) {
-	case OBSRING_KIND_COUNTER:
-		return obs_series_counter(snapshot, series);
-	case OBSRING_KIND_GAUGE:
-		return obs_series_gauge(snapshot, series);
-	case OBSRING_KIND_HISTOGRAM:
-		return obs_series_count(snapshot, series);
-	default:
-		return false;
+	if (entry->array != cursor->array) {
+		cursor->array = entry->array;
+		cursor->sums = cursor->values->own ? cursor->values->own :
+			       obs_snapshot_sums(cursor->values->snapshot,
+						 entry->array);
 	}
+	return cursor->sums + entry->slot;
 }
 
-/* Lines come in the order of their buckets. */
-static uint64_t cumulate(struct cursor *cursor, unsigned int last_bucket)
+static bool own(struct cursor *cursor)
 {
-	while (cursor->next_bucket <= last_bucket)
-		cursor->cumulated += cursor->bucket[cursor->next_bucket++];
+	struct plan *plan = cursor->plan;
+	struct chunk *before = cursor->piece->bytes;
+
+	if (piece_own(cursor->piece, 0, plan->lent) < 0) {
+		plan->failed = true;
+		return false;
+	}
+	if (cursor->piece->bytes != before)
+		plan->moved = true;
+	return true;
+}
+
+/* ---- Numbers in their places --------------------------------------------- */
+
+/* Lines come in the order of their buckets. */
+static uint64_t cumulate(struct cursor *cursor, const uint64_t *slots, unsigned int last)
+{
+	while (cursor->next_bucket <= last)
+		cursor->cumulated += slots[1 + cursor->next_bucket++];
 	return cursor->cumulated;
 }
 
-/*
- * Lines come in the order of their ranges. An exemplar is newer than the counts
- * may be: one of a range that holds nothing yet waits for the next scrape.
- */
-static char *put_bucket(char *out, struct cursor *cursor, unsigned int last_bucket)
+static uint64_t field_value(struct cursor *cursor, const struct field *field,
+			    const uint64_t *slots)
 {
-	const struct obs_exemplar *exemplar = &cursor->exemplar[cursor->next_range++];
-	uint64_t before = cursor->cumulated;
-
-	out = number_u64(out, cumulate(cursor, last_bucket));
-	if (cursor->next_range > cursor->nr_exemplars || !exemplar->time_ns ||
-	    cursor->cumulated == before)
-		return out;
-	return expose_exemplar(out, exemplar, cursor->exp10);
-}
-
-static char *put_number(char *out, struct cursor *cursor,
-			const struct plan_line *line)
-{
-	switch (line->number) {
-	case PLAN_NONE:
-		return out;
-	case PLAN_ONE:
-		*out++ = '1';
-		break;
-	case PLAN_COUNTER:
-		out = number_scaled(out, obs_series_counter(cursor->snapshot,
-							    cursor->info),
-				    cursor->exp10);
-		break;
-	case PLAN_GAUGE:
-		out = number_scaled_signed(out, obs_series_gauge(cursor->snapshot,
-								 cursor->info),
-					   cursor->exp10);
-		break;
-	case PLAN_SUM:
-		out = number_scaled(out, obs_series_sum(cursor->snapshot,
-							cursor->info),
-				    cursor->exp10);
-		break;
-	case PLAN_BUCKET:
-		out = put_bucket(out, cursor, line->last_bucket);
-		break;
-	case PLAN_COUNT:
-		out = number_u64(out, cumulate(cursor, line->last_bucket));
-		break;
+	switch (field->type) {
+	case FIELD_BUCKET:
+	case FIELD_COUNT:
+		return cumulate(cursor, slots, field->last);
+	case FIELD_STATE:	/* what was never set is in no state */
+		return obs_state_version(slots[0]) &&
+		       obs_state_state(slots[0]) == field->last;
+	case FIELD_VERSION:
+		return obs_state_version(slots[0]);
+	default:
+		return slots[0];
 	}
-	*out++ = '\n';
-	return out;
 }
 
-static void cursor_init(struct cursor *cursor, const struct format *format,
-			const struct obs_series_info *info,
-			const struct obs_snapshot *snapshot)
+/*
+ * The exemplar behind a bucket's number, which ends at byte @at. One is newer than the
+ * counts may be: that of a range that holds nothing yet waits for the next scrape.
+ */
+static void render_exemplar(struct cursor *cursor, struct field *field, size_t at,
+			    int exp10, bool empty)
 {
-	unsigned int nr = format->exemplars ? info->nr_exemplars : 0;
+	unsigned int range = cursor->next_range++;
+	char text[EXPOSE_EXEMPLAR_LEN];
+	size_t remove = field->exemplar ? sizeof(text) : 0;
+	bool show;
+	int r;
 
-	cursor->info = info;
-	cursor->snapshot = snapshot;
-	cursor->exp10 = info->family->exp10;
-	cursor->bucket = obs_series_buckets(snapshot, info);
+	show = range < cursor->nr_exemplars && cursor->exemplar[range].time_ns && !empty;
+	if (!show && !field->exemplar)
+		return;
+	if (show)
+		expose_exemplar(text, &cursor->exemplar[range], exp10);
+	if (show && field->exemplar &&
+	    !memcmp(cursor->piece->bytes->data + at, text, sizeof(text)))
+		return;
+	if (!own(cursor))
+		return;
+	r = piece_splice(cursor->piece, cursor->place.entry, at, remove, text,
+			 show ? sizeof(text) : 0, cursor->plan->lent);
+	if (r < 0) {
+		cursor->plan->failed = true;
+		return;
+	}
+	if (r > 0)
+		cursor->plan->moved = true;
+	field->exemplar = show;
+}
+
+static void render_fields(struct cursor *cursor, const struct entry *entry,
+			  const struct obs_family_info *family, const uint64_t *slots)
+{
+	const struct format *format = cursor->plan->format;
+	struct field *field = &cursor->piece->field[cursor->place.field];
+	struct field *end = field + entry->nr_fields;
+	size_t at = cursor->place.at;
+	uint64_t value, before;
+
+	for (; field < end; field++) {
+		at += field->skip;
+		before = cursor->cumulated;
+		value = field_value(cursor, field, slots);
+		if (value != field->shown) {
+			if (!own(cursor))
+				return;
+			layout_number(cursor->piece->bytes->data + at, format,
+				      field->type, value, family->exp10);
+			field->shown = value;
+		}
+		at += layout_width(format, field->type, family->exp10);
+		if (field->type == FIELD_BUCKET &&
+		    (cursor->nr_exemplars || field->exemplar))
+			render_exemplar(cursor, field, at, family->exp10,
+					cursor->cumulated == before);
+		if (field->exemplar)
+			at += EXPOSE_EXEMPLAR_LEN;
+	}
+}
+
+/* One number and nothing else, as most series are. */
+static void render_one(struct cursor *cursor, const struct obs_family_info *family,
+		       uint64_t value)
+{
+	struct field *field = &cursor->piece->field[cursor->place.field];
+
+	if (value == field->shown || !own(cursor))
+		return;
+	layout_number(cursor->piece->bytes->data + cursor->place.at + field->skip,
+		      cursor->plan->format, field->type, value, family->exp10);
+	field->shown = value;
+}
+
+/* ---- Histograms ---------------------------------------------------------- */
+
+static void read_exemplars(struct cursor *cursor, const struct obs_series_info *series)
+{
+	unsigned int nr = cursor->plan->format->exemplars ? series->nr_exemplars : 0;
+
+	if (nr && obs_series_exemplars(cursor->values->snapshot, series,
+				       cursor->exemplar, nr) < 0)
+		nr = 0;
+	cursor->nr_exemplars = nr;
 	cursor->next_bucket = 0;
 	cursor->cumulated = 0;
 	cursor->next_range = 0;
-	if (nr && obs_series_exemplars(snapshot, info, cursor->exemplar, nr) < 0)
-		nr = 0;
-	cursor->nr_exemplars = nr;
 }
 
-static char *put_series(char *out, const struct plan *plan,
-			const struct plan_series *series,
-			const struct obs_snapshot *snapshot)
+/* Its encoding has no fixed length: it is made, and put in if it is another one. */
+static void render_proto(struct cursor *cursor, const struct obs_series_info *series,
+			 const uint64_t *slots)
 {
-	const struct plan_line *line = &plan->line[series->first_line];
-	const struct plan_line *end = line + series->nr_lines;
-	const char *text = plan->text.data + series->offset;
-	struct cursor cursor;
+	struct plan *plan = cursor->plan;
+	struct piece *piece = cursor->piece;
+	struct text *text = &plan->layout.text;
+	const struct entry *entry = &piece->entry[cursor->place.entry];
+	uint32_t before = entry->len;
+	int r;
 
-	cursor_init(&cursor, plan->format, series->info, snapshot);
-	for (; line < end; line++) {
-		memcpy(out, text, line->len);
-		text += line->len;
-		out = put_number(out + line->len, &cursor, line);
-	}
-	return out;
-}
-
-static char *put_family(char *out, const struct plan *plan,
-			const struct plan_family *family,
-			const struct obs_snapshot *snapshot)
-{
-	const struct plan_series *series = &plan->series[family->first_series];
-	const struct plan_series *end = series + family->nr_series;
-	bool headed = false;
-
-	for (; series < end; series++) {
-		if (!series_shown(snapshot, series->info))
-			continue;
-		if (!headed) {
-			memcpy(out, plan->text.data + family->header_offset,
-			       family->header_len);
-			out += family->header_len;
-			headed = true;
-		}
-		out = put_series(out, plan, series, snapshot);
-	}
-	return out;
-}
-
-void render(const struct plan *plan, const struct obs_snapshot *snapshot,
-	    struct text *body)
-{
-	size_t longest = plan->text.len + plan->nr_lines * (NUMBER_MAX + 1) +
-			 plan->nr_exemplars * EXPOSE_EXEMPLAR_MAX;
-	char *out = text_reserve(body, longest);
-	size_t i;
-
-	if (!out)
+	text_clear(text);
+	proto_histogram(text, plan->format, series, slots, cursor->exemplar,
+			cursor->nr_exemplars);
+	if (text_failed(text)) {
+		plan->failed = true;
 		return;
-	for (i = 0; i < plan->nr_families; i++)
-		out = put_family(out, plan, &plan->family[i], snapshot);
-	body->len = out - body->data;
+	}
+	if (text->len == before &&
+	    !memcmp(piece->bytes->data + cursor->place.at, text->data, before))
+		return;
+	if (!own(cursor))
+		return;
+	r = piece_splice(piece, cursor->place.entry, cursor->place.at, before,
+			 text->data, text->len, plan->lent);
+	if (r < 0)
+		plan->failed = true;
+	else if (r > 0)
+		plan_series_resized(plan, series->family, (int)text->len - (int)before);
+}
+
+static void render_histogram(struct cursor *cursor, const struct entry *entry,
+			     const uint64_t *slots)
+{
+	read_exemplars(cursor, entry->series);
+	if (cursor->plan->format->proto)
+		render_proto(cursor, entry->series, slots);
+	else
+		render_fields(cursor, entry, entry->series->family, slots);
+}
+
+/* ---- Entries ------------------------------------------------------------- */
+
+static bool holds_something(const struct obs_series_info *series, const uint64_t *slots)
+{
+	unsigned int i;
+
+	switch (series->family->kind) {
+	case OBSRING_KIND_INFO:
+		return false;
+	case OBSRING_KIND_HISTOGRAM:
+		for (i = 0; i <= series->family->nr_bounds; i++)
+			if (slots[1 + i])
+				return true;
+		return false;
+	default:
+		return slots[0];
+	}
+}
+
+static void render_hidden(struct cursor *cursor, const struct entry *entry)
+{
+	if (entry->series->family->kind != OBSRING_KIND_INFO &&
+	    holds_something(entry->series, slots_of(cursor, entry)))
+		plan_series_wake(cursor->plan, entry->series);
+}
+
+static void render_entry(struct cursor *cursor, const struct entry *entry)
+{
+	const struct obs_family_info *family;
+
+	if (!entry->shown) {
+		render_hidden(cursor, entry);
+		return;
+	}
+	family = entry->series->family;
+	switch (family->kind) {
+	case OBSRING_KIND_COUNTER:
+	case OBSRING_KIND_GAUGE:
+		render_one(cursor, family, slots_of(cursor, entry)[0]);
+		return;
+	case OBSRING_KIND_HISTOGRAM:
+		render_histogram(cursor, entry, slots_of(cursor, entry));
+		return;
+	case OBSRING_KIND_STATE:
+		render_fields(cursor, entry, family, slots_of(cursor, entry));
+		return;
+	default:
+		return;
+	}
+}
+
+static void render_piece(struct cursor *cursor, struct piece *piece)
+{
+	cursor->piece = piece;
+	cursor->place = (struct place){ 0 };
+	while (cursor->place.entry < piece->nr_entries) {
+		if (piece->entry[cursor->place.entry].type == ENTRY_SERIES)
+			render_entry(cursor, &piece->entry[cursor->place.entry]);
+		cursor->place = piece_after(piece, cursor->place);
+	}
+}
+
+static void render_pieces(struct plan *plan, const struct values *values)
+{
+	struct cursor cursor = { .plan = plan, .values = values, .array = UINT64_MAX };
+	uint32_t i;
+
+	for (i = 0; i < plan->nr_pieces; i++)
+		render_piece(&cursor, plan->piece[i]);
+}
+
+void render(struct plan *plan, const struct values *values)
+{
+	do {
+		render_pieces(plan, values);
+	} while (plan_wake_all(plan) && !plan_failed(plan));
+	if (!plan_failed(plan))
+		plan_write_lengths(plan);
 }

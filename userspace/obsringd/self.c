@@ -3,9 +3,10 @@
 #include <errno.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
-#include "number.h"
 #include "self.h"
 #include "version.h"
 
@@ -86,83 +87,78 @@ static const struct self_metric metrics[] = {
 
 #define NR_METRICS (sizeof(metrics) / sizeof(metrics[0]))
 
-static void add_piece(struct self_format *format, size_t start,
-		      const struct self_metric *metric, unsigned int series)
+static void add_series(struct self *self, const struct obs_family_info *family,
+		       const struct self_metric *metric, unsigned int i)
 {
-	assert(format->nr_pieces < SELF_PIECES_MAX);
-	format->piece[format->nr_pieces++] = (struct self_piece){
-		.len = format->text.len - start,
-		.value = metric->value + series * sizeof(uint64_t),
-		.exp10 = metric->exp10,
+	struct obs_series_info *series = &self->series[self->nr_series];
+
+	assert(self->nr_series < SELF_SERIES_MAX);
+	*series = (struct obs_series_info){
+		.id = self->nr_series,
+		.family = family,
+		.value = metric->label_value + (size_t)i * metric->nr_labels,
+		.created_ns = self->start_ns,
 	};
+	self->slot[self->nr_series++] = metric->value / sizeof(uint64_t) + i;
 }
 
-static void put_created(struct text *text, const struct expose_name *name,
-			const struct text *labels, uint64_t created_ns)
+static void add_metric(struct self *self, const struct self_metric *metric)
 {
-	char number[NUMBER_MAX];
+	struct obs_family_info *family = &self->family[self->nr_families];
+	unsigned int i;
 
-	expose_sample(text, name, "_created", labels);
-	text_put(text, number, number_scaled(number, created_ns, -9) - number);
-	text_put(text, "\n", 1);
-}
-
-/*
- * A piece's text begins with the end of the line before it, which the number
- * before it belongs to.
- */
-static void add_metric(struct self *self, enum format_id id,
-		       const struct self_metric *metric, size_t *start)
-{
-	struct self_format *format = &self->format[id];
-	unsigned int i, nr = metric->nr_labels;
-	struct text labels = { 0 };
-	struct expose_name name;
-
-	expose_name_init(&name, &formats[id], metric->kind, metric->name);
-	expose_header(&format->text, &formats[id], &name, metric->kind,
-		      metric->help, metric->unit);
-	for (i = 0; i < (metric->nr_series ? metric->nr_series : 1); i++) {
-		text_clear(&labels);
-		expose_labels(&labels, &formats[id], metric->label,
-			      nr ? metric->label_value + i * nr : NULL, nr);
-		expose_sample(&format->text, &name, name.suffix, &labels);
-		add_piece(format, *start, metric, i);
-		*start = format->text.len;
-		text_put(&format->text, "\n", 1);
-		if (formats[id].created && metric->kind == OBSRING_KIND_COUNTER)
-			put_created(&format->text, &name, &labels, self->start_ns);
-	}
-	format->text.failed |= labels.failed;
-	text_free(&labels);
+	*family = (struct obs_family_info){
+		.id = self->nr_families++,
+		.name = metric->name,
+		.help = metric->help,
+		.unit = metric->unit,
+		.kind = metric->kind,
+		.exp10 = metric->exp10,
+		.nr_labels = metric->nr_labels,
+		.label = metric->label,
+	};
+	for (i = 0; i < (metric->nr_series ? metric->nr_series : 1); i++)
+		add_series(self, family, metric, i);
 }
 
 int self_init(struct self *self, struct requests *requests)
 {
 	struct process_usage usage;
-	size_t i, start;
-	int id;
+	size_t i;
 
 	process_usage_read(&usage);
 	*self = (struct self){ .requests = requests, .start_ns = usage.start_ns };
-	for (id = 0; id < FORMAT_NR; id++) {
-		start = 0;
-		for (i = 0; i < NR_METRICS; i++)
-			add_metric(self, id, &metrics[i], &start);
-		if (text_failed(&self->format[id].text)) {
-			self_exit(self);
-			return -ENOMEM;
-		}
-	}
+	self->family = calloc(NR_METRICS, sizeof(*self->family));
+	if (!self->family)
+		return -ENOMEM;
+	for (i = 0; i < NR_METRICS; i++)
+		add_metric(self, &metrics[i]);
 	return 0;
 }
 
 void self_exit(struct self *self)
 {
-	int id;
+	free(self->family);
+	self->family = NULL;
+}
 
-	for (id = 0; id < FORMAT_NR; id++)
-		text_free(&self->format[id].text);
+void self_plan(const struct self *self, struct plan *plan, const struct filter *filter)
+{
+	const struct obs_series_info *series, *before = NULL;
+	unsigned int i;
+
+	for (i = 0; i < self->nr_series; i++) {
+		series = &self->series[i];
+		if (filter && !filter_has(filter, series->family->kind,
+					  series->family->name))
+			continue;
+		if (before && before->family != series->family)
+			before = NULL;
+		if (!before)
+			plan_family_add(plan, series->family);
+		plan_series_add_at(plan, series, before, 0, self->slot[i]);
+		before = series;
+	}
 }
 
 /* What stands behind a family's name, in one format or the other, by kind. */
@@ -173,6 +169,7 @@ static const char *const suffixes[OBSRING_KIND_MAX + 1][SUFFIXES_MAX] = {
 	[OBSRING_KIND_GAUGE] = { "" },
 	[OBSRING_KIND_HISTOGRAM] = { "", "_bucket", "_sum", "_count", "_created" },
 	[OBSRING_KIND_INFO] = { "", "_info" },
+	[OBSRING_KIND_STATE] = { "", "_version" },
 };
 
 /* Is @base with @suffix one of the names that @metric stands under? */
@@ -209,38 +206,32 @@ bool self_has(enum obsring_kind kind, const char *name)
 	return false;
 }
 
-static uint64_t value_at(const struct self_values *values, size_t offset)
+static uint64_t monotonic_ns(void)
 {
-	uint64_t value;
+	struct timespec now;
 
-	memcpy(&value, (const char *)values + offset, sizeof(value));
-	return value;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000000000ULL + now.tv_nsec;
 }
 
-void self_render(const struct self *self, enum format_id id, uint64_t scrape_ns,
-		 struct text *body)
+void self_read(struct self *self, uint64_t scrape_ns, struct self_values *ret_values)
 {
-	const struct self_format *format = &self->format[id];
-	struct self_values values = { .one = 1, .scrape_ns = scrape_ns };
-	const char *text = format->text.data;
-	char number[NUMBER_MAX];
-	unsigned int i;
+	uint64_t now = monotonic_ns();
 
-	process_usage_read(&values.process);
-	values.process.start_ns = self->start_ns;
-	requests_get(self->requests, &values.in_flight, values.answered);
-	if (self->clients)
-		clients_get(self->clients, &values.connections, values.ended);
-	if (self->web)
-		web_health(self->web, &values.config_successful, &values.config_loaded_ns);
-	for (i = 0; i < format->nr_pieces; i++) {
-		const struct self_piece *piece = &format->piece[i];
-
-		text_put(body, text, piece->len);
-		text += piece->len;
-		text_put(body, number,
-			 number_scaled(number, value_at(&values, piece->value),
-				       piece->exp10) - number);
+	if (!self->usage_ns || now - self->usage_ns > SELF_USAGE_NS) {
+		process_usage_read(&self->usage);
+		self->usage.start_ns = self->start_ns;
+		self->usage_ns = now;
 	}
-	text_put(body, text, format->text.data + format->text.len - text);
+	*ret_values = (struct self_values){
+		.one = 1,
+		.scrape_ns = scrape_ns,
+		.process = self->usage,
+	};
+	requests_get(self->requests, &ret_values->in_flight, ret_values->answered);
+	if (self->clients)
+		clients_get(self->clients, &ret_values->connections, ret_values->ended);
+	if (self->web)
+		web_health(self->web, &ret_values->config_successful,
+			   &ret_values->config_loaded_ns);
 }

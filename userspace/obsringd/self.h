@@ -7,11 +7,13 @@
 
 #include "clients.h"
 #include "expose.h"
+#include "filter.h"
+#include "plan.h"
 #include "process.h"
 #include "requests.h"
 #include "web.h"
 
-/* Where the numbers of a body come from. */
+/* Where the numbers of a body come from: slots of one page. */
 struct self_values {
 	uint64_t one;
 	uint64_t scrape_ns;
@@ -24,25 +26,21 @@ struct self_values {
 	uint64_t config_loaded_ns;
 };
 
-/* Text up to a number, and the number. */
-struct self_piece {
-	uint32_t len;
-	uint16_t value;		/* offset in struct self_values */
-	int16_t exp10;
-};
-
-#define SELF_PIECES_MAX 64
+#define SELF_SERIES_MAX 64
 
 struct self {
 	struct requests *requests;
 	struct clients *clients;	/* both set by who has them, or NULL */
 	struct web_holder *web;
 	uint64_t start_ns;
-	struct self_format {
-		struct text text;
-		struct self_piece piece[SELF_PIECES_MAX];
-		unsigned int nr_pieces;
-	} format[FORMAT_NR];
+	/* As the library has those of a device. */
+	struct obs_family_info *family;
+	struct obs_series_info series[SELF_SERIES_MAX];
+	uint32_t slot[SELF_SERIES_MAX];
+	unsigned int nr_families, nr_series;
+	/* Guarded by whoever reads: it is not read again within a moment. */
+	struct process_usage usage;
+	uint64_t usage_ns;
 };
 
 /* -ENOMEM. @requests is read at each scrape. */
@@ -55,8 +53,15 @@ void self_exit(struct self *self);
  */
 bool self_has(enum obsring_kind kind, const char *name);
 
-/* Append all of them. Failure: text_failed(@body). */
-void self_render(const struct self *self, enum format_id format,
-		 uint64_t scrape_ns, struct text *body);
+/* Add all, or those that @filter has, to @plan. */
+void self_plan(const struct self *self, struct plan *plan, const struct filter *filter);
+
+/*
+ * Their numbers now. What takes long to find out (of the process) is at most
+ * SELF_USAGE_NS old.
+ */
+#define SELF_USAGE_NS 200000000ULL
+
+void self_read(struct self *self, uint64_t scrape_ns, struct self_values *ret_values);
 
 #endif /* OBSRINGD_SELF_H */
