@@ -10,7 +10,8 @@
 #   make bench-kernel    instructions that updates take, counted in a guest
 #   make bench-log       the same of records in the log
 #   make bench-ring      what a log record costs; bench-sample: a sampling decision;
-#                        bench-trace: a header with trace context
+#                        bench-trace: a header with trace context; bench-counter:
+#                        an update of a process' series
 #   make debug-kernel    kasan and kcsan kernels for guests
 #   make clean           what was built; make help shows this
 #
@@ -38,7 +39,7 @@ export VERSION PREFIX DESTDIR
 
 .PHONY: all module userspace examples install uninstall clean help guest check test bench \
 	headers-needed module-install debug-kernel bench-kernel bench-log bench-ring \
-	bench-sample bench-trace model
+	bench-sample bench-trace bench-counter model
 
 all: userspace module
 
@@ -139,6 +140,9 @@ bench-ring:
 bench-sample:
 	tests/bench/bench_sample.sh
 
+bench-counter:
+	tests/bench/bench_counter.sh
+
 bench-trace:
 	tests/bench/bench_trace.sh
 
@@ -150,4 +154,4 @@ clean:
 	rm -rf $(BUILD)/module $(BUILD)/guest obsring.ko
 
 help:
-	@sed -n '3,18s/^# \{0,1\}//p' Makefile
+	@sed -n '3,19s/^# \{0,1\}//p' Makefile

@@ -488,12 +488,6 @@ static void killed(unsigned int kills)
 
 /* ---- Both ---------------------------------------------------------------- */
 
-static void reader_open(void)
-{
-	must(obs_device_open(on.path, &on.device), "open");
-	must(obs_snapshot_new(on.device, &on.snapshot), "snapshot");
-}
-
 /* A segment of our own: any process of this run finds it under this name. */
 static const char *segment_make(void)
 {
