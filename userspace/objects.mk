@@ -29,6 +29,15 @@ LIB_OBJS := \
 	libobsring/manage.o \
 	libobsring/dump.o \
 	libobsring/servicelist.o \
+	libobsring/segprocess.o \
+	libobsring/segdir.o \
+	libobsring/segroom.o \
+	libobsring/segmetric.o \
+	libobsring/segmember.o \
+	libobsring/segservice.o \
+	libobsring/segment.o \
+	libobsring/segmake.o \
+	libobsring/segbackend.o \
 	libobsring/service_device.o \
 	libobsring/service.o \
 	libobsring/spec.o \

@@ -125,7 +125,8 @@ static int device_map_regions(struct obs_device *device)
 	for (id = 0; id < OBS_REGIONS; id++) {
 		struct obs_region *region = &device->region[id];
 
-		if (region_is_large(id) || !region->size)
+		/* HOST is for those who write. */
+		if (region_is_large(id) || id == OBSRING_REGION_HOST || !region->size)
 			continue;
 		r = obs_device_map(device, region->offset, region->size, &region->base);
 		if (r)

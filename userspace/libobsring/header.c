@@ -28,6 +28,7 @@ static const struct {
 	[OBSRING_REGION_SERVICES]	= { 0, true },	/* page_size */
 	[OBSRING_REGION_SHARES]		= { sizeof(struct obsring_share), false },
 	[OBSRING_REGION_SHARE_PAGES]	= { 0, true },	/* page_size */
+	[OBSRING_REGION_HOST]		= { 0, true },	/* page_size */
 };
 
 static bool is_power_of_two(uint64_t n)

@@ -96,7 +96,7 @@ static int start(struct obs_log *log, enum obs_log_start where)
 	return 0;
 }
 
-/* A ring for each CPU and origin; memory may stand behind more. */
+/* A ring for each CPU and origin, of which memory may stand behind more; or any. */
 static int rings_count(const struct obs_device *device, uint32_t *ret_nr)
 {
 	uint32_t max = device->nr_cpus * (OBSRING_ORIGIN_MAX + 1), nr;
@@ -108,6 +108,8 @@ static int rings_count(const struct obs_device *device, uint32_t *ret_nr)
 	r = obs_region_nr(device, OBSRING_REGION_RINGS, &nr);
 	if (r)
 		return r;
+	if (device->region[OBSRING_REGION_HOST].size)
+		max = nr;
 	*ret_nr = nr < max ? nr : max;
 	return 0;
 }

@@ -21,6 +21,7 @@ void obs_logring_init(struct obs_logring *ring, const struct obs_device *device,
 	*ring = (struct obs_logring){
 		.control = obs_region_entry(device, OBSRING_REGION_RINGS, index),
 		.index = index,
+		.leased = device->region[OBSRING_REGION_HOST].size,
 	};
 	ring->view.ring = ring->control;
 	ring->view.gen_at = &ring->control->gen;

@@ -16,6 +16,7 @@
  * @view: what is read; its line is NULL as long as nothing is mapped
  * @cursor: what is read next
  * @index: in RINGS
+ * @leased: of a hosted segment: threads', not CPUs'
  * @known: @cursor is set
  * @lost: records lost that were not told yet
  */
@@ -24,18 +25,19 @@ struct obs_logring {
 	struct obs_ring_view view;
 	struct obs_ring_cursor cursor;
 	uint32_t index;
+	bool leased;
 	bool known;
 	uint64_t lost;
 };
 
 static inline uint32_t obs_logring_cpu(const struct obs_logring *ring)
 {
-	return ring->index / (OBSRING_ORIGIN_MAX + 1);
+	return ring->leased ? ring->index : ring->index / (OBSRING_ORIGIN_MAX + 1);
 }
 
 static inline enum obsring_origin obs_logring_origin(const struct obs_logring *ring)
 {
-	return ring->index % (OBSRING_ORIGIN_MAX + 1);
+	return ring->leased ? OBSRING_ORIGIN_USER : ring->index % (OBSRING_ORIGIN_MAX + 1);
 }
 
 /* Ring @index, below the region's nr; nothing of it is looked at yet. */

@@ -26,6 +26,7 @@ static const struct {
 	const struct obs_backend *backend;
 } backends[] = {
 	{ S_IFCHR, &obs_device_backend },
+	{ S_IFREG, &obs_segment_backend },
 };
 
 void obs_services_lock(void)

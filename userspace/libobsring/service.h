@@ -71,6 +71,9 @@ struct obs_backend {
 /* service_device.c */
 extern const struct obs_backend obs_device_backend;
 
+/* segbackend.c */
+extern const struct obs_backend obs_segment_backend;
+
 /*
  * spec.c: is @spec, with one of @value for each label, what a process may make? Names,
  * labels, scale, bounds, states and their limits, and which fields go with which kind.

@@ -36,6 +36,8 @@
  *                 +------------------------------------------------------+
  *   SHARE_PAGES   | page of share 0 | page of share 1 | ...              |
  *                 +------------------------------------------------------+
+ *   HOST          | of hosted segments alone, see section 8              |
+ *                 +------------------------------------------------------+
  *
  * A mapping is MAP_SHARED and PROT_READ, begins on a page boundary and lies
  * within one region; anything else is refused: PROT_WRITE or PROT_EXEC with
@@ -318,7 +320,22 @@
  * counted in obsring_series_refused_total. Without labels, or if there is no room for
  * that one either: ENOSPC.
  *
- * 8. Growth
+ * 8. Hosted segments
+ * ==================
+ *
+ * A regular file or memfd may hold this layout without any kernel code behind it. Its
+ * writers are processes that have it open for writing, and map all of it. Then there
+ * is a region HOST, which says who writes what, and how a writer that was killed is
+ * made good: include/obsring/host.h. For readers all is as above, but
+ *
+ *   RINGS     ring i belongs to the thread that leases it: its cpu is i, its origin
+ *             that of processes; there may be any number. nr is their number
+ *   VALUES    holds no series: those of the segment itself are in SERVICES, with
+ *             service 0
+ *   EXEMPLARS is not there
+ *   poll      a file tells nobody that it changed
+ *
+ * 9. Growth
  * =========
  *
  * abi_major changes when an old reader would misread: refuse another one.
@@ -327,8 +344,8 @@
  * reserved ones, and 0 in them means what their absence meant. Regions may be
  * added: nr_regions says how many the header lists.
  *
- * 9. Generic netlink family "obsring", version 1
- * ==============================================
+ * 10. Generic netlink family "obsring", version 1
+ * ===========================================
  *
  * include/netlink/obsring.yaml describes it in the kernel's own format. It
  * exists in the initial network namespace. Privileged means CAP_NET_ADMIN or
@@ -471,6 +488,7 @@ enum obsring_region_id {
 	OBSRING_REGION_SERVICES,
 	OBSRING_REGION_SHARES,
 	OBSRING_REGION_SHARE_PAGES,
+	OBSRING_REGION_HOST,
 
 	__OBSRING_REGION_LAST
 };
@@ -490,7 +508,7 @@ enum obsring_region_id {
  *	each with a row per CPU. TEXT: granules. JOURNAL: entries of the ring,
  *	a power of two. LOG: 0, each ring says where its lines are. SERVICES and
  *	SHARE_PAGES: pages, with all their rows, whether memory is behind them or
- *	zeros. Load it with acquire order before touching an entry.
+ *	zeros. HOST: pages. Load it with acquire order before touching an entry.
  *
  * A region behind VALUES that this module does not have is of size 0.
  */
@@ -690,7 +708,7 @@ struct obsring_line {
  * @offset: where its lines are, bytes from the start of the mapping space
  * @nr_lines: a power of two; 0: no such ring
  * @gen: even; odd while the ring is being replaced, see above
- * @cpu: whose
+ * @cpu: whose; of a hosted segment: its index
  * @origin: enum obsring_origin
  *
  * Constant for a gen: all but @head and the epochs. @head, which changes with

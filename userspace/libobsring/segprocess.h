@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+/* Who a process is, as others can check it. */
+#ifndef LIBOBSRING_SEGPROCESS_H
+#define LIBOBSRING_SEGPROCESS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Of the calling process: its PID namespace and its start; 0: not known. */
+void obs_process_self(uint64_t *ret_pid_ns, uint64_t *ret_start);
+
+/* Is there a living process of that number and start? Of this PID namespace. */
+bool obs_process_lives(uint32_t pid, uint64_t start);
+
+#endif /* LIBOBSRING_SEGPROCESS_H */
