@@ -1008,6 +1008,8 @@ struct obs_tracer;
  */
 int obs_tracer_open(const char *path, const char *service, double probability,
 		    struct obs_tracer **ret_tracer);
+
+/* Its spans have ended. */
 void obs_tracer_close(struct obs_tracer *tracer);
 
 enum obs_span_kind {

@@ -759,7 +759,7 @@ static void record_build(const struct segment_record *from, union obs_record_buf
 uint32_t segment_log(struct segment *segment, const struct segment_record *record)
 {
 	union obs_record_buffer b;
-	uint32_t overwritten;
+	uint32_t overwritten = 0;
 
 	record_build(record, &b);
 	check(obs_ring_write(&segment->writer[record->cpu * ORIGINS + record->origin],

@@ -44,7 +44,7 @@ _Static_assert(OWN_FIELDS_MAX + OBS_SPAN_ATTRIBUTES_BYTES <= OBSRING_FIELDS_MAX,
 	       "a span's fields have room in a record");
 
 /* Each byte of a field as \xhh, and what else there is. */
-#define LINE_MAX	(4 * OBSRING_FIELDS_MAX + OBS_SPAN_NAME_MAX + 512)
+#define SPAN_LINE_MAX	(4 * OBSRING_FIELDS_MAX + OBS_SPAN_NAME_MAX + 512)
 
 /**
  * struct obs_tracer - where spans go
@@ -325,7 +325,7 @@ static int write_all(int fd, const char *text, size_t len)
 
 int obs_span_end(struct obs_span *span)
 {
-	char text[LINE_MAX];
+	char text[SPAN_LINE_MAX];
 	struct obs_lineput line = { .at = text, .end = text + sizeof(text) };
 
 	if (!span->recording)
