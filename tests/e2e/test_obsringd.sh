@@ -248,6 +248,32 @@ test_config_reload() {
 	stop TERM
 }
 
+# All threads are under the filter, and nothing gets them out of it.
+test_confined() {
+	local status
+	start "$OBSRINGD" && get /metrics || return 1
+	for status in /proc/"$PID"/task/*/status; do
+		grep -q '^Seccomp:	2$' "$status" && grep -q '^NoNewPrivs:	1$' "$status" || return 1
+	done
+	stop TERM || return 1
+	start "$OBSRINGD" --no-seccomp && grep -q '^Seccomp:	0$' "/proc/$PID/status" || return 1
+	stop TERM
+}
+
+# What systemd makes of the unit: at most 2.0, in tenths.
+test_unit() {
+	local unit
+	for unit in service socket; do
+		sed "s|/usr/local/bin/obsringd|$(realpath "$OBSRINGD")|" \
+			"$EXAMPLES/../system/systemd/system/obsringd.$unit" >"$WORK/obsringd.$unit"
+	done
+	systemd-analyze verify --man=no "$WORK/obsringd.service" "$WORK/obsringd.socket" \
+		>"$WORK/out" 2>"$WORK/err" &&
+		systemd-analyze security --offline=yes --threshold=20 "$WORK/obsringd.service" \
+			>"$WORK/out" 2>"$WORK/err" &&
+		tail -n 1 "$WORK/out" | sed 's/^[^O]*/# /'
+}
+
 # skip NAME REASON
 skip() {
 	number=$((number + 1))
@@ -257,9 +283,13 @@ skip() {
 echo TAP version 13
 for name in help version full_output unknown_flag bad_value busy_port foreign_address \
 	missing_device no_permission interrupt_and_json notify systemd_socket two_addresses \
-	quit config_check config_reload; do
+	quit config_check config_reload confined unit; do
 	if [ $name = no_permission ] && [ "$(id -u)" != 0 ]; then
 		skip $name "not root: can't become another user"
+		continue
+	fi
+	if [ $name = unit ] && ! command -v systemd-analyze >/dev/null; then
+		skip $name "no systemd-analyze"
 		continue
 	fi
 	case $name in

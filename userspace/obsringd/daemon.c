@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "confine.h"
 #include "log.h"
 #include "notify.h"
 #include "daemon.h"
@@ -196,6 +197,25 @@ static void status(void *context, struct text *json)
 	pthread_mutex_unlock(&daemon->lock);
 }
 
+static bool has_paths(const struct listen_sockets *sockets)
+{
+	unsigned int i;
+
+	for (i = 0; i < sockets->nr; i++)
+		if (sockets->path[i][0])
+			return true;
+	return false;
+}
+
+/* All is open that will be; the threads that follow are under it too. */
+static void give_up_calls(const struct daemon *daemon)
+{
+	int r = confine(has_paths(&daemon->sockets));
+
+	if (r < 0)
+		log_event(LEVEL_WARN, "no seccomp filter", "reason", strerror(-r), NULL);
+}
+
 /* The ladder; daemon_stop() is its reverse, and takes what was built. */
 static int start(struct daemon *daemon, char reason[DAEMON_REASON_MAX])
 {
@@ -248,6 +268,8 @@ static int start(struct daemon *daemon, char reason[DAEMON_REASON_MAX])
 		.web = &daemon->web,
 		.control = &daemon->control,
 	};
+	if (daemon->options.seccomp && daemon->argc)
+		give_up_calls(daemon);
 	r = http_start(&daemon->http, &daemon->sockets);
 	return r < 0 ? fail(reason, r, "start the HTTP server", strerror(-r)) : 0;
 }

@@ -11,7 +11,7 @@ OBSRINGD_OBJS := $(addprefix obsringd/, \
 	file.o conf.o webconfig.o tls.o web.o basic.o auth.o \
 	accept.o page.o http.o \
 	clients.o intake.o listen.o notify.o log.o watch.o options.o \
-	jsontext.o status.o daemon.o main.o)
+	jsontext.o status.o confine.o daemon.o main.o)
 
 OBSRINGD_LIBS := -lmicrohttpd -lgnutls -lyaml -lcrypt -lz
 

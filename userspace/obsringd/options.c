@@ -94,6 +94,8 @@ static const struct flag {
 	  .help = "answer POST to /-/reload and /-/quit" },
 	{ "device", FLAG_TEXT, AT(device), "FILE", OBSRING_DEVICE, .help = "what to read",
 	  .check = check_file },
+	{ "seccomp", FLAG_SWITCH, AT(seccomp), NULL, "true",
+	  .help = "give up all system calls that serving does not take" },
 	{ "log.level", FLAG_CHOICE, AT(log_level), "LEVEL", "info",
 	  .help = "debug, info, warn or error", .choice = levels },
 	{ "log.format", FLAG_CHOICE, AT(log_format), "FORMAT", "logfmt",
@@ -248,7 +250,8 @@ static void print_help(void)
 			 flags[i].value_name ? "=" : "",
 			 flags[i].value_name ? flags[i].value_name : "");
 		printf("  %-29s  %s", left, flags[i].help);
-		if (flags[i].value_name && *flags[i].fallback)
+		if (*(flags[i].fallback ? flags[i].fallback : "") &&
+		    strcmp(flags[i].fallback, "false"))
 			printf(" (default: %s)", flags[i].fallback);
 		putchar('\n');
 	}

@@ -36,6 +36,7 @@ struct options {
 	unsigned int max_connections;
 	bool enable_lifecycle;
 	const char *device;
+	bool seccomp;
 	enum log_level log_level;
 	enum log_format log_format;
 	enum option_origin origin[OPTIONS_MAX];	/* of each flag in the table */

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the daemon can't do once it serves, whatever it is made to do: a filter of
+ * system calls, for all threads that come. It opens files for reading only, makes no
+ * connection, starts no program, and no memory becomes code.
+ */
+#ifndef OBSRINGD_CONFINE_H
+#define OBSRINGD_CONFINE_H
+
+#include <stdbool.h>
+
+/* From the one thread there is. @unlinks: it has files to remove. -errno. */
+int confine(bool unlinks);
+
+#endif /* OBSRINGD_CONFINE_H */
