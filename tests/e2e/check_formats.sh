@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: MIT
 #
 # check_formats.sh FILE...: every FILE.prom passes promtool's parser and lint,
-# every FILE.om the OpenMetrics parser of python3-prometheus-client; neither
-# came from here. Without arguments: the golden files but those with quoted names
-# (.prom1, .om-utf8), which neither knows.
+# every FILE.om the OpenMetrics parser of python3-prometheus-client, every FILE.pb
+# protoc, and says what FILE.prom beside it says; none of these came from here.
+# Without arguments: the golden files but those with quoted names (.prom1, -utf8),
+# which they do not know.
 #
 #   PROMTOOL   promtool, by default the one in PATH
 #   PYTHON     a python3 that finds prometheus_client (PYTHONPATH helps)
@@ -15,7 +16,7 @@ set -euo pipefail
 TOP=$(cd "$(dirname "$0")/../.." && pwd)
 PROMTOOL=${PROMTOOL:-promtool}
 PYTHON=${PYTHON:-/usr/bin/python3}
-if [ $# -eq 0 ]; then set -- "$TOP"/tests/golden/*.prom "$TOP"/tests/golden/*.om; fi
+if [ $# -eq 0 ]; then set -- "$TOP"/tests/golden/*.prom "$TOP"/tests/golden/*.om "$TOP"/tests/golden/*.pb; fi
 
 skip() {
 	echo "check_formats.sh: skipped: $*"
@@ -25,6 +26,8 @@ skip() {
 command -v "$PROMTOOL" >/dev/null || skip "no promtool (package prometheus); PROMTOOL names one"
 "$PYTHON" -c 'import prometheus_client.openmetrics.parser' 2>/dev/null ||
 	skip "no prometheus_client (package python3-prometheus-client) in $PYTHON"
+
+command -v protoc >/dev/null || skip "no protoc (package protobuf-compiler)"
 
 # promtool ends with 3 for what it could parse but finds ill-named: that is
 # what odd*.prom are there for.
@@ -55,12 +58,20 @@ check_openmetrics() {
 	END
 }
 
+# The names of odd*.prom are not all ones that the Python parser reads as they are.
+check_protobuf() {
+	local text=${1%.pb}.prom
+	if [ ! -e "$text" ] || [[ $(basename "$1") = odd.* ]]; then text=; fi
+	"$PYTHON" "$TOP/tests/e2e/check_protobuf.py" "$1" ${text:+"$text"}
+}
+
 status=0
 for file; do
 	case $file in
 	*.prom) check=check_text ;;
 	*.om) check=check_openmetrics ;;
-	*) echo "check_formats.sh: $file: neither .prom nor .om"; exit 1 ;;
+	*.pb) check=check_protobuf ;;
+	*) echo "check_formats.sh: $file: neither .prom nor .om nor .pb"; exit 1 ;;
 	esac
 	if $check "$file"; then
 		echo "ok $file"

@@ -14,6 +14,9 @@
 #define TEXT FORMAT_TEXT
 #define TEXT_1 FORMAT_TEXT_1
 #define OM FORMAT_OPENMETRICS
+#define PB FORMAT_PROTOBUF
+#define PB_TYPE "application/vnd.google.protobuf"
+#define PB_PROTO ";proto=io.prometheus.client.MetricFamily"
 
 static const struct {
 	const char *header;
@@ -34,7 +37,12 @@ static const struct {
 	  "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,"
 	  "application/openmetrics-text;version=0.0.1;q=0.5,"
 	  "text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,"
-	  "text/plain;version=0.0.4;q=0.3,*/*;q=0.2", OM + ESCAPE_NONE },
+	  "text/plain;version=0.0.4;q=0.3,*/*;q=0.2", PB },
+	/* Prometheus 2.42 with native histograms */
+	{ "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;"
+	  "encoding=delimited,application/openmetrics-text;version=1.0.0;q=0.8,"
+	  "application/openmetrics-text;version=0.0.1;q=0.75,"
+	  "text/plain;version=0.0.4;q=0.5,*/*;q=0.1", PB },
 	/* a scrape_protocols of PrometheusText1.0.0 alone */
 	{ "text/plain;version=1.0.0;escaping=allow-utf-8;q=0.3,*/*;q=0.2",
 	  TEXT_1 + ESCAPE_NONE },
@@ -88,6 +96,15 @@ static const struct {
 	{ "application/openmetrics-text;version=1.0.0;escaping=dots;q=0.2,"
 	  "text/plain;escaping=values;q=0.1", OM + ESCAPE_DOTS },
 
+	/* protobuf, of that message, delimited */
+	{ PB_TYPE PB_PROTO ";encoding=delimited;escaping=values", PB + ESCAPE_VALUES },
+	{ PB_TYPE ";encoding=\"delimited\"" PB_PROTO ";q=0.1", PB },
+	{ PB_TYPE PB_PROTO ";encoding=text", TEXT },
+	{ PB_TYPE PB_PROTO ";encoding=compact-text,text/plain;q=0.1", TEXT },
+	{ PB_TYPE ";proto=other;encoding=delimited", TEXT },
+	{ PB_TYPE, TEXT },
+	{ "application/*", OM },
+
 	/* an element that is malformed is passed over */
 	{ "application/openmetrics-text;q=2", TEXT },
 	{ "application/openmetrics-text;q=x", TEXT },
@@ -135,12 +152,47 @@ static void test_several_headers(void **state)
 	assert_int_equal(accept_choose(&accept), FORMAT_OPENMETRICS);
 }
 
+static const struct {
+	const char *header;
+	bool gzip;
+} codings[] = {
+	{ "gzip", true },			/* Prometheus */
+	{ "identity", false },			/* without enable_compression */
+	{ "gzip, deflate, br, zstd", true },	/* browsers */
+	{ "deflate, gzip;q=0.5", true },
+	{ "x-gzip", true },
+	{ "GZip", true },
+	{ "*", true },
+	{ "*;q=0", false },
+	{ "gzip;q=0", false },
+	{ "gzip;q=0, *", false },
+	{ "*;q=0, gzip", true },
+	{ "gzip;q=0.000", false },
+	{ "gzip;q=2", false },
+	{ "gzipped", false },
+	{ "", false },
+	{ " , ,", false },
+	{ "\"gzip\"", false },
+	{ "gzip extra", false },
+};
+
+static void test_gzip(void **state)
+{
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < NR(codings); i++)
+		if (accept_gzip(codings[i].header) != codings[i].gzip)
+			fail_msg("%s", codings[i].header);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_choose),
 		cmocka_unit_test(test_nothing_asked_for),
 		cmocka_unit_test(test_several_headers),
+		cmocka_unit_test(test_gzip),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -20,6 +20,7 @@
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
+#include <zlib.h>
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <cmocka.h>
@@ -29,6 +30,9 @@
 #include "segment.h"
 
 #define OM "Accept: application/openmetrics-text;version=1.0.0\r\n"
+#define PROTO "Accept: application/vnd.google.protobuf;" \
+	"proto=io.prometheus.client.MetricFamily;encoding=delimited\r\n"
+#define GZIP "Accept-Encoding: gzip\r\n"
 #define PATIENCE_S 60
 
 /* ---- A server on a port of its own --------------------------------------- */
@@ -340,6 +344,9 @@ static void test_formats(void **state)
 		     "\r\nContent-Type: text/plain; version=0.0.4; charset=utf-8; "
 		     "escaping=underscores\r\n",
 		     "\n");
+	check_format(&server, "Accept: text/plain;version=1.0.0;escaping=allow-utf-8\r\n",
+		     "\r\nContent-Type: text/plain; version=1.0.0; charset=utf-8; "
+		     "escaping=allow-utf-8\r\n", "\n");
 	check_format(&server, OM,
 		     "\r\nContent-Type: application/openmetrics-text; version=1.0.0; "
 		     "charset=utf-8; escaping=underscores\r\n", "\n# EOF\n");
@@ -367,7 +374,7 @@ static void save_body(const struct server *server, const char *accept,
 static void test_formats_by_others(void **state)
 {
 	struct segment *segment = segment_with(42);
-	char text[96], openmetrics[96], command[512];
+	char text[96], openmetrics[96], protobuf[96], command[512];
 	struct server server;
 	int status;
 
@@ -376,17 +383,112 @@ static void test_formats_by_others(void **state)
 	device_put(&server, segment);
 	save_body(&server, "", "prom", text, sizeof(text));
 	save_body(&server, OM, "om", openmetrics, sizeof(openmetrics));
-	snprintf(command, sizeof(command), TOP "/tests/e2e/check_formats.sh %s %s >&2",
-		 text, openmetrics);
+	save_body(&server, PROTO, "pb", protobuf, sizeof(protobuf));
+	snprintf(command, sizeof(command),
+		 TOP "/tests/e2e/check_formats.sh %s %s %s >&2", text, openmetrics,
+		 protobuf);
 	status = system(command);
 	unlink(text);
 	unlink(openmetrics);
+	unlink(protobuf);
 	server_stop(&server);
 	segment_free(segment);
 	assert_true(WIFEXITED(status));
 	if (WEXITSTATUS(status) == 77)
 		skip();
 	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+static void inflate_body(const struct answer *answer, struct text *body)
+{
+	z_stream stream = { .next_in = (void *)answer->body,
+			    .avail_in = answer->body_len };
+	char *out = text_reserve(body, 1 << 20);
+
+	assert_non_null(out);
+	stream.next_out = (void *)out;
+	stream.avail_out = (1 << 20) - 1;
+	assert_int_equal(inflateInit2(&stream, 16 + MAX_WBITS), Z_OK);
+	assert_int_equal(inflate(&stream, Z_FINISH), Z_STREAM_END);
+	assert_int_equal(stream.avail_in, 0);
+	out[stream.total_out] = '\0';
+	inflateEnd(&stream);
+}
+
+/* What is asked for compressed says the same, and says each time what is new. */
+static void test_gzip(void **state)
+{
+	struct segment *segment = segment_with(1);
+	struct answer answer;
+	struct server server;
+	unsigned int i;
+	char says_i[16];
+
+	(void)state;
+	server_start(&server);
+	device_put(&server, segment);
+	for (i = 1; i < 30; i++) {
+		struct text body = { 0 };
+
+		*segment_slot(segment, 0, 1) = i;
+		assert_int_equal(ask(&server, "GET", "/metrics", i % 2 ? GZIP :
+				     OM GZIP, &answer), 200);
+		assert_header(&answer, "\r\nContent-Encoding: gzip\r\n");
+		assert_header(&answer, "\r\nVary: Accept, Accept-Encoding\r\n");
+		inflate_body(&answer, &body);
+		snprintf(says_i, sizeof(says_i), "%u\n", i);
+		assert_true(says(body.data, "demo_total", says_i));
+		assert_int_equal(!!strstr(body.data, "\n# EOF\n"), !(i % 2));
+		text_free(&body);
+		answer_free(&answer);
+		assert_int_equal(scrape(&server, "", says_i), 200);
+	}
+	assert_int_equal(ask(&server, "GET", "/metrics",
+			     "Accept-Encoding: gzip;q=0, identity\r\n", &answer), 200);
+	assert_null(strstr(answer.data, "Content-Encoding"));
+	answer_free(&answer);
+	server_stop(&server);
+	segment_free(segment);
+}
+
+static bool filtered_has(const struct server *server, const char *query,
+			 const char *series)
+{
+	struct answer answer;
+	char path[256];
+	bool has;
+
+	snprintf(path, sizeof(path), "/metrics?%s", query);
+	assert_int_equal(ask(server, "GET", path, OM, &answer), 200);
+	assert_non_null(strstr(answer.body, "# EOF\n"));
+	has = says(answer.body, series, "");
+	answer_free(&answer);
+	return has;
+}
+
+static void test_filters(void **state)
+{
+	struct segment *segment = segment_with(1);
+	struct server server;
+
+	(void)state;
+	server_start(&server);
+	device_put(&server, segment);
+	assert_true(filtered_has(&server, "name[]=demo", "demo_total"));
+	assert_true(filtered_has(&server, "name[]=demo_total", "demo_total"));
+	assert_true(filtered_has(&server, "name%5B%5D=demo_total", "demo_total"));
+	assert_false(filtered_has(&server, "name[]=demo_tot", "demo_total"));
+	assert_false(filtered_has(&server, "name[]=demo", "process_threads"));
+	assert_true(filtered_has(&server, "name[]=demo&name[]=process_threads",
+				 "process_threads"));
+	assert_true(filtered_has(&server, "collect[]=process", "process_threads"));
+	assert_false(filtered_has(&server, "collect[]=process", "demo_total"));
+	assert_false(filtered_has(&server, "collect[]=proc", "process_threads"));
+	assert_true(filtered_has(&server, "collect[]=demo&name[]=x", "demo_total"));
+	assert_false(filtered_has(&server, "name[]=", "demo_total"));
+	assert_true(filtered_has(&server, "other[]=x", "demo_total"));
+	server_stop(&server);
+	segment_free(segment);
 }
 
 static void test_paths_and_methods(void **state)
@@ -955,6 +1057,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_formats),
 		cmocka_unit_test(test_formats_by_others),
+		cmocka_unit_test(test_gzip),
+		cmocka_unit_test(test_filters),
 		cmocka_unit_test(test_paths_and_methods),
 		cmocka_unit_test(test_head),
 		cmocka_unit_test(test_status),
