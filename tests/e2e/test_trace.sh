@@ -14,5 +14,4 @@ need_packages "${BUILD_PACKAGES[@]}" "${EXAMPLE_PACKAGES[@]}" python3
 make -s -j"$(nproc)" userspace >&2
 make -s -C userspace/examples BUILD="$BUILD/userspace" >&2
 # curl in the service shall not look for a proxy.
-exec env no_proxy='*' /usr/bin/python3 tests/e2e/trace_cases.py \
-	"$BUILD/userspace/examples/trace_service"
+exec env no_proxy='*' /usr/bin/python3 tests/e2e/trace_cases.py "$BUILD/userspace"

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""trace_cases.py SERVICE: starts userspace/examples/trace_service, sends it requests
-with all kinds of headers, has it call back, and checks what the calls carry. TAP."""
+"""trace_cases.py BUILD: starts userspace/examples/trace_service, sends it requests
+with all kinds of headers, has it call back, and checks what the calls carry. A hosted
+segment is in the place of the device. TAP."""
+import ctypes
 import http.server
 import itertools
 import json
@@ -52,9 +54,14 @@ paths = (f"/{n}" for n in itertools.count())
 
 # --- The service
 
+BUILD = sys.argv[1]
+work = tempfile.TemporaryDirectory()
+SEGMENT = f"{work.name}/segment"
+equal(ctypes.CDLL(f"{BUILD}/lib/libobsring.so").obs_segment_create(SEGMENT.encode(), None), 0,
+      "making a segment")
 spans = tempfile.NamedTemporaryFile()
-service = subprocess.Popen([sys.argv[1], "--device", spans.name], stdout=subprocess.PIPE,
-                           text=True)
+service = subprocess.Popen([f"{BUILD}/examples/trace_service", "--device", SEGMENT,
+                            "--spans", spans.name], stdout=subprocess.PIPE, text=True)
 SERVICE = service.stdout.readline().strip()
 PORT = int(SERVICE.rstrip("/").rsplit(":", 1)[1])
 
@@ -440,6 +447,43 @@ def what_is_not_sampled_has_no_spans():
     equal(list(records()), [])
     calls_of([("b3", "1")])
     equal(len(list(records())), 2)
+
+
+# --- Counts
+
+def counts():
+    """obsring_trace_context_total by result, of this service and user."""
+    text = subprocess.run([f"{BUILD}/bin/obsringctl", "--device", SEGMENT, "--json", "get",
+                           "obsring_trace_context_total"],
+                          stdout=subprocess.PIPE, check=True, text=True).stdout
+    found = {}
+    for series in json.loads(text):
+        labels = series["labels"]
+        equal((labels["service"], labels["uid"]), ("trace-service", str(os.geteuid())))
+        found[labels["result"]] = int(series["value"])
+    return found
+
+
+def counted(*headers, **expected):
+    before = counts()
+    passed(*headers)
+    after = counts()
+    got = {result: n - before[result] for result, n in after.items() if n != before[result]}
+    equal(got, expected, f"what {headers!r} counted")
+
+
+@test
+def every_fallback_is_counted():
+    counted(new=1)
+    counted(("traceparent", f"{PARENT}-01"), w3c=1)
+    counted(("traceparent", f"{PARENT}-01"), ("tracestate", "A=1"), w3c=1, bad_tracestate=1)
+    counted(("traceparent", f"{PARENT}-0x"), ("tracestate", "a=1"), ("b3", B3),
+            b3=1, bad_traceparent=1, tracestate_alone=1)
+    counted(("b3", "x"), ("X-B3-TraceId", TRACE), ("X-B3-SpanId", SPAN), b3_multi=1, bad_b3=1)
+    counted(("X-B3-TraceId", TRACE), ("grpc-trace-bin", "x"), ("baggage", "\x01"),
+            new=1, bad_b3_multi=1, bad_grpc=1, bad_baggage=1)
+    counted(*with_state(",".join(f"k{n:02}={'v' * 60}" for n in range(8))),
+            w3c=1, cut_tracestate=1)
 
 
 @test

@@ -273,10 +273,11 @@ static void handled(void *unused, struct MHD_Connection *connection, void **own,
 /* ---- The program --------------------------------------------------------- */
 
 static const char usage[] =
-	"Usage: trace_service [--port N] [--device PATH] [--probability P]\n"
+	"Usage: trace_service [--port N] [--device PATH] [--spans PATH] [--probability P]\n"
 	"\n"
 	"  --port N          on 127.0.0.1; 0 (the default): one that is free\n"
-	"  --device PATH     where spans go; default: /dev/obsring\n"
+	"  --device PATH     where headers are counted; default: /dev/obsring\n"
+	"  --spans PATH      where spans go; default: the device\n"
 	"  --probability P   0 to 1, of traces that begin here; default: 1\n";
 
 static int fail(const char *what, const char *why)
@@ -304,11 +305,12 @@ static struct MHD_Daemon *listen_on(in_port_t port)
 }
 
 static int options(int argc, char **argv, in_port_t *port, const char **device,
-		   double *probability)
+		   const char **spans, double *probability)
 {
 	static const struct option known[] = {
 		{ "port", required_argument, NULL, 'p' },
 		{ "device", required_argument, NULL, 'd' },
+		{ "spans", required_argument, NULL, 's' },
 		{ "probability", required_argument, NULL, 'P' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 }
@@ -325,6 +327,9 @@ static int options(int argc, char **argv, in_port_t *port, const char **device,
 			break;
 		case 'd':
 			*device = optarg;
+			break;
+		case 's':
+			*spans = optarg;
 			break;
 		case 'P':
 			*probability = strtod(optarg, &end);
@@ -368,13 +373,13 @@ int main(int argc, char **argv)
 	const union MHD_DaemonInfo *info;
 	struct MHD_Daemon *daemon;
 	struct obs_service *service;
-	const char *device = NULL;
+	const char *device = NULL, *spans = NULL;
 	double probability = 1;
 	in_port_t port = 0;
 	sigset_t ends;
 	int r, signal;
 
-	r = options(argc, argv, &port, &device, &probability);
+	r = options(argc, argv, &port, &device, &spans, &probability);
 	if (r)
 		return r;
 	/* Threads inherit it; a peer that goes away is an error of write. */
@@ -387,7 +392,7 @@ int main(int argc, char **argv)
 
 	if (curl_global_init(CURL_GLOBAL_DEFAULT))
 		return fail("libcurl", "can't be initialized");
-	r = obs_tracer_open(device, "trace-service", probability, &tracer);
+	r = obs_tracer_open(spans ? spans : device, "trace-service", probability, &tracer);
 	if (r)
 		fail("no spans are recorded", strerror(-r));
 	service = count_on(device);
