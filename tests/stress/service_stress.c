@@ -38,10 +38,11 @@
 #define PROCESSES	8
 #define WORKERS		(THREADS + PROCESSES)
 #define SIGNAL_US	97
-#define SECOND_UPDATES	400000ULL	/* on a slow and busy machine */
+#define SECOND_UPDATES	4000000ULL	/* on a slow and busy machine */
 #define SECOND_KILLS	20U
 #define VICTIMS		2
 #define STEPS_MAX	5000U		/* of a victim */
+#define TURNS_LOG2_MAX	10		/* while another one attaches */
 #define PATIENCE_S	60
 
 #define OBSERVED	5		/* a victim's observation */
@@ -65,7 +66,7 @@ static const struct obs_family_spec specs[SERIES] = {
 	[KILLED] = { .name = "stress_killed_total" },
 	[KILLED_OBSERVED] = { .name = "stress_killed_observed", .nr_bounds = 3,
 			      .bound = bounds },
-	[KILLED_GAUGE] = { .name = "stress_killed" },
+	[KILLED_GAUGE] = { .name = "stress_killed_at_once" },
 };
 
 /* What a worker or victim has done, in memory that outlives it. */
@@ -162,6 +163,16 @@ static uint64_t count(enum series which)
 	return obs_series_count(on.snapshot, series);
 }
 
+/* In a segment nobody notices who is gone but those who come and go. */
+static void come_and_go(void)
+{
+	const struct obs_service_options options = { .device = on.path };
+	struct obs_service *other;
+
+	must(obs_service_attach_with("stress_other", &options, &other), "attach");
+	obs_service_detach(other);
+}
+
 /* A share may be given back a little after who had it is gone. */
 static void gauge_becomes(enum series which, int64_t expected)
 {
@@ -169,7 +180,7 @@ static void gauge_becomes(enum series which, int64_t expected)
 	int64_t is;
 
 	while ((is = (int64_t)value(which)) != expected && time(NULL) < end)
-		sched_yield();
+		come_and_go();
 	EXPECT(is == expected, "%s is %lld, not %lld", specs[which].name, (long long)is,
 	       (long long)expected);
 }
@@ -414,7 +425,7 @@ static void victim_wait(const struct tally *tally, unsigned int steps, bool anew
 	unsigned int turns;
 
 	if (anew) {
-		for (turns = 0; turns < steps && !tally->finished; turns++)
+		for (turns = 1U << steps % TURNS_LOG2_MAX; turns && !tally->finished; turns--)
 			sched_yield();
 		return;
 	}
@@ -431,7 +442,7 @@ static void storm_round(struct storm *storm, unsigned int *seed)
 
 	for (i = 0; i < VICTIMS; i++) {
 		shared->victim[i] = (struct tally){ .started = 0 };
-		anew[i] = rand_r(seed) % 8 == 0;
+		anew[i] = rand_r(seed) % 4 == 0;
 		pid[i] = victim_start(i, anew[i]);
 	}
 	for (i = 0; i < VICTIMS; i++) {
