@@ -460,7 +460,7 @@ static const struct {
 	{ "add --service s x_total --exp10 1 5", "--exp10 1" },
 	{ "add --service s x_total -1", "negative" },
 	{ "add --service s x_total 1s", "\"1s\"" },
-	{ "add --service s x_total 1e3", "\"1e3\"" },
+	{ "add --service s x_total 1e", "\"1e\"" },
 	{ "set --service s x", "a number" },
 	{ "set --service s x nan", "\"nan\"" },
 	{ "observe --service s x_seconds -0.5", "negative" },

@@ -48,13 +48,42 @@ static bool digit_append(uint64_t *value, unsigned int digit)
 	       !__builtin_add_overflow(*value, (uint64_t)digit, value);
 }
 
-/* Digits with at most one point, in units of 10^-places. */
+static bool zeros_append(uint64_t *value, int nr)
+{
+	for (; nr > 0 && *value; nr--)
+		if (!digit_append(value, 0))
+			return false;
+	return true;
+}
+
+/* "e+06", or nothing: the power of ten, of which more than this is no number's. */
+static int exponent_parse(const char *text, int *ret_exponent)
+{
+	long exponent = 0;
+	char *end;
+
+	if (*text) {
+		text++;
+		if (!isdigit((unsigned char)text[*text == '-' || *text == '+']))
+			return -EINVAL;
+		exponent = strtol(text, &end, 10);
+		if (*end)
+			return -EINVAL;
+	}
+	if (exponent > 1000 || exponent < -1000)
+		return -ERANGE;
+	*ret_exponent = (int)exponent;
+	return 0;
+}
+
+/* Digits with at most one point, and perhaps an exponent, in units of 10^-places. */
 static int magnitude_parse(const char *text, int places, uint64_t *ret_value)
 {
+	int zeros = 0, exponent, r;
+	bool point = false, any = false, fits = true;
 	uint64_t value = 0;
-	bool point = false, any = false;
 
-	for (; *text; text++) {
+	for (; *text && *text != 'e' && *text != 'E'; text++) {
 		if (*text == '.' && !point) {
 			point = true;
 			continue;
@@ -62,20 +91,24 @@ static int magnitude_parse(const char *text, int places, uint64_t *ret_value)
 		if (!isdigit((unsigned char)*text))
 			return -EINVAL;
 		any = true;
-		if (point && places == 0) {
-			if (*text != '0')
-				return -ERANGE;
+		places -= point;
+		/* Those at the end count as places, of which there may be too many. */
+		if (*text == '0') {
+			zeros++;
 			continue;
 		}
-		if (!digit_append(&value, (unsigned int)(*text - '0')))
-			return -ERANGE;
-		places -= point;
+		fits = fits && zeros_append(&value, zeros) &&
+		       digit_append(&value, (unsigned int)(*text - '0'));
+		zeros = 0;
 	}
-	if (!any)
-		return -EINVAL;
-	for (; places > 0; places--)
-		if (!digit_append(&value, 0))
-			return -ERANGE;
+	r = any ? exponent_parse(text, &exponent) : -EINVAL;
+	if (r == -ERANGE && !value && fits)
+		exponent = 0;
+	else if (r)
+		return r;
+	places += zeros + exponent;
+	if (!fits || (value && places < 0) || !zeros_append(&value, places))
+		return -ERANGE;
 	*ret_value = value;
 	return 0;
 }

@@ -15,7 +15,7 @@ const char *decimal_format(char *text, uint64_t value, int exp10);
 const char *decimal_format_signed(char *text, int64_t value, int exp10);
 
 /*
- * The integer that stands for @text ("-1.25") in units of 10^@exp10, as two's
+ * The integer that stands for @text ("-1.25", "1e+06") in units of 10^@exp10, as two's
  * complement if it is negative. -EINVAL: not a number; -ERANGE: no such integer.
  */
 int decimal_parse(const char *text, int exp10, uint64_t *ret_value);
