@@ -88,6 +88,7 @@ CTL_OBJS := \
 	obsringctl/servicemap.o \
 	obsringctl/service.o \
 	obsringctl/serviceshow.o \
+	obsringctl/segment.o \
 	obsringctl/drain.o \
 	obsringctl/tracewhy.o \
 	obsringctl/trace.o \

@@ -482,6 +482,11 @@ static const struct {
 	{ "service ttl x 0s", "\"0s\"" },
 	{ "service ttl x 1.5s", "\"1.5s\"" },
 	{ "service delete", "one service" },
+	{ "segment create", "one path" },
+	{ "segment create /x --series 0", "--series 0" },
+	{ "segment create /x --log-bytes 1k", "--log-bytes 1k" },
+	{ "segment create /x --mode 0999", "--mode 0999" },
+	{ "segment create /x --mode 01777", "--mode 01777" },
 };
 
 static void test_misuses(void **state)
@@ -567,7 +572,7 @@ static void test_table(void **state)
 	assert_int_equal(ctl("complete ''"), 0);
 	assert_string_equal(output,
 		"info\nlist\nget\nlog\nsource\nprobe\nsample\nfamily\nseries\n"
-		"inc\nadd\nset\nobserve\nrun\nservice\ndrain\ntrace\n");
+		"inc\nadd\nset\nobserve\nrun\nservice\nsegment\ndrain\ntrace\n");
 	assert_int_equal(ctl("complete source ''"), 0);
 	assert_string_equal(output, "list\nenable\ndisable\n");
 	assert_int_equal(ctl("complete probe add --s"), 0);
@@ -1122,6 +1127,129 @@ static void test_services(void **state)
 	segment_free(s);
 }
 
+/* ---- Counting, in a segment ------------------------------------------------ */
+
+#define SERIES(labels)	"{service=\"s\",uid=\"UID\"" labels "}"
+
+/* One after the other; UID is the user's number. */
+static const struct {
+	const char *args;
+	int status;
+	const char *output;
+} counts[] = {
+	{ "inc --service s jobs_total --help-text Jobs.", 0, "" },
+	{ "inc jobs_total 2 --service s", 0, "" },
+	{ "add --service s jobs_total 1e3", 0, "" },
+	{ "get jobs_total", 0, "jobs_total" SERIES("") " 1003\n" },
+	{ "add --service s jobs_total 0.5", 2,
+	  "obsringctl: jobs_total is counted in units of 10^0, which can't tell 0.5\n" },
+	{ "set --service s jobs_total 1", 1, "obsringctl: cannot set jobs_total: it is a counter\n" },
+	{ "set --service s jobs_total 0.5", 1,
+	  "obsringctl: cannot set jobs_total: it is a counter\n" },
+	{ "set --service s 'level{b=\"2\",a=\"1\"}' -1.5 --exp10 -1", 0, "" },
+	{ "set --service s 'level{a=\"1\",b=\"2\"}' 2.5", 0, "" },
+	{ "get 'level{a=\"1\"}'", 0, "level" SERIES(",b=\"2\",a=\"1\"") " 2.5\n" },
+	{ "set --service s 'level{a=\"1\"}' 2.5", 1,
+	  "obsringctl: metric level needs a value of label \"b\"\n" },
+	{ "set --service s 'level{a=\"1\",b=\"\",c=\"\"}' 2.5", 1,
+	  "obsringctl: metric level has no label \"c\"\n" },
+	{ "inc --service s 'level{a=\"1\",b=\"2\"}'", 1,
+	  "obsringctl: cannot inc level: it is a gauge\n" },
+	{ "set --service s far 9223372036854775808", 2,
+	  "obsringctl: far is counted in units of 10^0, which can't tell 9223372036854775808; "
+	  "--exp10 chooses others for a new metric\n" },
+	{ "get far", 1, "obsringctl: no metric is named \"far\"\n" },
+	{ "observe --service s wait_seconds 0.25 --buckets 0.1,1", 0, "" },
+	{ "observe --service s wait_seconds 0.000000001", 0, "" },
+	{ "get wait_seconds", 0,
+	  "wait_seconds_sum" SERIES("") " 0.250000001\nwait_seconds_count" SERIES("") " 2\n"
+	  "wait_seconds_bucket" SERIES(",le=\"0.1\"") " 1\n"
+	  "wait_seconds_bucket" SERIES(",le=\"1\"") " 2\n"
+	  "wait_seconds_bucket" SERIES(",le=\"+Inf\"") " 2\n" },
+	{ "observe --service s wait_seconds 1 --buckets 2,3", 1,
+	  "obsringctl: cannot observe wait_seconds: it has another unit, scale or buckets than "
+	  "was given\n" },
+	{ "observe --service s wait_seconds 1 --unit hours", 1,
+	  "obsringctl: cannot observe wait_seconds: it has another unit, scale or buckets than "
+	  "was given\n" },
+	{ "observe --service s native_seconds 0.5 --schema 0 --min-log2 -1 --max-log2 0", 0, "" },
+	{ "get native_seconds | grep bucket", 0,
+	  "native_seconds_bucket" SERIES(",le=\"0.5\"") " 1\n"
+	  "native_seconds_bucket" SERIES(",le=\"1\"") " 1\n"
+	  "native_seconds_bucket" SERIES(",le=\"+Inf\"") " 1\n" },
+	{ "inc --service s obsring_x_total", 1, "obsringctl: cannot inc obsring_x_total: "
+	  "the name, a label or the unit is malformed or reserved\n" },
+	{ "inc --service s obsring_segment_mended_total", 1,
+	  "obsringctl: obsring_segment_mended_total is no metric of processes\n" },
+	{ "inc --service '' x_total", 1,
+	  "obsringctl: cannot attach to service \"\": the name is malformed\n" },
+	{ "run --service s -- sh -c 'exit 3'", 3, "" },
+	{ "get job_exit_status", 0, "job_exit_status" SERIES("") " 3\n" },
+	{ "inc --service other jobs_total", 0, "" },
+	{ "service list", 0, "s  uid UID  0 members  11 series\n"
+	  "other  uid UID  0 members  1 series\n" },
+	{ "service show other", 0, "other  uid UID  0 members  1 series\n"
+	  "jobs_total{service=\"other\",uid=\"UID\"} 1\n" },
+	{ "service show none", 1, "obsringctl: no service is named \"none\"\n" },
+	{ "service show s --uid 4000000000", 1,
+	  "obsringctl: no service is named \"s\" that is this user's\n" },
+	{ "complete inc --service o", 0, "other\n" },
+	{ "complete service show s", 0, "s\n" },
+};
+
+/* @text with the user's number for UID. */
+static const char *with_uid(const char *text)
+{
+	static char result[1024];
+	size_t len = 0, n;
+
+	for (; *text; text += n) {
+		n = strncmp(text, "UID", 3) ? 1 : 3;
+		len += (size_t)snprintf(result + len, sizeof(result) - len, "%.*s",
+					n == 1 ? 1 : 0, text);
+		if (n == 3)
+			len += (size_t)snprintf(result + len, sizeof(result) - len, "%u",
+						geteuid());
+	}
+	result[len] = 0;
+	return result;
+}
+
+static void test_counts(void **state)
+{
+	char dir[] = "/tmp/obsringctl-XXXXXX", path[64], args[512];
+	size_t i;
+	int r;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/segment", dir);
+	snprintf(args, sizeof(args), "segment create %s --mode 0600 --series 100", path);
+	assert_int_equal(ctl(args), 0);
+	assert_int_equal(ctl(args), 1);
+	assert_non_null(strstr(output, "File exists"));
+	for (i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+		snprintf(args, sizeof(args), "--device %s %s", path, counts[i].args);
+		r = ctl(args);
+		if (r != counts[i].status || strcmp(output, with_uid(counts[i].output)))
+			fail_msg("%s: status %d\n%s", counts[i].args, r, output);
+	}
+	/* Past its room: counted, but not where it was told to be; what is set is not. */
+	for (i = 0; i < 100; i++) {
+		snprintf(args, sizeof(args),
+			 "--device %s inc --service s 'many_total{n=\"%zu\"}'", path, i);
+		assert_int_equal(ctl(args), 0);
+	}
+	assert_string_equal(output, "obsringctl: no room for these labels of many_total: "
+			    "counted in its overflow series\n");
+	snprintf(args, sizeof(args), "--device %s set --service s 'level{a=\"x\",b=\"y\"}' 1",
+		 path);
+	assert_int_equal(ctl(args), 1);
+	assert_non_null(strstr(output, "a limit is reached"));
+	unlink(path);
+	rmdir(dir);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -1143,6 +1271,7 @@ int main(void)
 		cmocka_unit_test(test_run_ignored),
 		cmocka_unit_test(test_run_forwards),
 		cmocka_unit_test(test_services),
+		cmocka_unit_test(test_counts),
 		cmocka_unit_test(test_trace_parse),
 		cmocka_unit_test(test_trace_why),
 		cmocka_unit_test(test_exemplars),

@@ -373,6 +373,9 @@ class _Metric(_Series):
 
     def labels(self, *values, **named):
         """The series with these label values, in order or by name."""
+        child = None if named else self._children.get(values)
+        if child is not None:
+            return child
         if not self._labelnames:
             raise ValueError(f"{self._name} has no labels")
         key = self._values(values, named)
