@@ -751,6 +751,23 @@ int obs_segment_create(const char *path, const struct obs_segment_options *optio
 /* The same in a memfd: its descriptor, closed by exec. /proc/PID/fd/N is its path. */
 int obs_segment_create_memfd(const struct obs_segment_options *options);
 
+/*
+ * Services and sampling rules of the segment at @path, as obs_service_list() and
+ * obs_sample_list() have them of the module's. Whoever may write the file may do it.
+ * Deleting: -ENOENT, -EBUSY: it has members. A rule: -EOPNOTSUPP: at_ns is set, and
+ * nobody would apply it at that time; -ENOSPC: there are 32.
+ */
+int obs_segment_service_list(const char *path,
+			     int (*fn)(const struct obs_service_info *service, void *arg),
+			     void *arg);
+int obs_segment_service_set_ttl(const char *path, const char *name, uint32_t uid,
+				uint32_t ttl_s);
+int obs_segment_service_delete(const char *path, const char *name, uint32_t uid);
+int obs_segment_sample_list(const char *path,
+			    int (*fn)(const struct obs_sample_info *sample, void *arg),
+			    void *arg);
+int obs_segment_sample_send(const char *path, const struct obs_sample_info *sample);
+
 /* ---- Trace context of requests and messages ------------------------------- */
 
 /*
@@ -972,6 +989,36 @@ int obs_trace_set_traceparent(const char *text);
 /* It works for none. */
 void obs_trace_clear(void);
 
+/* ---- Writing the log ------------------------------------------------------ */
+
+/*
+ * Records of a program: of the device, or of a hosted segment, whose log has a ring for
+ * each thread that writes. Readers see them from "user.SERVICE".
+ */
+struct obs_log_writer;
+
+/*
+ * @path and @service as in obs_tracer_open(), whose errors it has. Threads may share a
+ * writer, and a child of fork() has it.
+ */
+int obs_log_writer_open(const char *path, const char *service,
+			struct obs_log_writer **ret_writer);
+void obs_log_writer_close(struct obs_log_writer *writer);
+
+/*
+ * One record. @level: syslog's, 0 to 7. @context may be NULL: then it is tagged with
+ * the thread's (obs_trace_set()), if the kernel knows it. @field: @nr of them, whose
+ * keys are 1 to 64 of A-Z a-z 0-9 _ . -, what has no room in 512 bytes is left out.
+ * Control characters of @message, which has 1024 bytes, become question marks.
+ *
+ * -EINVAL: a level or key; or as write(2). 0 does not mean that it is kept: sampling
+ * rules and limits hold, and count. In a signal handler: to a segment once the thread
+ * has written to it before. NULL @writer writes nothing.
+ */
+int obs_log_write(const struct obs_log_writer *writer, unsigned int level,
+		  const struct obs_trace_context *context,
+		  const struct obs_log_field *field, unsigned int nr, const char *message);
+
 /* ---- Spans --------------------------------------------------------------- */
 
 /*
@@ -998,13 +1045,13 @@ void obs_trace_clear(void);
 struct obs_tracer;
 
 /*
- * @path: NULL: /dev/obsring, which can't be unloaded while it is open; else any file
- * that is there, to which lines are added. @service: 1 to 63 printable characters
+ * @path: NULL: /dev/obsring, which can't be unloaded while it is open; or a hosted
+ * segment, or any other file that is there, to which lines are added. @service: 1 to 63 printable characters
  * without a space; the log's source is "user.SERVICE". @probability: 0 to 1, of traces
  * that begin here. Threads may share a tracer, and a child of fork() has it.
  *
- * -EINVAL: service or probability; -EOPNOTSUPP: a hosted segment; -ENOMEM; or as
- * open(2) has it.
+ * -EINVAL: service or probability; -EOPNOTSUPP: a file of the device's layout that is
+ * no hosted segment; -ENOMEM; or as open(2) has it.
  */
 int obs_tracer_open(const char *path, const char *service, double probability,
 		    struct obs_tracer **ret_tracer);

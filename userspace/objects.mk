@@ -38,6 +38,11 @@ LIB_OBJS := \
 	libobsring/segment.o \
 	libobsring/segmake.o \
 	libobsring/segbackend.o \
+	libobsring/seglog.o \
+	libobsring/segsample.o \
+	libobsring/segtidy.o \
+	libobsring/logput.o \
+	libobsring/logwriter.o \
 	libobsring/service_device.o \
 	libobsring/service.o \
 	libobsring/spec.o \

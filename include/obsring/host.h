@@ -105,6 +105,7 @@
 	X(LOST_NESTED, "obsring_log_lost_total", "nested") \
 	X(LOST_NO_RING, "obsring_log_lost_total", "no_ring") \
 	X(LOST_KILLED, "obsring_log_lost_total", "killed") \
+	X(SAMPLED_OUT, "obsring_log_sampled_out_total", NULL) \
 	X(TRUNCATED, "obsring_log_truncated_total", NULL) \
 	X(OVERWRITTEN, "obsring_log_overwritten_total", NULL) \
 	X(RECORDS, "obsring_log_records_total", "emerg") \

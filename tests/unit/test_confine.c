@@ -28,7 +28,7 @@ static int confined(int (*fn)(void))
 
 	assert_true(pid >= 0);
 	if (!pid)
-		_exit(confine(false) ? 200 : fn());
+		_exit(confine(false, false) ? 200 : fn());
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	return status;
 }
@@ -117,6 +117,27 @@ static void test_allowed(void **state)
 	assert_int_equal(exit_of(try_allowed), 0);
 }
 
+/* What a hosted segment takes, and no more. */
+static void test_updates(void **state)
+{
+	int status;
+	pid_t pid = fork();
+
+	(void)state;
+	if (!pid) {
+		if (confine(false, true))
+			_exit(200);
+		if (syscall(SYS_openat, AT_FDCWD, "/dev/null", O_RDWR) < 0)
+			_exit(1);
+		if (!REFUSED((SYS_openat, AT_FDCWD, "/dev/null", O_WRONLY)))
+			_exit(2);
+		_exit(REFUSED((SYS_openat, AT_FDCWD, "/tmp/x", O_RDWR | O_CREAT, 0600)) ?
+		      0 : 3);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
 static int try_exec(void)
 {
 	char *const none[] = { NULL };
@@ -148,6 +169,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_allowed),
+		cmocka_unit_test(test_updates),
 		cmocka_unit_test(test_deadly),
 	};
 

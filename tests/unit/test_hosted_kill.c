@@ -196,18 +196,24 @@ static void all_told_check(const struct obs_segment *before, const struct obs_se
 	told_check(before, now, OBSRING_REGION_SHARES);
 }
 
-/* @now: as it is when who began with @before is killed: no lock is held in a copy. */
-static void image_check(const struct operation *operation, const struct obs_segment *before,
-			const struct obs_segment *now)
+struct run {
+	const struct operation *operation;
+	const struct obs_segment *before, *now;
+};
+
+/* As it is now, who began with @before is killed: no lock is held in a copy. */
+static void image_check(const void *arg)
 {
+	const struct run *run = arg;
+	const struct operation *operation = run->operation;
+	int fd = image_fd(run->now->base, run->now->bytes);
 	struct obs_segment *segment;
-	int fd = image_fd(now->base, now->bytes);
 
 	segment = segment_of(fd);
 	reader_check(fd);
 	require(!obs_segment_lock(segment), "the lock can't be had");
 	rest_check(segment);
-	all_told_check(before, segment);
+	all_told_check(run->before, segment);
 	if (operation->mended)
 		operation->mended(segment);
 	operation->run(segment);
@@ -254,7 +260,7 @@ static void on_step(int signal, siginfo_t *info, void *context)
 		_exit(2);
 }
 
-static void child(int fd, const struct operation *operation, int tell, int answer)
+static void child(int fd, void (*run)(struct obs_segment *segment), int tell, int answer)
 {
 	const struct sigaction fault = { .sa_sigaction = on_fault, .sa_flags = SA_SIGINFO };
 	const struct sigaction step = { .sa_sigaction = on_step, .sa_flags = SA_SIGINFO };
@@ -266,17 +272,13 @@ static void child(int fd, const struct operation *operation, int tell, int answe
 	sigaction(SIGSEGV, &fault, NULL);
 	sigaction(SIGTRAP, &step, NULL);
 	mprotect(segment->base, segment->bytes, PROT_READ);
-	if (obs_segment_lock(segment))
-		_exit(1);
-	operation->run(segment);
-	obs_segment_unlock(segment);
+	run(segment);
 	_exit(0);
 }
 
 /* All that a kill at one instruction or another can leave: how many images. */
-static unsigned int steps_check(int fd, const struct obs_segment *before,
-				const struct obs_segment *segment,
-				const struct operation *operation)
+static unsigned int steps_check(int fd, void (*run)(struct obs_segment *segment),
+				void (*check)(const void *arg), const void *arg)
 {
 	int told[2], answer[2], status;
 	unsigned int images = 0;
@@ -289,11 +291,11 @@ static unsigned int steps_check(int fd, const struct obs_segment *before,
 	if (!pid) {
 		close(told[0]);
 		close(answer[1]);
-		child(fd, operation, told[1], answer[0]);
+		child(fd, run, told[1], answer[0]);
 	}
 	close(told[1]);
 	while (read(told[0], &byte, 1) == 1) {
-		image_check(operation, before, segment);
+		check(arg);
 		images++;
 		require(write(answer[1], &byte, 1) == 1, "write");
 	}
@@ -302,25 +304,35 @@ static unsigned int steps_check(int fd, const struct obs_segment *before,
 	close(told[0]);
 	close(answer[0]);
 	close(answer[1]);
-	print_message("%s: %u images\n", operation->name, images);
+	print_message("%u images\n", images);
 	return images;
 }
 
 #else
 
-static unsigned int steps_check(int fd, const struct obs_segment *before,
-				const struct obs_segment *segment,
-				const struct operation *operation)
+static unsigned int steps_check(int fd, void (*run)(struct obs_segment *segment),
+				void (*check)(const void *arg), const void *arg)
 {
 	(void)fd;
-	(void)before;
-	(void)segment;
-	print_message("%s: skipped, no process can step itself here\n", operation->name);
+	(void)run;
+	(void)check;
+	(void)arg;
+	print_message("skipped: no process can step itself here\n");
 	skip();
 	return 0;
 }
 
 #endif
+
+static const struct operation *stepped_operation;
+
+static void operation_run(struct obs_segment *segment)
+{
+	if (obs_segment_lock(segment))
+		_exit(1);
+	stepped_operation->run(segment);
+	obs_segment_unlock(segment);
+}
 
 static void operation_check(const struct operation *operation)
 {
@@ -334,7 +346,9 @@ static void operation_check(const struct operation *operation)
 		operation->prepare(segment);
 	old = image_fd(segment->base, segment->bytes);
 	before = segment_of(old);
-	images = steps_check(fd, before, segment, operation);
+	stepped_operation = operation;
+	images = steps_check(fd, operation_run, image_check,
+			     &(struct run){ operation, before, segment });
 	assert_true(images > 2);
 	rest_check(segment);
 	all_told_check(before, segment);
@@ -515,6 +529,122 @@ static const struct operation operations[] = {
 	{ "mend", mend_prepare, mend_run, end_check, end_mended },
 };
 
+/* ---- A record ------------------------------------------------------------ */
+
+#define BEFORE	20	/* records: the ring of 64 lines has been round, or not */
+#define WORDS	30	/* of each: 5 lines */
+
+static struct obs_ring_writer ring_writer(const struct obs_segment *segment)
+{
+	struct obsring_ring *ring = obs_segment_region(segment, OBSRING_REGION_RINGS);
+
+	return (struct obs_ring_writer){
+		.ring = ring,
+		.line = obs_segment_region(segment, OBSRING_REGION_LOG),
+		.mask = segment->nr.lines - 1,
+		.guard = (__u32)(ring->head >> 32),
+	};
+}
+
+static void record_write(struct obs_segment *segment)
+{
+	struct obs_ring_writer writer = ring_writer(segment);
+	__u64 word[WORDS] = { 0 };
+	uint32_t overwritten;
+
+	require(obs_ring_write(&writer, word, WORDS, &overwritten), "it was refused");
+}
+
+/* What a reader gets that began with the ring: records and losses are all there are. */
+static uint64_t ring_read(const struct obs_segment *segment, struct obs_ring_cursor *cursor,
+			  uint64_t *lost)
+{
+	struct obs_ring_view view = {
+		.ring = obs_segment_region(segment, OBSRING_REGION_RINGS),
+		.line = obs_segment_region(segment, OBSRING_REGION_LOG),
+		.nr_lines = segment->nr.lines,
+	};
+	struct obs_ring_peeked peeked;
+	enum obs_ring_result result;
+	__u64 word[WORDS], missed = 0;
+	uint64_t read = 0;
+
+	while ((result = obs_ring_peek(&view, cursor, word, WORDS, &peeked, &missed)) !=
+	       OBS_RING_EMPTY) {
+		if (result != OBS_RING_RECORD)
+			continue;
+		obs_ring_next(cursor, &peeked);
+		read++;
+	}
+	*lost += missed;
+	return read;
+}
+
+struct ring_run {
+	const struct obs_segment *now;
+	uint64_t records;	/* before the one that is killed */
+};
+
+static void ring_check(const void *arg)
+{
+	const struct ring_run *run = arg;
+	struct obs_ring_cursor cursor = {
+		.line = OBS_RING_LINE_START, .record = OBS_RING_RECORD_START,
+	};
+	int fd = image_fd(run->now->base, run->now->bytes);
+	struct obs_segment *segment = segment_of(fd);
+	struct obsring_ring *ring = obs_segment_region(segment, OBSRING_REGION_RINGS);
+	struct obsring_line *line = obs_segment_region(segment, OBSRING_REGION_LOG);
+	uint64_t read, lost = 0, begun, killed;
+
+	/* A reader that waits for the one that is not finished ... */
+	read = ring_read(segment, &cursor, &lost);
+	killed = obs_host_ring_mend(ring, line, segment->nr.lines);
+	require(!obs_host_ring_mend(ring, line, segment->nr.lines), "mended twice");
+	begun = (__u32)ring->head - OBS_RING_RECORD_START;
+	require(begun - run->records <= 1, "more than one was begun");
+	require(killed <= begun - run->records, "one is lost that was not begun");
+	/* ... goes on behind it, and the next writer too. */
+	record_write(segment);
+	record_write(segment);
+	read += ring_read(segment, &cursor, &lost);
+	require(read + lost == begun + 2, "a reader does not get all, or count it");
+	require(cursor.record == OBS_RING_RECORD_START + begun + 2, "it is somewhere else");
+	obs_segment_free_private(segment);
+	close(fd);
+}
+
+/* With so many records in the ring before. */
+static void record_kill(uint64_t records)
+{
+	int fd = obs_segment_create_memfd(&small);
+	struct obs_segment *segment;
+	uint64_t i;
+
+	assert_true(fd >= 0);
+	segment = segment_of(fd);
+	for (i = 0; i < records; i++)
+		record_write(segment);
+	/* Nesting, guard and lines are the writer's own: head, stamps, words are left. */
+	assert_true(steps_check(fd, record_write, ring_check,
+				&(struct ring_run){ segment, records }) > WORDS);
+	obs_segment_free_private(segment);
+	close(fd);
+}
+
+static void test_record(void **state)
+{
+	uint64_t records;
+
+	(void)state;
+	for (records = 0; records < BEFORE; records += 3)
+		record_kill(records);
+	/* Both counts go round: lines behind 1024, records behind 128. */
+	record_kill(127);
+	record_kill(128);
+	record_kill(204);
+}
+
 static void test_operation(void **state)
 {
 	operation_check(*state);
@@ -528,6 +658,7 @@ int main(void)
 		{ "service", test_operation, NULL, NULL, (void *)&operations[2] },
 		{ "end", test_operation, NULL, NULL, (void *)&operations[3] },
 		{ "mend", test_operation, NULL, NULL, (void *)&operations[4] },
+		cmocka_unit_test(test_record),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

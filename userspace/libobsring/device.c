@@ -157,7 +157,10 @@ static int device_init(struct obs_device *device, const char *path)
 		return r;
 	if (obs_device_draining(device))
 		return -ESHUTDOWN;
-	return device_map_regions(device);
+	r = device_map_regions(device);
+	if (!r)
+		obs_device_tidy_init(device, path);
+	return r;
 }
 
 int obs_device_open(const char *path, struct obs_device **ret_device)
@@ -268,6 +271,7 @@ void obs_device_close(struct obs_device *device)
 {
 	if (!device)
 		return;
+	obs_device_tidy_exit(device);
 	device_unmap(device);
 	if (device->fd >= 0)
 		close(device->fd);

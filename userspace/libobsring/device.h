@@ -49,6 +49,8 @@ struct obs_pages {
 	const uint8_t *chunk[OBS_CHUNKS];
 };
 
+struct obs_segment;
+
 /**
  * struct obs_device - an open device
  * @fd: its descriptor
@@ -63,6 +65,9 @@ struct obs_pages {
  * @region: by enum obsring_region_id
  * @values: VALUES, a row for each CPU
  * @services: SERVICES, a row for each CPU and everyone's
+ * @segment: the same file as its writers have it, if it is hosted and may be written:
+ *	to tidy it; else NULL
+ * @tidied_ns: when, CLOCK_MONOTONIC
  */
 struct obs_device {
 	int fd;
@@ -75,7 +80,17 @@ struct obs_device {
 	__u64 cpu_mask[OBSRING_CPU_MASK_WORDS];
 	struct obs_region region[OBS_REGIONS];
 	struct obs_pages values, services;
+	struct obs_segment *segment;
+	__u64 tidied_ns;
 };
+
+/*
+ * segtidy.c: do for a hosted segment what its writers have left, if that is some time
+ * ago. Without effect if it may not be written.
+ */
+void obs_device_tidy_init(struct obs_device *device, const char *path);
+void obs_device_tidy_exit(struct obs_device *device);
+void obs_device_tidy(struct obs_device *device);
 
 /* header.c: take over what @header says, or -EPROTO, -EPROTONOSUPPORT. */
 int obs_header_check(const struct obsring_header *header, struct obs_device *device);

@@ -73,6 +73,8 @@ int obs_log_prepare(struct obs_log *log, int *ret_timeout_ms)
 	r = obs_device_check_size(log->device);
 	if (r)
 		return r;
+	/* A ring whose writer was killed within a record goes on. */
+	obs_device_tidy(log->device);
 	if (!log->device->hosted && lseek(log->device->fd, 0, SEEK_END) < 0)
 		return -errno;
 	r = obs_log_look(log);

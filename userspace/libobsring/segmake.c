@@ -246,6 +246,7 @@ static const struct {
 	{ "obsring_log_lost_total",
 	  "Records that were not stored, by cause: nested is a signal handler's that interrupted one with no room behind it, no_ring a thread's that found no ring free, killed one whose writer was killed.",
 	  "cause" },
+	{ "obsring_log_sampled_out_total", "Records that a sampling rule dropped.", NULL },
 	{ "obsring_log_truncated_total",
 	  "Records stored with a part cut off, because the message or its fields were too long.",
 	  NULL },

@@ -247,28 +247,19 @@ void obs_segment_forked(struct obs_segment *segment)
 		segment->fd = obs_fd_keep(segment->fd);
 }
 
-static void fork_begins(void)
-{
-	pthread_mutex_lock(&lock);
-}
-
-static void fork_ends(void)
-{
-	pthread_mutex_unlock(&lock);
-}
-
 static void child_begins(void)
 {
 	struct obs_segment *segment;
 
 	for (segment = segments; segment; segment = segment->next)
 		obs_segment_forked(segment);
-	fork_ends();
+	/* Another thread may have had it; a segment that is in the list is whole. */
+	pthread_mutex_init(&lock, NULL);
 }
 
 static void prepare(void)
 {
-	once_error = pthread_atfork(fork_begins, fork_ends, child_begins);
+	once_error = pthread_atfork(NULL, NULL, child_begins);
 }
 
 /* ---- Getting one --------------------------------------------------------- */
@@ -298,7 +289,8 @@ static int segment_get(int fd, const struct stat *st, struct obs_segment **ret_s
 		if (r)
 			return r;
 		segment->next = segments;
-		segments = segment;
+		/* Whole, for a child of fork() by another thread. */
+		obs_store_release(&segments, segment);
 	}
 	*ret_segment = segment;
 	return 0;

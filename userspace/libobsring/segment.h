@@ -13,6 +13,8 @@
  * segmember.c members, shares, sweeping
  * segservice.c services
  * segbackend.c the seam of service.h
+ * seglog.c    the log, segsample.c which records are kept
+ * segtidy.c   what is done for others; control
  */
 #ifndef LIBOBSRING_SEGMENT_H
 #define LIBOBSRING_SEGMENT_H
@@ -209,6 +211,24 @@ obs_segment_slot(const struct obs_segment *segment, uint32_t rule, uint32_t leas
 
 /* segmember.c: those of this process, through a new descriptor. */
 void obs_segment_members_relock(struct obs_segment *segment);
+
+/* ---- seglog.c: any thread ---- */
+
+struct obs_logline;
+
+/* Write a line as a record. 0, though it may be lost: that is counted. */
+int obs_segment_log(struct obs_segment *segment, const char *text, size_t len);
+
+/* Rings of threads that were killed. */
+void obs_segment_mend_rings(struct obs_segment *segment);
+
+/*
+ * segsample.c: is a record of user.@source, @source_len bytes, kept? Then its
+ * threshold and flags are set. @lease: ring of the calling thread.
+ */
+bool obs_segment_keep(struct obs_segment *segment, uint32_t lease,
+		      struct obs_sample_rng *rng, const struct obs_logline *line,
+		      const char *source, uint32_t source_len, struct obsring_record *head);
 
 /* ---- All below under the lock -------------------------------------------- */
 

@@ -24,7 +24,7 @@ static uint64_t realtime_ns(void)
 
 /* Without room for it, the service is all the same. */
 static uint32_t members_slot(struct obs_segment *segment,
-			     const struct obs_host_service *service)
+			     const struct obs_host_service *service, const char *name)
 {
 	static const struct obs_family_spec spec = {
 		.name = "obsring_service_members",
@@ -34,7 +34,7 @@ static uint32_t members_slot(struct obs_segment *segment,
 	};
 	const struct obs_segment_metric metric = {
 		.service = service->number,
-		.service_name = service->name,
+		.service_name = name,
 		.uid = service->uid,
 		.spec = &spec,
 	};
@@ -193,6 +193,6 @@ int obs_segment_service_get(struct obs_segment *segment, const char *name, uint3
 		return r;
 	service = obs_segment_service(segment, *ret_index);
 	if (service->members_slot == NO_SLOT)
-		service->members_slot = members_slot(segment, service);
+		service->members_slot = members_slot(segment, service, name);
 	return 0;
 }

@@ -74,8 +74,10 @@ int obs_snapshot_update(struct obs_snapshot *snapshot)
 	if (obs_device_draining(snapshot->device))
 		return -ESHUTDOWN;
 	r = obs_device_check_size(snapshot->device);
-	if (!r)
+	if (!r) {
+		obs_device_tidy(snapshot->device);
 		r = snapshot_read(snapshot);
+	}
 	if (r) {
 		obs_directory_forget(&snapshot->directory);
 		return r;

@@ -15,16 +15,14 @@
  * OBS_SPAN_ATTRIBUTES_BYTES is what OBSRING_FIELDS_MAX leaves beside our own fields.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
 #include <obsring/logline.h>
 
 #include "lineput.h"
+#include "logput.h"
 #include "propagate.h"
 
 #define ONE	(1ULL << 56)
@@ -48,12 +46,12 @@ _Static_assert(OWN_FIELDS_MAX + OBS_SPAN_ATTRIBUTES_BYTES <= OBSRING_FIELDS_MAX,
 
 /**
  * struct obs_tracer - where spans go
- * @fd: of the device
+ * @put: the device, or a segment
  * @threshold: of traces that begin here
  * @service: whose they are
  */
 struct obs_tracer {
-	int fd;
+	struct obs_logput put;
 	uint64_t threshold;
 	char service[OBSRING_SOURCE_MAX + 1];
 };
@@ -75,61 +73,22 @@ static const char *const status_name[] = {
 
 /* ---- Tracers ------------------------------------------------------------- */
 
-static bool service_valid(const char *service)
-{
-	const char *at;
-
-	for (at = service; *at; at++)
-		if (*at <= ' ' || *at > '~')
-			return false;
-	return at > service && at - service <= OBSRING_SOURCE_MAX;
-}
-
-/* A hosted segment's log has rings, to which no lines can be added. */
-static bool is_segment(const char *path)
-{
-	uint64_t magic = 0;
-	struct stat st;
-	int fd;
-
-	if (stat(path, &st) < 0 || !S_ISREG(st.st_mode))
-		return false;
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	if (fd < 0)
-		return false;
-	if (read(fd, &magic, sizeof(magic)) < 0)
-		magic = 0;
-	close(fd);
-	return magic == OBSRING_MAGIC;
-}
-
-static int sink_open(const char *path)
-{
-	int fd;
-
-	if (is_segment(path))
-		return -EOPNOTSUPP;
-	fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY);
-	return fd < 0 ? -errno : fd;
-}
-
 int obs_tracer_open(const char *path, const char *service, double probability,
 		    struct obs_tracer **ret_tracer)
 {
 	struct obs_tracer *tracer;
 	int r;
 
-	if (!service_valid(service) || !(probability >= 0 && probability <= 1))
+	if (!obs_logput_service_valid(service) || !(probability >= 0 && probability <= 1))
 		return -EINVAL;
 	tracer = malloc(sizeof(*tracer));
 	if (!tracer)
 		return -ENOMEM;
-	r = sink_open(path ? path : OBSRING_DEVICE);
-	if (r < 0) {
+	r = obs_logput_open(path, &tracer->put);
+	if (r) {
 		free(tracer);
 		return r;
 	}
-	tracer->fd = r;
 	tracer->threshold = ONE - (uint64_t)(probability * (double)ONE);
 	strcpy(tracer->service, service);
 	*ret_tracer = tracer;
@@ -140,7 +99,7 @@ void obs_tracer_close(struct obs_tracer *tracer)
 {
 	if (!tracer)
 		return;
-	close(tracer->fd);
+	obs_logput_close(&tracer->put);
 	free(tracer);
 }
 
@@ -313,16 +272,6 @@ static void attributes_put(const struct obs_span *span, struct obs_lineput *line
 	}
 }
 
-static int write_all(int fd, const char *text, size_t len)
-{
-	ssize_t n;
-
-	do {
-		n = write(fd, text, len);
-	} while (n < 0 && errno == EINTR);
-	return n < 0 ? -errno : (size_t)n == len ? 0 : -EIO;
-}
-
 int obs_span_end(struct obs_span *span)
 {
 	char text[SPAN_LINE_MAX];
@@ -335,5 +284,5 @@ int obs_span_end(struct obs_span *span)
 	own_put(span, &line);
 	attributes_put(span, &line);
 	obs_lineput_message(&line, span->name);
-	return write_all(span->tracer->fd, text, (size_t)(line.at - text));
+	return obs_logput_line(&span->tracer->put, text, (size_t)(line.at - text));
 }

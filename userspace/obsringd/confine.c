@@ -147,6 +147,10 @@ static const struct rule allowed[] = {
 	ANY(tgkill),
 };
 
+/* Of a segment that processes host: what is there. */
+static const struct rule updating =
+	IF(openat, 2, O_ACCMODE | O_CREAT | O_TRUNC, O_RDWR);
+
 static const int unlinking[] = {
 	SYS_unlinkat,
 #ifdef __x86_64__
@@ -163,7 +167,7 @@ static const int deadly[] = {
 
 #define NR(array) (sizeof(array) / sizeof((array)[0]))
 #define PER_RULE 6
-#define FILTER_MAX (16 + PER_RULE * NR(allowed) + 2 * (NR(unlinking) + NR(deadly)))
+#define FILTER_MAX (16 + PER_RULE * (NR(allowed) + 1) + 2 * (NR(unlinking) + NR(deadly)))
 
 struct filter {
 	struct sock_filter code[FILTER_MAX];
@@ -205,7 +209,7 @@ static void put_rule(struct filter *filter, const struct rule *rule)
 	put(filter, LOAD, DATA(nr), 0, 0);
 }
 
-static void build(struct filter *filter, bool unlinks)
+static void build(struct filter *filter, bool unlinks, bool updates)
 {
 	unsigned int i;
 
@@ -218,6 +222,8 @@ static void build(struct filter *filter, bool unlinks)
 	put(filter, RETURN, SECCOMP_RET_KILL_PROCESS, 0, 0);
 	for (i = 0; i < NR(allowed); i++)
 		put_rule(filter, &allowed[i]);
+	if (updates)
+		put_rule(filter, &updating);
 	for (i = 0; unlinks && i < NR(unlinking); i++)
 		put_call(filter, unlinking[i], SECCOMP_RET_ALLOW);
 	for (i = 0; i < NR(deadly); i++)
@@ -227,12 +233,12 @@ static void build(struct filter *filter, bool unlinks)
 	put(filter, RETURN, SECCOMP_RET_ERRNO | EPERM, 0, 0);
 }
 
-int confine(bool unlinks)
+int confine(bool unlinks, bool updates)
 {
 	struct sock_fprog program;
 	struct filter filter;
 
-	build(&filter, unlinks);
+	build(&filter, unlinks, updates);
 	program = (struct sock_fprog){ .len = filter.len, .filter = filter.code };
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
 	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program))

@@ -9,7 +9,10 @@
 
 #include <stdbool.h>
 
-/* From the one thread there is. @unlinks: it has files to remove. -errno. */
-int confine(bool unlinks);
+/*
+ * From the one thread there is. @unlinks: it has files to remove. @updates: it may open
+ * files that are there for writing. -errno.
+ */
+int confine(bool unlinks, bool updates);
 
 #endif /* OBSRINGD_CONFINE_H */

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "confine.h"
@@ -207,10 +208,18 @@ static bool has_paths(const struct listen_sockets *sockets)
 	return false;
 }
 
+/* A segment that processes host: what those that were killed have left is made good. */
+static bool is_file(const char *device)
+{
+	struct stat st;
+
+	return !stat(device, &st) && S_ISREG(st.st_mode);
+}
+
 /* All is open that will be; the threads that follow are under it too. */
 static void give_up_calls(const struct daemon *daemon)
 {
-	int r = confine(has_paths(&daemon->sockets));
+	int r = confine(has_paths(&daemon->sockets), is_file(daemon->options.device));
 
 	if (r < 0)
 		log_event(LEVEL_WARN, "no seccomp filter", "reason", strerror(-r), NULL);
