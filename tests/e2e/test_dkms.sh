@@ -72,6 +72,13 @@ installed() {
 		modinfo -F vermagic "$file" | grep -q "^$1 "
 }
 
+# Its log names what was compiled.
+module_alone() {
+	local log
+	log=$(find "$ROOT/var/lib/dkms/" -path "*/$1/*" -name make.log) && [ -n "$log" ] &&
+		grep 'kmod/main\.o' "$log" && ! grep 'tests/kmod/' "$log"
+}
+
 signed() {
 	[ -n "$(modinfo -F sig_key "$(find "$ROOT/lib/modules/$1/updates" -name 'obsring.ko*')")" ]
 }
@@ -86,6 +93,7 @@ kernel_test() {
 	release=$(<"$KERNEL_DIR/release")
 	kernel_place "$release"
 	expect "$kernel: dkms build" dkms build -k "$release"
+	expect "$kernel: ... of the module alone" module_alone "$release"
 	expect "$kernel: dkms install" dkms install -k "$release" --force
 	expect "$kernel: the module is installed, of this version, for this kernel" \
 		installed "$release"
