@@ -959,10 +959,11 @@ void obs_trace_format_grpc_base64(const struct obs_trace_context *context,
  *
  * A thread's first set tells the kernel where that memory is (obs_trace_register());
  * the device need not stay open. If that fails, so does each further set, without
- * trying again. Threads end their registration when they exit, exec ends it, and a
- * child of fork() registers anew with its first set; between vfork() and exec none
- * of these may be called. After the module was loaded anew, obs_trace_register()
- * says so to it; without, there are no tags and no errors.
+ * trying again: then the context is that of the records which the thread writes to a
+ * hosted segment, and of nothing else. Threads end their registration when they exit,
+ * exec ends it, and a child of fork() registers anew with its first set; between vfork()
+ * and exec none of these may be called. After the module was loaded anew,
+ * obs_trace_register() says so to it; without, there are no tags and no errors.
  *
  * Sets may be called in a signal handler once the thread is registered. One that
  * interrupts another set is refused with -EBUSY; a thread that leaves a handler

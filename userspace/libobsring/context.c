@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 /*
- * The calling thread's trace context, for the kernel. The memory that the kernel
- * is told of is the thread's own, from the first set on until a key's destructor
- * has taken it back: what the kernel may still read is never given back. The device
- * is open only while it is told, so that a traced process does not keep the module.
+ * The calling thread's trace context, for the kernel and for what the thread itself
+ * logs in a hosted segment. The memory that the kernel is told of is the thread's own,
+ * from the first set on until a key's destructor has taken it back: what the kernel may
+ * still read is never given back. It is written whether the kernel knows of it or not.
+ * The device is open only while it is told, so that a traced process does not keep the
+ * module.
  *
  * A child of fork() has its parent's memory and no registration: the one thread
- * that it has begins anew with its next set.
+ * that it has begins anew, without a context, with its next set.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -17,8 +19,9 @@
 #include <unistd.h>
 
 #include <obsring.h>
-#include <obsring/context.h>
 #include <obsring/logline.h>
+
+#include "context.h"
 
 /* What a set looks at is at a fixed distance from the thread's pointer. */
 static __thread struct {
@@ -58,6 +61,8 @@ static void child_begins(void)
 {
 	self.registered = false;
 	self.error = 0;
+	if (self.context)
+		obs_context_init(self.context);
 }
 
 static void prepare(void)
@@ -98,11 +103,11 @@ int obs_trace_register(void)
 
 static int set(const struct obs_context *to)
 {
-	if (!self.registered) {
-		if (self.error || obs_trace_register())
-			return self.error;
-	}
-	return obs_context_set(self.context, to) ? 0 : -EBUSY;
+	if (!self.registered && !self.error)
+		obs_trace_register();
+	if (self.context && !obs_context_set(self.context, to))
+		return -EBUSY;
+	return self.registered ? 0 : self.error;
 }
 
 int obs_trace_set_ids(const uint8_t trace_id[16], const uint8_t span_id[8], uint8_t flags)
@@ -140,6 +145,11 @@ int obs_trace_set_traceparent(const char *text)
 
 void obs_trace_clear(void)
 {
-	if (self.registered)
+	if (self.context)
 		obs_context_clear(self.context);
+}
+
+bool obs_context_own(struct obs_context *ret)
+{
+	return self.context && obs_context_parse(self.context, ret);
 }
