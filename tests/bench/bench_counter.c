@@ -8,10 +8,10 @@
  *
  * PEER is a program that answers lines "WAY THREADS UPDATES" by nanoseconds an update
  * (tests/bench/counter). In each round each way has a turn in each case, so that what
- * else the machine does meets all of them; the median of the rounds is told. A turn
- * lasts from the first thread's start to the last one's end. It is repeated if a thread
- * was preempted, or if the threads did not start together (of the peer's: if it took a
- * tenth more time than processor time).
+ * else the machine does meets all of them; the median of the rounds is told. Each thread
+ * has a processor of its own. A turn lasts from the first thread's start to the last
+ * one's end. It is repeated if a thread was preempted, or if the threads did not start
+ * together (of the peer's: if it took a tenth more time than processor time).
  */
 #include <pthread.h>
 #include <sched.h>
@@ -113,8 +113,9 @@ static void mutex(unsigned int n)
 
 /*
  * The method of prometheus-client-c, written anew, not its code: an increment takes the
- * metric's lock, puts name and labels together as the text of the sample in a buffer of
- * its own, finds that in a hash table under the table's lock, and adds to a double by
+ * metric's lock, puts name and labels together as the text of the sample in a buffer that
+ * grows, copies that, finds it in a hash table under the table's lock (Sedgewick's
+ * universal hash of strings: two divisions a character), and adds to a double by
  * compare-and-swap.
  */
 struct sample {
@@ -150,6 +151,7 @@ static char *sample_text(void)
 {
 	struct builder b = { .text = NULL };
 	unsigned int i;
+	char *text;
 
 	text_put(&b, counter_spec.name);
 	for (i = 0; i < NR(labels); i++) {
@@ -160,18 +162,30 @@ static char *sample_text(void)
 		text_put(&b, "\"");
 	}
 	text_put(&b, "}");
-	return b.text;
+	text = strdup(b.text);
+	free(b.text);
+	must(text, "out of memory");
+	return text;
+}
+
+/* The number of buckets is no constant: the compiler has to divide. */
+static volatile size_t nr_buckets = NR(labelled.bucket);
+
+static size_t text_hash(const char *text)
+{
+	size_t hash = 0, a = 31415, b = 27183, nr = nr_buckets;
+
+	for (; *text; text++) {
+		hash = (a * hash + (unsigned char)*text) % nr;
+		a = a * b % (nr - 1);
+	}
+	return hash;
 }
 
 static struct sample *sample_find(const char *text)
 {
-	struct sample **bucket, *sample;
-	unsigned int hash = 5381;
-	const char *c;
+	struct sample **bucket = &labelled.bucket[text_hash(text)], *sample;
 
-	for (c = text; *c; c++)
-		hash = hash * 33 + (unsigned char)*c;
-	bucket = &labelled.bucket[hash % NR(labelled.bucket)];
 	for (sample = *bucket; sample; sample = sample->next)
 		if (!strcmp(sample->text, text))
 			return sample;
@@ -288,21 +302,37 @@ static long preemptions(void)
 	return usage.ru_nivcsw;
 }
 
+/* A processor of its own, if there are enough. */
+static void settle(unsigned int index)
+{
+	cpu_set_t all, one;
+	unsigned int cpu;
+
+	sched_getaffinity(0, sizeof(all), &all);
+	CPU_ZERO(&one);
+	for (cpu = 0; cpu < CPU_SETSIZE; cpu++)
+		if (CPU_ISSET(cpu, &all) && index-- == 0)
+			CPU_SET(cpu, &one);
+	if (CPU_COUNT(&one))
+		sched_setaffinity(0, sizeof(one), &one);
+}
+
 static void *run(void *arg)
 {
 	struct worker *w = arg;
 	long before;
 
+	settle((unsigned int)(w - workers));
 	for (;;) {
 		pthread_barrier_wait(&turn_begins);
 		if (!turn_way)
 			return NULL;
 		if (w - workers < nr_threads) {
 			/* Closer together than the barrier lets them go. */
+			before = preemptions();
 			atomic_fetch_add(&at_start, 1);
 			while (atomic_load(&at_start) < nr_threads)
-				sched_yield();
-			before = preemptions();
+				;
 			w->began = clock_ns();
 			turn_way->update(turn_way->updates);
 			w->ended = clock_ns();
