@@ -504,8 +504,9 @@ int obs_sample_list(struct obs_control *control,
 
 /*
  * Set a rule, or remove it (rule UNSPEC): now, which is done when this returns, or
- * at at_ns. *ret_id (may be NULL) is the number of the command. -ENOENT: there is
- * nothing to remove.
+ * at at_ns. *ret_id (may be NULL) is the number of the command. If id is not 0 it
+ * takes the place of that command, which waits, or does nothing. -ENOENT: there is
+ * nothing to remove, or to replace.
  */
 int obs_sample_send(struct obs_control *control, const struct obs_sample_info *sample,
 		    uint64_t *ret_id);

@@ -132,6 +132,7 @@ static const struct nla_policy sample_set_policy[] = {
 	[OBSRING_A_RULE] = NLA_POLICY_RANGE(NLA_U32, 1, OBSRING_RULE_MAX),
 	[OBSRING_A_RULE_VALUE] = { .type = NLA_U64 },
 	[OBSRING_A_AT_NS] = { .type = NLA_U64 },
+	[OBSRING_A_SAMPLE_ID] = { .type = NLA_U64 },
 };
 
 static const struct nla_policy sample_del_policy[] = {

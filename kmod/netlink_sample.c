@@ -19,6 +19,8 @@ static int request_spec(struct genl_info *info, struct obs_sample_spec *spec)
 		spec->level = nla_get_u32(attrs[OBSRING_A_LEVEL]);
 	if (attrs[OBSRING_A_AT_NS])
 		spec->at_ns = nla_get_u64(attrs[OBSRING_A_AT_NS]);
+	if (attrs[OBSRING_A_SAMPLE_ID])
+		spec->id = nla_get_u64(attrs[OBSRING_A_SAMPLE_ID]);
 	return 0;
 }
 
@@ -70,7 +72,7 @@ int obs_nl_sample_del(struct sk_buff *skb, struct genl_info *info)
 
 	if (ret)
 		return ret;
-	if (id)
+	if (id && !info->attrs[OBSRING_A_NAME])
 		return obs_sampler_cancel(nla_get_u64(id), info->extack);
 	ret = request_spec(info, &spec);
 	return ret ?: send_and_answer(info, &spec, OBSRING_CMD_SAMPLE_DEL);

@@ -74,14 +74,14 @@ struct obs_rule {
  * @rule: which; NULL: it only cancels another one
  * @kind: what it becomes; UNSPEC: it is removed
  * @value: of @kind
- * @ret_found: of who only cancels: was it there?
+ * @ret_missing: of one that cancels: set if what it cancels did not wait
  */
 struct command {
 	struct obs_sample_command queued;
 	struct obs_rule *rule;
 	enum obsring_rule kind;
 	u64 value;
-	bool *ret_found;
+	bool *ret_missing;
 };
 
 DEFINE_STATIC_KEY_FALSE(obs_sampling);
@@ -442,7 +442,7 @@ static void commands_run(void)
 		if (queued->fate == OBS_SAMPLE_DUE)
 			command_apply(command);
 		else if (queued->fate == OBS_SAMPLE_DONE)
-			*command->ret_found = queued->found;
+			*command->ret_missing = !queued->found;
 		command_free(command);
 	}
 	if (obs_sample_queue_when(&queue, &when))
@@ -498,11 +498,22 @@ static int command_prepare(struct command *command, const struct obs_sample_spec
 	return ret;
 }
 
-/* Push it, and do what is to be done now. @command is gone behind it. */
-static int command_send(struct command *command, u64 *ret_id)
+static int command_missing(struct netlink_ext_ack *extack)
 {
-	bool pushed = obs_sample_queue_push(&queue, &command->queued, ret_id);
+	NL_SET_ERR_MSG(extack, "no command of that sample-id waits");
+	return -ENOENT;
+}
 
+/*
+ * Push it, and do what is to be done now. @command is gone behind it. It has found
+ * what it cancels, or not, when this ends: only until then it knows of @ret_missing.
+ */
+static int command_send(struct command *command, u64 *ret_id, bool *ret_missing)
+{
+	bool pushed;
+
+	command->ret_missing = ret_missing;
+	pushed = obs_sample_queue_push(&queue, &command->queued, ret_id);
 	mutex_lock(&sampler_mutex);
 	if (!pushed)
 		command_free(command);
@@ -515,6 +526,7 @@ int obs_sampler_send(const struct obs_sample_spec *spec,
 		     struct netlink_ext_ack *extack, u64 *ret_id)
 {
 	struct command *command;
+	bool missing = false;
 	int ret;
 
 	if (spec->kind && !obs_sample_valid(spec->kind, spec->value)) {
@@ -537,14 +549,17 @@ int obs_sampler_send(const struct obs_sample_spec *spec,
 	}
 	/* It takes effect when it has arrived, at the earliest. */
 	command->queued.time = max_t(u64, spec->at_ns, ktime_get_real_ns());
-	ret = command_send(command, ret_id);
-	return ret ? spec_refuse(extack, ret) : 0;
+	command->queued.cancels = spec->id;
+	ret = command_send(command, ret_id, &missing);
+	if (ret)
+		return spec_refuse(extack, ret);
+	return missing ? command_missing(extack) : 0;
 }
 
 int obs_sampler_cancel(u64 id, struct netlink_ext_ack *extack)
 {
 	struct command *command = kzalloc(sizeof(*command), GFP_RULE);
-	bool found = false;
+	bool missing = false;
 	int ret;
 	u64 own;
 
@@ -552,14 +567,10 @@ int obs_sampler_cancel(u64 id, struct netlink_ext_ack *extack)
 		return -ENOMEM;
 	command->queued.cancels = id;
 	command->queued.only_cancels = true;
-	command->ret_found = &found;
-	ret = command_send(command, &own);
+	ret = command_send(command, &own, &missing);
 	if (ret)
 		return spec_refuse(extack, ret);
-	if (found)
-		return 0;
-	NL_SET_ERR_MSG(extack, "no command of that sample-id waits");
-	return -ENOENT;
+	return missing ? command_missing(extack) : 0;
 }
 
 /* ---- Controllers --------------------------------------------------------- */

@@ -89,7 +89,7 @@ static __always_inline bool obs_sampler_keep(struct obs_logsource *source, u8 le
  * @kind: UNSPEC: the rule is removed
  * @value: of @kind
  * @at_ns: CLOCK_REALTIME; 0: now, or it is in force
- * @id: of the command
+ * @id: of the command; sent, of the one that it replaces, 0: none
  */
 struct obs_sample_spec {
 	const char *source;
@@ -102,7 +102,7 @@ struct obs_sample_spec {
 
 /*
  * Set or remove a rule, at once or later. -EINVAL; -ENOENT if there is nothing to
- * remove; -ENOSPC past a limit; -ENOMEM. Process context, may sleep.
+ * remove, or to replace; -ENOSPC past a limit; -ENOMEM. Process context, may sleep.
  */
 int obs_sampler_send(const struct obs_sample_spec *spec,
 		     struct netlink_ext_ack *extack, u64 *ret_id);

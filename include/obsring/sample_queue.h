@@ -23,7 +23,8 @@
  * it) or nothing. That happens when the consumer takes it in, not at its time. Each
  * obs_sample_queue_next() first takes in all that has been pushed: so whatever was
  * cancelled by a push that ended before that call is not given as due by it. What
- * was given already, or never was, can't be cancelled: found says so.
+ * was given already, or never was, can't be cancelled: found says so, and what was
+ * to replace it is given back as well: it never applies.
  *
  * Late: what is pushed after its time is due at once, behind what was given before.
  *
@@ -53,7 +54,7 @@
 enum obs_sample_fate {
 	OBS_SAMPLE_DUE,		/* apply it */
 	OBS_SAMPLE_CANCELLED,	/* by another one: it never applies */
-	OBS_SAMPLE_DONE,	/* one that only cancels, and has */
+	OBS_SAMPLE_DONE,	/* one that only cancels, or finds nothing to replace */
 };
 
 /**
@@ -180,7 +181,7 @@ static inline void obs_sample_queue_arrive(struct obs_sample_queue *q,
 {
 	cmd->arrival = q->arrivals++;
 	cmd->found = cmd->cancels && obs_sample_queue_cancel(q, cmd->cancels);
-	if (cmd->only_cancels)
+	if (cmd->only_cancels || (cmd->cancels && !cmd->found))
 		obs_sample_queue_give(q, cmd, OBS_SAMPLE_DONE);
 	else
 		obs_sample_queue_insert(q, cmd);

@@ -127,6 +127,7 @@ inline cancel(target) {
 		assert(!cmd[at].out);
 		cmd[at].out = true;
 		given++;
+		found = true;
 		some_cancelled = true
 	:: else -> some_late = true
 	fi;
@@ -150,14 +151,23 @@ inline insert(new) {
 	before = NONE
 }
 
+/* What was to take the place of one that is not there any more never applies. */
 inline arrive(c) {
+	found = true;
 #ifndef NO_CANCEL
 	if
 	:: cmd[c].cancels != NONE -> cancel(cmd[c].cancels)
 	:: else
 	fi;
 #endif
-	insert(c)
+	if
+	:: found -> insert(c)
+	:: else ->
+		assert(!cmd[c].out);
+		cmd[c].out = true;
+		given++
+	fi;
+	found = false
 }
 
 inline take() {

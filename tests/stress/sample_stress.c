@@ -243,6 +243,8 @@ static void changes_apply(__u64 at)
 		} else if (cmd->fate == OBS_SAMPLE_DUE) {
 			if (cmd->time > at)
 				wrong("early");
+			if (cmd->cancels && !cmd->found)
+				wrong("in the place of none");
 			/* Out of order only if it came in behind what was given. */
 			if (cmd->time < consumer.time && cmd->arrival < consumer.arrivals)
 				wrong("out of order by time");

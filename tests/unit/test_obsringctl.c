@@ -429,6 +429,8 @@ static const struct {
 	{ "sample set x 1:0", "\"1:0\"" },
 	{ "sample set :err drop", "\":err\"" },
 	{ "sample set x drop --at tomorrow", "--at tomorrow" },
+	{ "sample set x drop --replace first", "--replace first" },
+	{ "sample delete x --replace 0", "--replace 0" },
 	{ "sample set x drop --at 1969-12-31T23:59:58Z", "before 1970" },
 	{ "sample delete", "one source" },
 	{ "sample cancel x", "\"x\"" },

@@ -972,7 +972,7 @@ static void test_queue_cancel(void **state)
 {
 	struct obs_sample_queue q = { 0 };
 	struct obs_sample_command *a = command(10), *b = command(20), *cancel = command(0),
-				  *again = command(0), *instead = command(15);
+				  *again = command(0), *instead = command(15), *late = command(5);
 
 	(void)state;
 	cancel->cancels = push(&q, a);
@@ -983,14 +983,18 @@ static void test_queue_cancel(void **state)
 	again->cancels = cancel->cancels;
 	again->only_cancels = true;
 	push(&q, again);
+	/* In the place of one that is gone: that never applies. */
+	late->cancels = cancel->cancels;
+	push(&q, late);
 	assert_null(q.pending);
 	/* All are due, and yet. */
 	assert_ptr_equal(obs_sample_queue_next(&q, 100), a);
 	assert_int_equal(a->fate, OBS_SAMPLE_CANCELLED);
-	assert_true(cancel->found && instead->found && !again->found);
+	assert_true(cancel->found && instead->found && !again->found && !late->found);
 	expect(&q, 100, cancel, OBS_SAMPLE_DONE);
 	expect(&q, 100, b, OBS_SAMPLE_CANCELLED);
 	expect(&q, 100, again, OBS_SAMPLE_DONE);
+	expect(&q, 100, late, OBS_SAMPLE_DONE);
 	expect(&q, 100, instead, OBS_SAMPLE_DUE);
 	assert_null(obs_sample_queue_next(&q, 100));
 	free(a);
@@ -1063,6 +1067,7 @@ static void test_queue_any(void **state)
 				taken_in = false;
 				cancelled += cmd->fate == OBS_SAMPLE_CANCELLED;
 				if (cmd->fate == OBS_SAMPLE_DUE) {
+					assert_true(!cmd->cancels || cmd->found);
 					assert_true(cmd->time <= now);
 					assert_true(cmd->time > last_time ||
 						    (cmd->time == last_time &&

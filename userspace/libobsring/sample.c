@@ -54,6 +54,8 @@ int obs_sample_encode(struct nl_msg *msg, const struct obs_sample_info *sample)
 		r = nla_put_u64(msg, OBSRING_A_RULE_VALUE, sample->value);
 	if (!r && sample->at_ns)
 		r = nla_put_u64(msg, OBSRING_A_AT_NS, sample->at_ns);
+	if (!r && sample->id)
+		r = nla_put_u64(msg, OBSRING_A_SAMPLE_ID, sample->id);
 	return obs_put_error(r);
 }
 

@@ -98,6 +98,24 @@ static int at_set(const struct ctl_command *command, const char *at,
 	return CTL_OK;
 }
 
+static bool id_parse(const char *text, uint64_t *ret_id)
+{
+	long id;
+
+	if (!ctl_number_parse(text, 1, INT64_MAX, &id))
+		return false;
+	*ret_id = (uint64_t)id;
+	return true;
+}
+
+static int replace_set(const struct ctl_command *command, const char *replace,
+		       struct obs_sample_info *sample)
+{
+	if (!replace || id_parse(replace, &sample->id))
+		return CTL_OK;
+	return ctl_misused(command, "--replace %s is no command's number", replace);
+}
+
 static int target_set(const struct ctl_command *command, const char *target,
 		      struct obs_sample_info *sample)
 {
@@ -147,9 +165,10 @@ int ctl_sample_set(const struct ctl_command *command, struct ctl_globals *global
 		   int argc, char **argv)
 {
 	struct obs_sample_info sample = { .id = 0 };
-	const char *at = NULL;
+	const char *at = NULL, *replace = NULL;
 	const struct ctl_option options[] = {
 		{ "at", NULL, &at, NULL },
+		{ "replace", NULL, &replace, NULL },
 		{ NULL, NULL, NULL, NULL },
 	};
 	int r;
@@ -163,6 +182,8 @@ int ctl_sample_set(const struct ctl_command *command, struct ctl_globals *global
 		r = rule_set(command, argv[1], &sample);
 	if (!r)
 		r = at_set(command, at, &sample);
+	if (!r)
+		r = replace_set(command, replace, &sample);
 	return r ? r : sample_send(&sample, globals, "set", argv[0]);
 }
 
@@ -170,9 +191,10 @@ int ctl_sample_delete(const struct ctl_command *command, struct ctl_globals *glo
 		      int argc, char **argv)
 {
 	struct obs_sample_info sample = { .rule = OBSRING_RULE_UNSPEC };
-	const char *at = NULL;
+	const char *at = NULL, *replace = NULL;
 	const struct ctl_option options[] = {
 		{ "at", NULL, &at, NULL },
+		{ "replace", NULL, &replace, NULL },
 		{ NULL, NULL, NULL, NULL },
 	};
 	int r;
@@ -184,6 +206,8 @@ int ctl_sample_delete(const struct ctl_command *command, struct ctl_globals *glo
 	r = target_set(command, argv[0], &sample);
 	if (!r)
 		r = at_set(command, at, &sample);
+	if (!r)
+		r = replace_set(command, replace, &sample);
 	return r ? r : sample_send(&sample, globals, "delete", argv[0]);
 }
 
@@ -191,18 +215,18 @@ int ctl_sample_cancel(const struct ctl_command *command, struct ctl_globals *glo
 		      int argc, char **argv)
 {
 	struct obs_control *control;
-	long id;
+	uint64_t id;
 	int r;
 
 	r = ctl_words_parse(command, globals, NULL, argc, argv, 1,
 			    "the number of one command is expected");
 	if (r || globals->help)
 		return r;
-	if (!ctl_number_parse(argv[0], 1, INT64_MAX, &id))
+	if (!id_parse(argv[0], &id))
 		return ctl_misused(command, "\"%s\" is no command's number", argv[0]);
 	r = ctl_control_open(&control);
 	if (r)
 		return r;
-	r = obs_sample_cancel(control, (uint64_t)id);
+	r = obs_sample_cancel(control, id);
 	return ctl_control_end(control, r, "cannot cancel command %s", argv[0]);
 }

@@ -38,10 +38,11 @@ const struct ctl_command ctl_commands[] = {
 	  "list the log's sampling rules, and changes that wait for their time",
 	  CTL_NOTHING, false, false },
 	{ "sample set", ctl_sample_set,
-	  "SOURCE[:LEVEL] keep|drop|1:N|N%|trace:N%|N/s|target:N/s [--at TIME]",
+	  "SOURCE[:LEVEL] keep|drop|1:N|N%|trace:N%|N/s|target:N/s [--at TIME] "
+	  "[--replace COMMAND]",
 	  "set which records of a source are kept, now or at a time; \"*\": of those without a rule",
 	  CTL_LOG_SOURCE, false, false },
-	{ "sample delete", ctl_sample_delete, "SOURCE[:LEVEL] [--at TIME]",
+	{ "sample delete", ctl_sample_delete, "SOURCE[:LEVEL] [--at TIME] [--replace COMMAND]",
 	  "remove a rule, now or at a time", CTL_LOG_SOURCE, false, false },
 	{ "sample cancel", ctl_sample_cancel, "COMMAND",
 	  "take back a change that waits", CTL_NOTHING, false, false },

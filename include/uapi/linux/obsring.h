@@ -387,10 +387,13 @@
  *                                  rule in force; then of each command that waits,
  *                                  SAMPLE_ID AT_NS besides, and no RULE and
  *                                  RULE_VALUE if it is a removal
- *   SAMPLE_SET         privileged  NAME RULE [LEVEL RULE_VALUE AT_NS]
- *                                  -> SAMPLE_ID
- *   SAMPLE_DEL         privileged  NAME [LEVEL AT_NS] -> SAMPLE_ID; or SAMPLE_ID
- *                                  of one that waits, which then never applies
+ *   SAMPLE_SET         privileged  NAME RULE [LEVEL RULE_VALUE AT_NS SAMPLE_ID]
+ *                                  -> SAMPLE_ID; the one that is sent is of a
+ *                                  command that waits, and is replaced by this
+ *                                  one, or ENOENT
+ *   SAMPLE_DEL         privileged  NAME [LEVEL AT_NS SAMPLE_ID] -> SAMPLE_ID,
+ *                                  likewise; or SAMPLE_ID alone, of one that
+ *                                  waits, which then never applies
  *   LOG_GET            reader      dump, a ring each -> CPU ORIGIN BYTES
  *                                  HIGH_WATER RECORDS
  *   LOG_SET            privileged  ORIGIN BYTES: of each CPU's ring, a power of

@@ -588,8 +588,18 @@ TEST_F(sample, at_a_time)
 	}
 	ASSERT_EQ(0, obs_sample_cancel(control, id[5]));
 	EXPECT_EQ(-ENOENT, obs_sample_cancel(control, id[5]));
+	/* 8 gives way to 2, which comes before it; nothing gives way to what is gone. */
+	sample = rule_of("s", 6, OBSRING_RULE_ONE_IN, 2);
+	sample.at_ns = start + 100000000;
+	sample.id = id[7];
+	ASSERT_EQ(0, obs_sample_send(control, &sample, NULL));
+	EXPECT_EQ(-ENOENT, obs_sample_send(control, &sample, NULL));
+	EXPECT_SAYS("no command of that sample-id waits", control);
+	sample.rule = OBSRING_RULE_UNSPEC;
+	EXPECT_EQ(-ENOENT, obs_sample_send(control, &sample, NULL));
+	EXPECT_EQ(7, list(control).waiting);
 	/* Whatever has been told, its time had come. */
-	while (strlen(told) < strlen("s:1 s:3 s:4 s:5 s:6 s:8 s:9 ") &&
+	while (strlen(told) < strlen("s:1 s:2 s:3 s:4 s:5 s:6 s:9 ") &&
 	       now_ns() < start + AWAIT_SECONDS * 1000000000ULL) {
 		uint64_t now;
 
@@ -600,7 +610,7 @@ TEST_F(sample, at_a_time)
 		early += strstr(told, "s:9") && now < start + 900000000;
 		poll(NULL, 0, 1);
 	}
-	EXPECT_STREQ("s:1 s:3 s:4 s:5 s:6 s:8 s:9 ", told);
+	EXPECT_STREQ("s:1 s:2 s:3 s:4 s:5 s:6 s:9 ", told);
 	EXPECT_EQ(0, early);
 	EXPECT_EQ(0, list(control).waiting);
 	EXPECT_EQ(7, metric(VIEW, DELAY));
