@@ -4,7 +4,6 @@
  * ALLOCATIONS names; but in the next 8 what libmicrohttpd's loop does each time before it
  * polls, an array of struct pollfd, which nothing that answers has a part in.
  */
-#define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <poll.h>

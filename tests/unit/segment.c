@@ -16,7 +16,7 @@
 
 /* Each entry has its own place for text: it is used again with the entry. */
 #define FAMILY_GRANULES	(4096 / OBSRING_GRANULE)
-#define SERIES_GRANULES	(1024 / OBSRING_GRANULE)
+#define SERIES_TEXT		1024
 #define CREATED_NS	1700000000000000000ULL
 #define ORIGINS		(OBSRING_ORIGIN_MAX + 1)
 
@@ -89,6 +89,7 @@ static struct segment_spec spec_complete(const struct segment_spec *spec)
 	s.journal_nr = s.journal_nr ? s.journal_nr : defaults.journal_nr;
 	s.ring_lines_max = s.ring_lines_max ? s.ring_lines_max : 4 * s.ring_lines;
 	s.max_shares = s.max_shares ? s.max_shares : 64;
+	s.series_text = s.series_text ? s.series_text : SERIES_TEXT;
 	return s;
 }
 
@@ -153,7 +154,8 @@ static void header_init(struct segment *segment, struct obsring_header *header)
 {
 	const struct segment_spec *spec = &segment->spec;
 	uint32_t granules = spec->max_families * FAMILY_GRANULES +
-			    spec->max_series * SERIES_GRANULES;
+			    spec->max_series *
+				    (spec->series_text / OBSRING_GRANULE);
 	uint32_t cpu;
 
 	*header = (struct obsring_header){
@@ -570,13 +572,14 @@ static uint32_t series_add(struct segment *segment, uint32_t family,
 	uint32_t index = series_find_free(segment);
 	struct obsring_series *entry = segment_series(segment, index);
 	uint32_t granule = segment->spec.max_families * FAMILY_GRANULES +
-			   index * SERIES_GRANULES;
+			   index * (segment->spec.series_text / OBSRING_GRANULE);
 	struct text text;
 	uint32_t i;
 
 	memset(&text, 0, sizeof(text));
 	for (i = 0; i < owner->nr_labels; i++)
 		text_add(&text, value[i]);
+	check(text.len <= segment->spec.series_text, "text too long");
 	text_publish(segment, granule, &text);
 	series_place(segment, owner, entry, flags, service);
 	obs_write_once(&entry->family, family);

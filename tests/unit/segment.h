@@ -36,6 +36,7 @@ struct segment_spec {
 	uint32_t ring_lines_max;	/* that it may be replaced by; 4 * ring_lines */
 	uint32_t service_pages;		/* of SERVICES; 0: there are no services */
 	uint32_t max_shares;		/* 64 */
+	uint32_t series_text;		/* 1024 bytes for the text of each */
 };
 
 struct segment *segment_new(const struct segment_spec *spec);

@@ -51,17 +51,6 @@ struct place piece_find_head(const struct piece *piece, uint32_t id, unsigned in
 	return piece_find(piece, entry->family, part);
 }
 
-struct place piece_after(const struct piece *piece, struct place place)
-{
-	const struct entry *entry = &piece->entry[place.entry];
-
-	return (struct place){
-		.entry = place.entry + 1,
-		.field = place.field + entry->nr_fields,
-		.at = place.at + entry->len,
-	};
-}
-
 struct place piece_end(const struct piece *piece)
 {
 	return (struct place){

@@ -53,6 +53,8 @@ struct entry {
 	uint8_t type;
 	uint8_t part;		/* of a family that is shown as several */
 	bool shown;		/* else it has neither bytes nor fields */
+	uint8_t kind;		/* of a series' family, which is far away, as is */
+	int8_t exp10;		/* this */
 };
 
 struct piece {
@@ -83,7 +85,17 @@ struct place piece_find_head(const struct piece *piece, uint32_t id, unsigned in
 
 /* The place behind the last entry, and that behind @place. */
 struct place piece_end(const struct piece *piece);
-struct place piece_after(const struct piece *piece, struct place place);
+
+static inline struct place piece_after(const struct piece *piece, struct place place)
+{
+	const struct entry *entry = &piece->entry[place.entry];
+
+	return (struct place){
+		.entry = place.entry + 1,
+		.field = place.field + entry->nr_fields,
+		.at = place.at + entry->len,
+	};
+}
 
 /*
  * Make the bytes writable in place, with room for @more: if others than the piece and

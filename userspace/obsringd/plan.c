@@ -373,8 +373,14 @@ void plan_series_add_at(struct plan *plan, const struct obs_series_info *series,
 			const struct obs_series_info *before, uint64_t array,
 			uint32_t slot)
 {
-	struct entry entry = { .series = series, .type = ENTRY_SERIES, .array = array,
-			       .slot = slot };
+	struct entry entry = {
+		.series = series,
+		.type = ENTRY_SERIES,
+		.array = array,
+		.slot = slot,
+		.kind = series->family->kind,
+		.exp10 = series->family->exp10,
+	};
 	const struct plan_family *family;
 
 	for (; entry.part < layout_nr_parts(series->family); entry.part++) {

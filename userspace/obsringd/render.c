@@ -110,7 +110,7 @@ static void render_exemplar(struct cursor *cursor, struct field *field, size_t a
 }
 
 static void render_fields(struct cursor *cursor, const struct entry *entry,
-			  const struct obs_family_info *family, const uint64_t *slots)
+			  const uint64_t *slots)
 {
 	const struct format *format = cursor->plan->format;
 	struct field *field = &cursor->piece->field[cursor->place.field];
@@ -126,13 +126,13 @@ static void render_fields(struct cursor *cursor, const struct entry *entry,
 			if (!own(cursor))
 				return;
 			layout_number(cursor->piece->bytes->data + at, format,
-				      field->type, value, family->exp10);
+				      field->type, value, entry->exp10);
 			field->shown = value;
 		}
-		at += layout_width(format, field->type, family->exp10);
+		at += layout_width(format, field->type, entry->exp10);
 		if (field->type == FIELD_BUCKET &&
 		    (cursor->nr_exemplars || field->exemplar))
-			render_exemplar(cursor, field, at, family->exp10,
+			render_exemplar(cursor, field, at, entry->exp10,
 					cursor->cumulated == before);
 		if (field->exemplar)
 			at += EXPOSE_EXEMPLAR_LEN;
@@ -140,15 +140,14 @@ static void render_fields(struct cursor *cursor, const struct entry *entry,
 }
 
 /* One number and nothing else, as most series are. */
-static void render_one(struct cursor *cursor, const struct obs_family_info *family,
-		       uint64_t value)
+static void render_one(struct cursor *cursor, const struct entry *entry, uint64_t value)
 {
 	struct field *field = &cursor->piece->field[cursor->place.field];
 
 	if (value == field->shown || !own(cursor))
 		return;
 	layout_number(cursor->piece->bytes->data + cursor->place.at + field->skip,
-		      cursor->plan->format, field->type, value, family->exp10);
+		      cursor->plan->format, field->type, value, entry->exp10);
 	field->shown = value;
 }
 
@@ -205,7 +204,7 @@ static void render_histogram(struct cursor *cursor, const struct entry *entry,
 	if (cursor->plan->format->proto)
 		render_proto(cursor, entry->series, slots);
 	else
-		render_fields(cursor, entry, entry->series->family, slots);
+		render_fields(cursor, entry, slots);
 }
 
 /* ---- Entries ------------------------------------------------------------- */
@@ -229,30 +228,28 @@ static bool holds_something(const struct obs_series_info *series, const uint64_t
 
 static void render_hidden(struct cursor *cursor, const struct entry *entry)
 {
-	if (entry->series->family->kind != OBSRING_KIND_INFO &&
+	if (entry->kind != OBSRING_KIND_INFO &&
 	    holds_something(entry->series, slots_of(cursor, entry)))
 		plan_series_wake(cursor->plan, entry->series);
 }
 
+/* The series itself is not looked at unless it has to: it is in no cache. */
 static void render_entry(struct cursor *cursor, const struct entry *entry)
 {
-	const struct obs_family_info *family;
-
 	if (!entry->shown) {
 		render_hidden(cursor, entry);
 		return;
 	}
-	family = entry->series->family;
-	switch (family->kind) {
+	switch (entry->kind) {
 	case OBSRING_KIND_COUNTER:
 	case OBSRING_KIND_GAUGE:
-		render_one(cursor, family, slots_of(cursor, entry)[0]);
+		render_one(cursor, entry, slots_of(cursor, entry)[0]);
 		return;
 	case OBSRING_KIND_HISTOGRAM:
 		render_histogram(cursor, entry, slots_of(cursor, entry));
 		return;
 	case OBSRING_KIND_STATE:
-		render_fields(cursor, entry, family, slots_of(cursor, entry));
+		render_fields(cursor, entry, slots_of(cursor, entry));
 		return;
 	default:
 		return;
