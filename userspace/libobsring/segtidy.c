@@ -41,7 +41,7 @@ void obs_device_tidy(struct obs_device *device)
 {
 	struct obs_segment *segment = device->segment;
 	struct timespec now;
-	uint64_t now_ns, last_ns;
+	__u64 now_ns, last_ns;
 
 	/* A child of fork() has its parent's descriptor, whose locks hold it not off. */
 	if (!segment || segment->pid != getpid())
