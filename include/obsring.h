@@ -1009,7 +1009,7 @@ void obs_log_writer_close(struct obs_log_writer *writer);
 
 /*
  * One record. @level: syslog's, 0 to 7. @context may be NULL: then it is tagged with
- * the thread's (obs_trace_set()), if the kernel knows it. @field: @nr of them, whose
+ * what the thread works for (obs_trace_set()). @field: @nr of them, whose
  * keys are 1 to 64 of A-Z a-z 0-9 _ . -, what has no room in 512 bytes is left out.
  * Control characters of @message, which has 1024 bytes, become question marks.
  *

@@ -440,6 +440,24 @@ def spans_tell_the_same():
 
 
 @test
+def spans_in_the_log():
+    """The same service, whose spans go to the segment's log."""
+    started = subprocess.Popen([f"{BUILD}/examples/trace_service", "--device", SEGMENT],
+                               stdout=subprocess.PIPE, text=True)
+    url = started.stdout.readline().strip()
+    send([("traceparent", f"{PARENT}-01")], [{"url": url, "arguments": []}])
+    started.terminate()
+    equal(started.wait(60), 0, "exit status")
+    lines = subprocess.run([f"{BUILD}/bin/obsringctl", "--device", SEGMENT, "log", "--json"],
+                           stdout=subprocess.PIPE, check=True, text=True).stdout
+    span, = [json.loads(line) for line in lines.splitlines()]
+    equal((span["trace_id"], span["source"], span["fields"]["span.kind"]),
+          (TRACE, "user.trace-service", "server"))
+    equal(span["fields"]["span.parent_id"],
+          [record["id"] for record in records() if record["span.kind"] == "client"][0], "parent")
+
+
+@test
 def what_is_not_sampled_has_no_spans():
     calls_of([("traceparent", f"{PARENT}-00")], 2)
     equal(list(records()), [])

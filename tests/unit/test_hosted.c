@@ -473,6 +473,52 @@ static void test_record(void **state)
 	assert_int_equal(value("obsring_log_truncated_total", NULL), 1);
 }
 
+/* What the thread works for is that of its records, but for those that bring their own. */
+static void test_thread_trace(void **state)
+{
+	struct obs_trace_context works, brought;
+	const struct obs_log_entry *entry;
+	struct obs_log_writer *writer;
+	struct obs_tracer *tracer;
+	struct obs_span span;
+	struct obs_log *log;
+
+	(void)state;
+	obs_trace_new(&works, true);
+	obs_trace_new(&brought, true);
+	assert_int_equal(obs_log_writer_open(path, "shop", &writer), 0);
+	assert_int_equal(obs_tracer_open(path, "shop", 1, &tracer), 0);
+	obs_trace_set(&works);
+	assert_int_equal(obs_log_write(writer, 6, NULL, NULL, 0, "own"), 0);
+	assert_int_equal(obs_log_write(writer, 6, &brought, NULL, 0, "brought"), 0);
+	assert_true(obs_span_start(&span, tracer, &brought, OBS_SPAN_CLIENT, "span"));
+	assert_int_equal(obs_span_end(&span), 0);
+	obs_trace_clear();
+	assert_int_equal(obs_log_write(writer, 6, NULL, NULL, 0, "none"), 0);
+	obs_tracer_close(tracer);
+	obs_log_writer_close(writer);
+
+	assert_int_equal(obs_log_open(path, NULL, &log), 0);
+	assert_int_equal(obs_log_next(log, &entry), OBS_LOG_RECORD);
+	assert_string_equal(entry->message, "own");
+	assert_true(entry->has_trace && entry->trace_flags == works.flags);
+	assert_memory_equal(entry->trace_id, works.trace_id, 16);
+	assert_memory_equal(entry->span_id, works.span_id, 8);
+	assert_int_equal(obs_log_next(log, &entry), OBS_LOG_RECORD);
+	assert_string_equal(entry->message, "brought");
+	assert_memory_equal(entry->trace_id, brought.trace_id, 16);
+	assert_int_equal(obs_log_next(log, &entry), OBS_LOG_RECORD);
+	assert_string_equal(entry->message, "span");
+	assert_memory_equal(entry->trace_id, brought.trace_id, 16);
+	assert_memory_equal(entry->span_id, span.context.span_id, 8);
+	assert_string_equal(entry->field[0].key, "span.kind");
+	assert_string_equal(entry->field[0].value, "client");
+	assert_int_equal(obs_log_next(log, &entry), OBS_LOG_RECORD);
+	assert_string_equal(entry->message, "none");
+	assert_false(entry->has_trace);
+	obs_log_close(log);
+}
+
 #define THREADS	4
 #define RECORDS	500
 
@@ -654,6 +700,7 @@ int main(void)
 		cmocka_unit_test_setup(test_expiry, setup),
 		cmocka_unit_test_setup(test_services, setup),
 		cmocka_unit_test_setup(test_record, setup),
+		cmocka_unit_test_setup(test_thread_trace, setup),
 		cmocka_unit_test_setup(test_threads, setup),
 		cmocka_unit_test_setup(test_no_ring, setup_small),
 		cmocka_unit_test_setup(test_rules, setup),

@@ -17,6 +17,7 @@
 #include <obsring/logline.h>
 #include <obsring/record.h>
 
+#include "context.h"
 #include "segment.h"
 
 /**
@@ -264,6 +265,19 @@ static const char *source_of(const struct lease *lease, const struct obs_logline
 	return "?";
 }
 
+/* A line that brings no trace has its thread's. */
+static void trace_of_thread(struct obs_logline *line)
+{
+	struct obs_context own;
+
+	if (line->has_trace || !obs_context_own(&own))
+		return;
+	line->has_trace = true;
+	line->trace = own.trace;
+	line->has_rv = own.has_rv;
+	line->rv = own.rv;
+}
+
 /* As the module builds it of what is written to the device. */
 static void record_build(const struct lease *lease, const struct obs_logline *line,
 			 const char *source, uint32_t source_len,
@@ -327,6 +341,7 @@ int obs_segment_log(struct obs_segment *segment, const char *text, size_t len)
 	if (len && text[len - 1] == '\n')
 		len--;
 	obs_logline_parse(text, (__u32)len, &line);
+	trace_of_thread(&line);
 	memset(&buffer.head, 0, sizeof(buffer.head));
 	buffer.head.size = sizeof(buffer.head);
 	buffer.head.level = line.level;
