@@ -25,6 +25,7 @@
  * Locks are the kernel's, of bytes of the file, of open file descriptions
  * (F_OFD_SETLK): each process has a description of its own, and what it holds is free
  * when it ends, by whatever cause, exec included, as the descriptor is closed by exec.
+ * Not that by which the file is mapped: a mapping keeps it open in children of fork().
  * No lock stands in the file's memory, whose content could then lead those astray who
  * take it; no C library's layout matters. Between threads of a process, a mutex of its
  * own comes first. A child of fork() opens the file anew before it runs on.

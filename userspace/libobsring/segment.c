@@ -33,6 +33,20 @@ static bool fd_is_ours(const struct obs_segment *segment)
 	       st.st_dev == segment->dev && st.st_ino == segment->ino;
 }
 
+/*
+ * The file, opened anew, for locks alone: a mapping keeps its description, and what is
+ * locked by that, as long as any child of fork() has it.
+ */
+static int fd_anew(int fd)
+{
+	char path[32];
+	int own;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	own = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	return own < 0 ? -errno : obs_fd_keep(own);
+}
+
 /* ---- Checking ------------------------------------------------------------ */
 
 static bool host_numbers_valid(const struct obs_host *host, const struct obs_device *view)
@@ -189,13 +203,11 @@ static int segment_new(int fd, const struct stat *st, struct obs_segment **ret_s
 	segment->ino = st->st_ino;
 	pthread_mutex_init(&segment->mutex, NULL);
 	self_set(segment);
-	segment->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-	r = segment->fd < 0 ? -errno : 0;
-	if (!r) {
-		segment->fd = obs_fd_keep(segment->fd);
+	segment->fd = fd_anew(fd);
+	r = segment->fd < 0 ? segment->fd : 0;
+	if (!r)
 		r = bytes < (uint64_t)sysconf(_SC_PAGESIZE) ? -EPROTO :
 		    segment_map(segment, fd, bytes);
-	}
 	if (r) {
 		segment_free(segment);
 		return r;
@@ -222,7 +234,6 @@ void obs_segment_free_private(struct obs_segment *segment)
 
 void obs_segment_forked(struct obs_segment *segment)
 {
-	char path[32];
 	int old = segment->fd;
 
 	if (segment->pid == getpid())
@@ -235,16 +246,13 @@ void obs_segment_forked(struct obs_segment *segment)
 	segment->fd = -1;
 	if (old < 0)
 		return;
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", old);
 	segment->fd = old;
 	if (!fd_is_ours(segment)) {
 		segment->fd = -1;
 		return;
 	}
-	segment->fd = open(path, O_RDWR | O_CLOEXEC);
+	segment->fd = fd_anew(old);
 	close(old);
-	if (segment->fd >= 0)
-		segment->fd = obs_fd_keep(segment->fd);
 }
 
 static void child_begins(void)
@@ -269,8 +277,7 @@ static void fd_replace(struct obs_segment *segment, int fd)
 {
 	if (fd_is_ours(segment))
 		return;
-	fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-	segment->fd = fd < 0 ? -1 : obs_fd_keep(fd);
+	segment->fd = fd_anew(fd);
 	obs_segment_members_relock(segment);
 }
 
