@@ -25,6 +25,7 @@
 #include "context.h"
 #include "logread.h"
 #include "logwrite.h"
+#include "service.h"
 #include "store.h"
 
 /**
@@ -47,16 +48,15 @@ struct open {
 static DEFINE_MUTEX(opens_mutex);	/* opens */
 static LIST_HEAD(opens);
 
-void obs_chardev_unmap(enum obsring_region_id region)
+void obs_chardev_unmap(u64 offset, u64 size)
 {
-	const struct obsring_region *r = &obs_header->region[region];
 	struct address_space *before = NULL;
 	struct open *open;
 
 	mutex_lock(&opens_mutex);
 	list_for_each_entry(open, &opens, node) {
 		if (open->mapping != before)
-			unmap_mapping_range(open->mapping, r->offset, r->size, 1);
+			unmap_mapping_range(open->mapping, offset, size, 1);
 		before = open->mapping;
 	}
 	mutex_unlock(&opens_mutex);
@@ -236,6 +236,9 @@ static long device_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	u64 word;
 
+	/* Who writes here is counted: that is writing. */
+	if (cmd == OBSRING_IOC_ATTACH)
+		return file->f_mode & FMODE_WRITE ? obs_service_attach(arg) : -EPERM;
 	if (cmd != OBSRING_IOC_SEEN && cmd != OBSRING_IOC_CONTEXT)
 		return -ENOTTY;
 	if (copy_from_user(&word, (void __user *)arg, sizeof(word)))
@@ -268,16 +271,26 @@ static struct miscdevice device = {
 	.fops = &device_fops,
 };
 
-bool obs_chardev_fd_reads(int fd)
+static bool fd_has_mode(int fd, fmode_t mode)
 {
 	struct file *file = fget(fd);
-	bool reads;
+	bool has;
 
 	if (!file)
 		return false;
-	reads = file->f_op == &device_fops && file->f_mode & FMODE_READ;
+	has = file->f_op == &device_fops && file->f_mode & mode;
 	fput(file);
-	return reads;
+	return has;
+}
+
+bool obs_chardev_fd_reads(int fd)
+{
+	return fd_has_mode(fd, FMODE_READ);
+}
+
+bool obs_chardev_fd_writes(int fd)
+{
+	return fd_has_mode(fd, FMODE_WRITE);
 }
 
 int obs_chardev_init(void)

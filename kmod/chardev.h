@@ -17,12 +17,13 @@ void obs_chardev_changed(void);
 void obs_chardev_set_state(enum obsring_state state);
 
 /*
- * Take a region out of all page tables; who touches it asks the store for its
- * pages anew. Process context.
+ * Take a part of the mapping space out of all page tables; who touches it asks the
+ * store for its pages anew. Process context.
  */
-void obs_chardev_unmap(enum obsring_region_id region);
+void obs_chardev_unmap(u64 offset, u64 size);
 
-/* Is @fd of the calling process the device, open for reading? */
+/* Is @fd of the calling process the device, open for reading; for writing? */
 bool obs_chardev_fd_reads(int fd);
+bool obs_chardev_fd_writes(int fd);
 
 #endif /* OBSRING_CHARDEV_H */

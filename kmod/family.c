@@ -38,6 +38,7 @@ static const char *const claim_suffix[][CLAIMS_MAX] = {
 	[OBSRING_KIND_GAUGE] = { "" },
 	[OBSRING_KIND_HISTOGRAM] = { "", "_bucket", "_sum", "_count", "_created" },
 	[OBSRING_KIND_INFO] = { "", "_info" },
+	[OBSRING_KIND_STATE] = { "", "_version" },
 };
 
 static u32 claim_hash(const char *name)
@@ -106,9 +107,14 @@ static bool claims_reserved(const struct obs_family *family)
 	char escaped[OBSRING_NAME_MAX + 1];
 
 	if (family->owner == THIS_MODULE &&
-	    !(family->flags & OBSRING_FAMILY_NETLINK))
+	    !(family->flags & (OBSRING_FAMILY_NETLINK | OBSRING_FAMILY_SERVICE)))
 		return false;
 	obs_name_escape(family->desc.name, true, escaped);
+	/* Behind the labels service and uid. */
+	if (family->flags & OBSRING_FAMILY_SERVICE && family->nr_labels > 2 &&
+	    obs_name_is_trace_context(family->desc.name, family->desc.kind,
+				      family->nr_labels - 2, family->desc.label + 2))
+		return false;
 	return obs_name_reserved(escaped);
 }
 
@@ -181,13 +187,40 @@ static int bounds_check(const struct obs_family_desc *desc,
 	return 0;
 }
 
+/* Names of states: legal, distinct. OpenMetrics has a label of the family's name. */
+static int states_check(const struct obs_family_desc *desc,
+			struct netlink_ext_ack *extack)
+{
+	char escaped[2][OBSRING_NAME_MAX + 1];
+	u32 i, j;
+
+	if (!desc->nr_states || desc->nr_states > OBSRING_STATES_MAX)
+		return invalid(extack, "a state set names 1 to 24 states");
+	for (i = 0; i < desc->nr_states; i++) {
+		if (!string_fits(desc->state[i], OBSRING_STATE_NAME_MAX) ||
+		    !obs_name_valid(desc->state[i]))
+			return invalid(extack, "a state's name is no printable UTF-8 of 1 to 63 bytes");
+		for (j = 0; j < i; j++) {
+			if (!strcmp(desc->state[i], desc->state[j]))
+				return invalid(extack, "two states have one name");
+		}
+	}
+	obs_name_escape(desc->name, true, escaped[0]);
+	for (i = 0; i < OBSRING_LABELS_MAX && desc->label[i]; i++) {
+		obs_name_escape(desc->label[i], false, escaped[1]);
+		if (!strcmp(escaped[0], escaped[1]))
+			return invalid(extack, "a state set's label can't have its name");
+	}
+	return 0;
+}
+
 static int desc_check(const struct obs_family_desc *desc,
 		      struct netlink_ext_ack *extack)
 {
 	int ret;
 
 	if (desc->kind < OBSRING_KIND_COUNTER || desc->kind > OBSRING_KIND_MAX)
-		return invalid(extack, "the kind must be counter, gauge, histogram or info");
+		return invalid(extack, "the kind must be counter, gauge, histogram, info or state");
 	if (!desc->name || !string_fits(desc->name, OBSRING_NAME_MAX) ||
 	    !obs_name_valid(desc->name))
 		return invalid(extack, "the name is no printable UTF-8 of 1 to 127 bytes");
@@ -206,10 +239,14 @@ static int desc_check(const struct obs_family_desc *desc,
 		return invalid(extack, "only histograms have exemplars");
 	if (desc->bounds && desc->kind != OBSRING_KIND_HISTOGRAM)
 		return invalid(extack, "only histograms have bounds");
+	if (desc->nr_states && desc->kind != OBSRING_KIND_STATE)
+		return invalid(extack, "only state sets have states");
 	ret = labels_check(desc, extack);
-	if (ret || desc->kind != OBSRING_KIND_HISTOGRAM)
+	if (ret)
 		return ret;
-	return bounds_check(desc, extack);
+	if (desc->kind == OBSRING_KIND_STATE)
+		return states_check(desc, extack);
+	return desc->kind == OBSRING_KIND_HISTOGRAM ? bounds_check(desc, extack) : 0;
 }
 
 /* ---- Copying ------------------------------------------------------------- */
@@ -230,9 +267,14 @@ static int text_make(struct obs_family *family, const struct obs_family_desc *de
 {
 	u32 i;
 
+	/* No family has both bounds and states. */
 	BUILD_BUG_ON((OBSRING_LABELS_MAX + 1) * (OBSRING_NAME_MAX + 1) +
 		     OBSRING_HELP_MAX + 1 + OBSRING_UNIT_MAX + 1 + 8 +
 		     OBSRING_BOUNDS_MAX * sizeof(u64) > OBS_TEXT_MAX);
+	BUILD_BUG_ON((OBSRING_LABELS_MAX + 1) * (OBSRING_NAME_MAX + 1) +
+		     OBSRING_HELP_MAX + 1 + OBSRING_UNIT_MAX + 1 +
+		     OBSRING_STATES_MAX * (OBSRING_STATE_NAME_MAX + 1) >
+		     OBS_TEXT_MAX);
 
 	family->text = kzalloc(OBS_TEXT_MAX, GFP_METRIC);
 	if (!family->text)
@@ -243,6 +285,10 @@ static int text_make(struct obs_family *family, const struct obs_family_desc *de
 	for (i = 0; i < OBSRING_LABELS_MAX && desc->label[i]; i++)
 		family->desc.label[i] = text_add(family, desc->label[i]);
 	family->nr_labels = i;
+	family->desc.state = NULL;
+	family->states = family->text_len;
+	for (i = 0; i < desc->nr_states; i++)
+		text_add(family, desc->state[i]);
 	if (desc->bounds) {
 		family->text_len = ALIGN(family->text_len, sizeof(u64));
 		memcpy(family->text + family->text_len, desc->bounds,

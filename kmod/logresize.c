@@ -87,10 +87,11 @@ static struct obsring_line **lines_new(u64 bytes)
 /* Steps 2 to 6. */
 static void change(const struct size *size, struct obsring_line **line)
 {
+	const struct obsring_region *log = &obs_header->region[OBSRING_REGION_LOG];
 	u64 filled = obs_logring_replace(size->origin, line, size->bytes);
 
 	obs_log_emptied(size->origin, filled);
-	obs_chardev_unmap(OBSRING_REGION_LOG);
+	obs_chardev_unmap(log->offset, log->size);
 	obs_logring_reopen(size->origin);
 	obs_logread_wake_all(EPOLLIN | EPOLLRDNORM);
 	synchronize_rcu();

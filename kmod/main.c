@@ -20,6 +20,7 @@
 #include "probe.h"
 #include "sampler.h"
 #include "self.h"
+#include "service.h"
 #include "source.h"
 
 #define MAX_SERIES_MIN	64
@@ -59,6 +60,66 @@ MODULE_PARM_DESC(max_log_services, "The same for services of processes (default 
 static unsigned int max_contexts = 65536;
 module_param(max_contexts, uint, 0444);
 MODULE_PARM_DESC(max_contexts, "Threads that may have registered a trace context, 0 to 1048576 (default 65536); a user has a quarter");
+
+static unsigned int max_services = 1024;
+module_param(max_services, uint, 0444);
+MODULE_PARM_DESC(max_services, "Services of processes, 0 to 65536 (default 1024); a user has a quarter");
+
+static unsigned int max_service_series = 4096;
+module_param(max_service_series, uint, 0444);
+MODULE_PARM_DESC(max_service_series, "Series of a service, 1 to 65536 (default 4096)");
+
+static unsigned long max_service_bytes = SZ_64K;
+module_param(max_service_bytes, ulong, 0444);
+MODULE_PARM_DESC(max_service_bytes, "Bytes of a service's values for each CPU, a page to 16777216 (default 65536)");
+
+static unsigned int max_user_series = 16384;
+module_param(max_user_series, uint, 0444);
+MODULE_PARM_DESC(max_user_series, "Series of all services of a user (default 16384)");
+
+static unsigned long max_user_bytes = SZ_1M;
+module_param(max_user_bytes, ulong, 0444);
+MODULE_PARM_DESC(max_user_bytes, "Bytes of values of all services of a user for each CPU (default 1048576)");
+
+static unsigned long max_services_bytes = SZ_4M;
+module_param(max_services_bytes, ulong, 0444);
+MODULE_PARM_DESC(max_services_bytes, "Bytes of values of all services for each CPU, a page to 1073741824 (default 4194304)");
+
+static unsigned int max_shares = 8192;
+module_param(max_shares, uint, 0444);
+MODULE_PARM_DESC(max_shares, "Pages of address spaces' shares of gauges, 64 to 1048576 (default 8192); a user has a quarter");
+
+static unsigned int service_ttl = 604800;
+module_param(service_ttl, uint, 0444);
+MODULE_PARM_DESC(service_ttl, "Seconds that a service stays without processes, unless it asks for another time; 0: for ever (default 604800)");
+
+static int range_check(const char *name, unsigned long value, unsigned long min,
+		       unsigned long max)
+{
+	if (value >= min && value <= max)
+		return 0;
+	pr_err("parameter %s: %lu is not %lu to %lu\n", name, value, min, max);
+	return -EINVAL;
+}
+
+static int service_limits_check(struct obs_service_limits *limits)
+{
+	int ret = range_check("max_services", max_services, 0, 65536) ?:
+		  range_check("max_service_series", max_service_series, 1, 65536) ?:
+		  range_check("max_service_bytes", max_service_bytes, PAGE_SIZE, SZ_16M) ?:
+		  range_check("max_services_bytes", max_services_bytes, PAGE_SIZE, SZ_1G) ?:
+		  range_check("max_shares", max_shares, 64, 1048576);
+
+	limits->services = max_services;
+	limits->service_series = max_service_series;
+	limits->service_pages = max_service_bytes / PAGE_SIZE;
+	limits->user_series = max_user_series;
+	limits->user_pages = min(max_user_bytes / PAGE_SIZE, (unsigned long)U32_MAX);
+	limits->pages = max_services_bytes / PAGE_SIZE;
+	limits->shares = max_shares;
+	limits->ttl_s = service_ttl;
+	return ret;
+}
 
 static int log_check(const char *name, unsigned long bytes)
 {
@@ -114,18 +175,24 @@ static int __init obsring_init(void)
 		.kernel = max_log_sources,
 		.user = max_log_services,
 	};
+	struct obs_service_limits services;
 	struct obs_limits limits;
 	int ret;
 
-	ret = limits_check(&limits);
+	ret = limits_check(&limits) ?: service_limits_check(&services);
 	if (ret)
 		return ret;
+	limits.service_pages = services.pages;
+	limits.shares = services.shares;
 	ret = obs_registry_init(&limits);
 	if (ret)
 		goto err_registry;
 	ret = obs_self_init();
 	if (ret)
 		goto err_self;
+	ret = obs_services_init(&services);
+	if (ret)
+		goto err_services;
 	obs_contexts_init(max_contexts);
 	ret = obs_logsource_init(&sources);
 	if (ret)
@@ -170,6 +237,8 @@ err_sampler:
 	obs_logsource_exit();
 err_logsource:
 	obs_contexts_exit();
+	obs_services_exit();
+err_services:
 	obs_self_exit();
 err_self:
 	obs_registry_exit();
@@ -189,6 +258,7 @@ static void __exit obsring_exit(void)
 	obs_sampler_exit();
 	obs_logsource_exit();
 	obs_contexts_exit();
+	obs_services_exit();
 	obs_self_exit();
 	obs_registry_exit();
 }

@@ -25,6 +25,7 @@
 #include "metric.h"
 #include "netlink.h"
 #include "self.h"
+#include "service.h"
 #include "text.h"
 
 #define GFP_METRIC	(GFP_KERNEL_ACCOUNT | __GFP_NOWARN)
@@ -56,7 +57,7 @@ static bool graves_exist(void)
  * A limit or the memory stands against a new series. While removed ones have
  * not been given back yet it is too early to say so: -EAGAIN.
  */
-static int refuse(enum obs_refusal reason, int err)
+int obs_registry_refuse(enum obs_refusal reason, int err)
 {
 	if (err == -ENOSPC && reason != OBS_REFUSED_FAMILY && graves_exist())
 		return -EAGAIN;
@@ -177,7 +178,8 @@ static void series_publish(struct obs_series *series)
 	obs_write_once(&entry->family, series->family->index);
 	obs_write_once(&entry->family_gen, family->gen);
 	obs_write_once(&entry->flags, series->flags);
-	obs_write_once(&entry->page, series->slots.page);
+	obs_write_once(&entry->page, series->slots.service ?
+		       obs_service_page_of(series) : series->slots.page);
 	obs_write_once(&entry->slot, series->slots.slot);
 	obs_write_once(&entry->nr_slots, series->slots.nr);
 	obs_write_once(&entry->rows, series->slots.shared);
@@ -186,6 +188,7 @@ static void series_publish(struct obs_series *series)
 	obs_write_once(&entry->created_ns, series->created_ns);
 	obs_write_once(&entry->exemplar, series->cells.exemplar);
 	obs_write_once(&entry->nr_exemplars, series->cells.nr_exemplars);
+	obs_write_once(&entry->service, obs_service_number(series->slots.service));
 	obs_entry_publish(&entry->gen);
 	WRITE_ONCE(obs_header->series_live, nr_series);
 	obs_store_tell(OBSRING_REGION_SERIES, series->index);
@@ -197,7 +200,8 @@ static void series_release(struct obs_series *series)
 {
 	if (!series)
 		return;
-	obs_slots_free(&series->slots);
+	if (!series->slots.service)
+		obs_slots_free(&series->slots);
 	obs_exemplars_free(series->cells.exemplar, series->cells.nr_exemplars);
 	if (series->granule != U32_MAX)
 		obs_text_free(series->granule, series->text_len);
@@ -232,9 +236,20 @@ static int exemplars_place(struct obs_series *series)
 	return 0;
 }
 
-static int series_place(struct obs_series *series)
+/* Slots of its own; those of a service's series are there. */
+static int slots_place(struct obs_series *series)
 {
 	struct obs_family *family = series->family;
+	int ret;
+
+	if (series->slots.service)
+		return 0;
+	ret = obs_slots_alloc(family->nr_slots, family->desc.set, &series->slots);
+	return ret ?: exemplars_place(series);
+}
+
+static int series_place(struct obs_series *series)
+{
 	enum obs_refusal limit = OBS_REFUSED_SERIES;	/* sizes the directory */
 	int ret;
 
@@ -242,8 +257,9 @@ static int series_place(struct obs_series *series)
 		       XA_LIMIT(0, obs_limits.series - 1), GFP_METRIC);
 	if (ret) {
 		series->index = U32_MAX;
-		return ret == -EBUSY ? refuse(OBS_REFUSED_SERIES, -ENOSPC) :
-				       refuse(OBS_REFUSED_MEMORY, ret);
+		if (ret == -EBUSY)
+			return obs_registry_refuse(OBS_REFUSED_SERIES, -ENOSPC);
+		return obs_registry_refuse(OBS_REFUSED_MEMORY, ret);
 	}
 	ret = obs_region_grow(OBSRING_REGION_SERIES, series->index + 1);
 	if (ret)
@@ -255,27 +271,32 @@ static int series_place(struct obs_series *series)
 			goto out;
 	}
 	limit = OBS_REFUSED_BYTES;
-	ret = obs_slots_alloc(family->nr_slots, family->desc.set, &series->slots);
-	if (!ret)
-		return exemplars_place(series);
+	ret = slots_place(series);
+	if (ret == -EAGAIN)
+		return ret;
 out:
-	return ret ? refuse(ret == -ENOSPC ? limit : OBS_REFUSED_MEMORY, ret) : 0;
+	if (!ret)
+		return 0;
+	return obs_registry_refuse(ret == -ENOSPC ? limit : OBS_REFUSED_MEMORY, ret);
 }
 
 /* A series that has all it needs, but nobody can see. */
 static struct obs_series *series_make(struct obs_family *family,
-				      const char *text, u32 len, u32 flags)
+				      const char *text, u32 len, u32 flags,
+				      const struct obs_slots *slots)
 {
 	struct obs_series *series;
 	int ret;
 
-	if (family->nr_series >= obs_limits.family_series)
-		return ERR_PTR(refuse(OBS_REFUSED_FAMILY, -ENOSPC));
+	if (!slots && family->nr_series >= obs_limits.family_series)
+		return ERR_PTR(obs_registry_refuse(OBS_REFUSED_FAMILY, -ENOSPC));
 	series = kzalloc(struct_size(series, text, len), GFP_METRIC);
 	if (!series)
-		return ERR_PTR(refuse(OBS_REFUSED_MEMORY, -ENOMEM));
+		return ERR_PTR(obs_registry_refuse(OBS_REFUSED_MEMORY, -ENOMEM));
 	series->family = family;
 	series->flags = flags;
+	if (slots)
+		series->slots = *slots;
 	series->created_ns = ktime_get_real_ns();
 	series->text_len = len;
 	series->index = U32_MAX;
@@ -287,7 +308,7 @@ static struct obs_series *series_make(struct obs_family *family,
 		series_release(series);
 		return ERR_PTR(ret);
 	}
-	if (family->desc.kind == OBSRING_KIND_HISTOGRAM) {
+	if (family->desc.kind == OBSRING_KIND_HISTOGRAM && !slots) {
 		series->cells.layout = family->layout;
 		series->cells.slots = obs_slots_rows(&series->slots);
 	}
@@ -306,16 +327,17 @@ static void series_show(struct obs_series *series)
 }
 
 static struct obs_series *series_new(struct obs_family *family,
-				     const char *text, u32 len)
+				     const char *text, u32 len, u32 flags,
+				     const struct obs_slots *slots)
 {
-	struct obs_series *series = series_make(family, text, len, 0);
+	struct obs_series *series = series_make(family, text, len, flags, slots);
 
 	if (IS_ERR(series))
 		return series;
 	if (rhashtable_insert_fast(&series_by_values, &series->hash,
 				   series_params)) {
 		series_release(series);
-		return ERR_PTR(refuse(OBS_REFUSED_MEMORY, -ENOMEM));
+		return ERR_PTR(obs_registry_refuse(OBS_REFUSED_MEMORY, -ENOMEM));
 	}
 	series_show(series);
 	return series;
@@ -335,7 +357,7 @@ int obs_series_get(struct obs_family *family, const char *const *value,
 	series = series_lookup(family, values_text, len);
 	if (!series) {
 		new = true;
-		series = series_new(family, values_text, len);
+		series = series_new(family, values_text, len, 0, NULL);
 		if (series == ERR_PTR(-EAGAIN))
 			return -EAGAIN;
 		if (IS_ERR(series)) {
@@ -347,6 +369,33 @@ int obs_series_get(struct obs_family *family, const char *const *value,
 	if (ret_new)
 		*ret_new = new;
 	return 0;
+}
+
+int obs_series_new(struct obs_family *family, const char *const *value, u32 flags,
+		   const struct obs_slots *slots, struct obs_series **ret_series)
+{
+	int len = values_pack(family, value, NULL);
+	struct obs_series *series;
+
+	if (len < 0)
+		return len;
+	series = series_new(family, values_text, len, flags, slots);
+	if (IS_ERR(series))
+		return PTR_ERR(series);
+	*ret_series = series;
+	return 0;
+}
+
+u64 obs_series_read(const struct obs_series *series, u32 slot, unsigned int cpu)
+{
+	return series->slots.service ? obs_service_read(series, slot, cpu) :
+				       obs_slots_read(&series->slots, slot, cpu);
+}
+
+u64 obs_series_sum(const struct obs_series *series, u32 slot)
+{
+	return series->slots.service ? obs_service_sum(series, slot) :
+				       obs_slots_sum(&series->slots, slot);
 }
 
 /* ---- Handles ------------------------------------------------------------- */
@@ -440,7 +489,7 @@ void obs_series_free(struct obs_series *series)
 
 	list_for_each_entry_safe(handle, next, &series->handles, node)
 		obs_handle_detach(handle);
-	if (!(series->flags & OBSRING_SERIES_OVERFLOW))
+	if (series != series->family->overflow)
 		rhashtable_remove_fast(&series_by_values, &series->hash,
 				       series_params);
 	list_del(&series->node);
@@ -491,6 +540,7 @@ static void family_publish(struct obs_family *family)
 	obs_write_once(&entry->min_log2, desc->min_log2);
 	obs_write_once(&entry->max_log2, desc->max_log2);
 	obs_write_once(&entry->nr_slots, family->nr_slots);
+	obs_write_once(&entry->nr_states, desc->nr_states);
 	obs_write_once(&entry->created_ns, family->created_ns);
 	obs_entry_publish(&entry->gen);
 	obs_store_tell(OBSRING_REGION_FAMILIES, family->index);
@@ -522,14 +572,15 @@ static int overflow_make(struct obs_family *family)
 	struct obs_series *series;
 	u32 i;
 
-	if (!family->nr_labels || family->desc.kind == OBSRING_KIND_INFO)
+	if (!family->nr_labels || family->desc.kind == OBSRING_KIND_INFO ||
+	    family->flags & OBSRING_FAMILY_SERVICE)
 		return 0;
 	for (i = 0; i < family->nr_labels; i++)
 		memcpy(text + i * sizeof(OBSRING_OVERFLOW_VALUE),
 		       OBSRING_OVERFLOW_VALUE, sizeof(OBSRING_OVERFLOW_VALUE));
 	series = series_make(family, text,
 			     family->nr_labels * sizeof(OBSRING_OVERFLOW_VALUE),
-			     OBSRING_SERIES_OVERFLOW);
+			     OBSRING_SERIES_OVERFLOW, NULL);
 	if (IS_ERR(series))
 		return PTR_ERR(series);
 	family->overflow = series;

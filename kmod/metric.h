@@ -22,7 +22,12 @@
 	X(SERIES, "max_series")		\
 	X(FAMILY, "max_series_per_family") \
 	X(BYTES, "max_bytes")		\
-	X(MEMORY, "memory")
+	X(MEMORY, "memory")		\
+	X(SERVICE_SERIES, "max_service_series") \
+	X(SERVICE_BYTES, "max_service_bytes") \
+	X(USER_SERIES, "max_user_series") \
+	X(USER_BYTES, "max_user_bytes")	\
+	X(SERVICES_BYTES, "max_services_bytes")
 
 enum obs_refusal {
 #define OBS_REFUSAL_ENUM(_id, _name) OBS_REFUSED_##_id,
@@ -36,6 +41,7 @@ enum obs_refusal {
  * @desc: copy of its description; strings are in @text
  * @text: what readers see, @text_len bytes
  * @text_len: length
+ * @states: state sets: where in @text the names of states begin
  * @granule: where it is in TEXT
  * @index: in FAMILIES
  * @flags: OBSRING_FAMILY_*
@@ -56,6 +62,7 @@ struct obs_family {
 	struct obs_family_desc desc;
 	char *text;
 	u32 text_len;
+	u32 states;
 	u32 granule;
 	u32 index;
 	u32 flags;
@@ -85,6 +92,7 @@ struct obs_family {
  * @index: in SERIES
  * @granule: its text in TEXT; U32_MAX: none
  * @flags: OBSRING_SERIES_*
+ * @service_node: entry in the list of its service, if slots.service
  * @created_ns: CLOCK_REALTIME
  * @dead: removed, waiting for updates to end
  * @grave: entry in the list of those
@@ -101,6 +109,7 @@ struct obs_series {
 	u32 index;
 	u32 granule;
 	u32 flags;
+	struct list_head service_node;
 	u64 created_ns;
 	bool dead;
 	struct list_head grave;
@@ -138,6 +147,26 @@ int obs_series_get(struct obs_family *family, const char *const *value,
 struct obs_series *obs_series_find(struct obs_family *family,
 				   const char *const *value);
 void obs_series_free(struct obs_series *series);
+
+/*
+ * A series of slots->service; @flags: OBSRING_SERIES_*. There is none with these
+ * label values. Errors as obs_series_get().
+ */
+int obs_series_new(struct obs_family *family, const char *const *value, u32 flags,
+		   const struct obs_slots *slots, struct obs_series **ret_series);
+
+/*
+ * Slot @slot (from 0) of a series as it is now: the sum of its rows, or one of them.
+ * @cpu nr_cpu_ids: everyone's, of a service.
+ */
+u64 obs_series_sum(const struct obs_series *series, u32 slot);
+u64 obs_series_read(const struct obs_series *series, u32 slot, unsigned int cpu);
+
+/*
+ * A limit or the memory refuses a series: it is counted, and @err returned, or
+ * -EAGAIN as above.
+ */
+int obs_registry_refuse(enum obs_refusal reason, int err);
 
 /* Point a handle at a series of its kind, or at the dummy. */
 void obs_handle_attach(struct obs_handle *handle, struct obs_series *series);

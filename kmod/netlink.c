@@ -48,7 +48,7 @@ static const struct nla_policy family_new_policy[] = {
 	[OBSRING_A_NAME] = NAME_POLICY,
 	[OBSRING_A_HELP] = HELP_POLICY,
 	[OBSRING_A_UNIT] = { .type = NLA_NUL_STRING, .len = OBSRING_UNIT_MAX },
-	[OBSRING_A_KIND] = NLA_POLICY_RANGE(NLA_U32, 1, OBSRING_KIND_MAX),
+	[OBSRING_A_KIND] = NLA_POLICY_RANGE(NLA_U32, 1, OBSRING_KIND_INFO),
 	[OBSRING_A_SET] = { .type = NLA_FLAG },
 	[OBSRING_A_EXP10] = NLA_POLICY_RANGE(NLA_S32, OBSRING_EXP10_MIN, 0),
 	[OBSRING_A_LABEL_NAME] = NAME_POLICY,
@@ -107,7 +107,7 @@ static const struct nla_policy probe_get_policy[] = {
 static const struct nla_policy probe_new_policy[] = {
 	[OBSRING_A_NAME] = NAME_POLICY,
 	[OBSRING_A_HELP] = HELP_POLICY,
-	[OBSRING_A_KIND] = NLA_POLICY_RANGE(NLA_U32, 1, OBSRING_KIND_MAX),
+	[OBSRING_A_KIND] = NLA_POLICY_RANGE(NLA_U32, 1, OBSRING_KIND_INFO),
 	[OBSRING_A_PROBE_TYPE] = NLA_POLICY_RANGE(NLA_U32, 1, OBSRING_PROBE_MAX),
 	[OBSRING_A_PROBE_TARGET] = { .type = NLA_NUL_STRING, .len = 255 },
 	[OBSRING_A_SAMPLE] = NLA_POLICY_MIN(NLA_U32, 1),
@@ -140,6 +140,23 @@ static const struct nla_policy sample_del_policy[] = {
 	[OBSRING_A_LEVEL] = NLA_POLICY_MAX(NLA_U32, 7),
 	[OBSRING_A_AT_NS] = { .type = NLA_U64 },
 	[OBSRING_A_SAMPLE_ID] = { .type = NLA_U64 },
+};
+
+static const struct nla_policy service_get_policy[] = {
+	[OBSRING_A_DEVICE_FD] = { .type = NLA_U32 },
+};
+
+static const struct nla_policy service_set_policy[] = {
+	[OBSRING_A_DEVICE_FD] = { .type = NLA_U32 },
+	[OBSRING_A_NAME] = NAME_POLICY,
+	[OBSRING_A_UID] = { .type = NLA_U32 },
+	[OBSRING_A_TTL] = { .type = NLA_U32 },
+};
+
+static const struct nla_policy service_del_policy[] = {
+	[OBSRING_A_DEVICE_FD] = { .type = NLA_U32 },
+	[OBSRING_A_NAME] = NAME_POLICY,
+	[OBSRING_A_UID] = { .type = NLA_U32 },
 };
 
 /* ---- Info and state ------------------------------------------------------ */
@@ -300,6 +317,10 @@ static const struct genl_ops ops[] = {
 	  .dumpit = obs_nl_sample_dump },
 	{ OP(SAMPLE_SET, sample_set_policy), .doit = obs_nl_sample_set },
 	{ OP(SAMPLE_DEL, sample_del_policy), .doit = obs_nl_sample_del },
+	{ OP(SERVICE_GET, service_get_policy), .start = obs_nl_dump_start,
+	  .dumpit = obs_nl_service_dump },
+	{ OP(SERVICE_SET, service_set_policy), .doit = obs_nl_service_set },
+	{ OP(SERVICE_DEL, service_del_policy), .doit = obs_nl_service_del },
 };
 
 struct genl_family obs_nl_family = {

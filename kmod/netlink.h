@@ -38,8 +38,10 @@ int obs_fill_sample(struct sk_buff *skb, const struct obs_sample_spec *spec);
 
 /*
  * Put rows into a message from @cpu on, as many as fit. Returns the first CPU
- * that did not, nr_cpu_ids after the last, -EMSGSIZE if not one did.
+ * that did not, OBS_ROWS_END after the last, -EMSGSIZE if not one did. Row nr_cpu_ids
+ * is everyone's.
  */
+#define OBS_ROWS_END	((u32)nr_cpu_ids + 1)
 int obs_fill_rows(struct sk_buff *skb, const struct obs_series *series, u32 cpu);
 
 #endif /* OBSRING_NETLINK_H */

@@ -36,6 +36,7 @@ int obs_fill_family(struct sk_buff *skb, const struct obs_family *family)
 	const struct obs_family_desc *desc = &family->desc;
 	const struct obsring_family *entry =
 		obs_region_entry(OBSRING_REGION_FAMILIES, family->index);
+	const char *state = family->text + family->states;
 	u32 i;
 
 	if (nla_put_u32(skb, OBSRING_A_FAMILY_ID, family->index) ||
@@ -52,6 +53,11 @@ int obs_fill_family(struct sk_buff *skb, const struct obs_family *family)
 	for (i = 0; i < family->nr_labels; i++) {
 		if (nla_put_string(skb, OBSRING_A_LABEL_NAME, desc->label[i]))
 			return -EMSGSIZE;
+	}
+	for (i = 0; i < desc->nr_states; i++) {
+		if (nla_put_string(skb, OBSRING_A_STATE_NAME, state))
+			return -EMSGSIZE;
+		state += strlen(state) + 1;
 	}
 	return fill_bounds(skb, family);
 }
@@ -92,7 +98,8 @@ static int fill_slots(struct sk_buff *skb, const struct obs_series *series, int 
 
 		if (series->family->desc.kind == OBSRING_KIND_HISTOGRAM)
 			attr = i ? OBSRING_A_BUCKET : OBSRING_A_SUM;
-		v = cpu < 0 ? obs_slots_sum(slots, i) : obs_slots_read(slots, i, cpu);
+		v = cpu < 0 ? obs_series_sum(series, i) :
+			      obs_series_read(series, i, cpu);
 		if (fill_u64(skb, attr, v))
 			return -EMSGSIZE;
 	}
@@ -104,13 +111,19 @@ int obs_fill_value(struct sk_buff *skb, const struct obs_series *series)
 	return fill_slots(skb, series, -1);
 }
 
+/* Everyone's row is behind those of the CPUs. */
+static u32 row_name(u32 cpu)
+{
+	return cpu == nr_cpu_ids ? OBSRING_CPU_SHARED : cpu;
+}
+
 static int fill_row(struct sk_buff *skb, const struct obs_series *series, u32 cpu)
 {
 	struct nlattr *nest = nla_nest_start(skb, OBSRING_A_ROW);
 
 	if (!nest)
 		return -EMSGSIZE;
-	if (nla_put_u32(skb, OBSRING_A_CPU, cpu) ||
+	if (nla_put_u32(skb, OBSRING_A_CPU, row_name(cpu)) ||
 	    fill_slots(skb, series, cpu)) {
 		nla_nest_cancel(skb, nest);
 		return -EMSGSIZE;
@@ -119,25 +132,30 @@ static int fill_row(struct sk_buff *skb, const struct obs_series *series, u32 cp
 	return 0;
 }
 
+/* Does a series have this row? */
+static bool row_exists(const struct obs_series *series, u32 cpu)
+{
+	const struct obs_slots *slots = &series->slots;
+
+	if (slots->shared)
+		return cpu == (slots->service ? nr_cpu_ids : 0);
+	return cpu == nr_cpu_ids ? !!slots->service : cpu_possible(cpu);
+}
+
 int obs_fill_rows(struct sk_buff *skb, const struct obs_series *series, u32 cpu)
 {
 	bool any = false;
 
 	if (!series->slots.nr)
-		return nr_cpu_ids;
-	if (series->slots.shared) {
-		if (cpu)
-			return nr_cpu_ids;
-		return fill_row(skb, series, 0) ? -EMSGSIZE : nr_cpu_ids;
-	}
-	for (; cpu < nr_cpu_ids; cpu++) {
-		if (!cpu_possible(cpu))
+		return OBS_ROWS_END;
+	for (; cpu < OBS_ROWS_END; cpu++) {
+		if (!row_exists(series, cpu))
 			continue;
 		if (fill_row(skb, series, cpu))
 			return any ? (int)cpu : -EMSGSIZE;
 		any = true;
 	}
-	return nr_cpu_ids;
+	return OBS_ROWS_END;
 }
 
 static int fill_option(struct sk_buff *skb, const struct obs_source_option *option)

@@ -86,4 +86,9 @@ int obs_nl_sample_set(struct sk_buff *skb, struct genl_info *info);
 int obs_nl_sample_del(struct sk_buff *skb, struct genl_info *info);
 int obs_nl_sample_dump(struct sk_buff *skb, struct netlink_callback *cb);
 
+/* netlink_service.c */
+int obs_nl_service_dump(struct sk_buff *skb, struct netlink_callback *cb);
+int obs_nl_service_set(struct sk_buff *skb, struct genl_info *info);
+int obs_nl_service_del(struct sk_buff *skb, struct genl_info *info);
+
 #endif /* OBSRING_NETLINK_REQUEST_H */

@@ -75,7 +75,7 @@ static struct obs_series *series_by_id(struct genl_info *info)
 static int series_answer(struct genl_info *info, struct obs_series *series)
 {
 	bool rows = info->attrs[OBSRING_A_PER_CPU];
-	size_t size = series_msg_size(series, rows ? num_possible_cpus() : 0);
+	size_t size = series_msg_size(series, rows ? num_possible_cpus() + 1 : 0);
 	struct sk_buff *reply;
 	void *header;
 	int ret;
@@ -90,7 +90,7 @@ static int series_answer(struct genl_info *info, struct obs_series *series)
 	ret = obs_fill_series(reply, series);
 	if (!ret)
 		ret = obs_fill_value(reply, series);
-	if (!ret && rows && obs_fill_rows(reply, series, 0) != nr_cpu_ids)
+	if (!ret && rows && obs_fill_rows(reply, series, 0) != OBS_ROWS_END)
 		ret = -EMSGSIZE;
 	return obs_nl_reply_end(info, reply, header, ret);
 }
@@ -147,7 +147,7 @@ static int series_dump_one(struct sk_buff *skb, struct netlink_callback *cb,
 		}
 		genlmsg_end(skb, header);
 		*cpu = ret;
-	} while (rows && *cpu < nr_cpu_ids);
+	} while (rows && *cpu < OBS_ROWS_END);
 	*cpu = 0;
 	return 0;
 }

@@ -3,11 +3,13 @@
 #include "logring.h"
 #include "sampler.h"
 #include "self.h"
+#include "service.h"
 
 enum {
 	SELF_REFUSED,
 	SELF_MEMORY,
 	SELF_EXEMPLARS_REFUSED,
+	SELF_SHARES_REFUSED,
 };
 
 struct obs_counter obs_self_refused[OBS_REFUSED_NR] = {
@@ -15,6 +17,7 @@ struct obs_counter obs_self_refused[OBS_REFUSED_NR] = {
 };
 
 struct obs_counter obs_self_exemplars_refused = OBS_COUNTER_INIT;
+struct obs_counter obs_self_shares_refused = OBS_COUNTER_INIT;
 
 enum {
 	MEMORY_VALUES,
@@ -22,6 +25,7 @@ enum {
 	MEMORY_LOG,
 	MEMORY_SAMPLER,
 	MEMORY_EXEMPLARS,
+	MEMORY_SERVICES,
 	MEMORY_NR
 };
 
@@ -31,6 +35,7 @@ static const char *const memory_name[MEMORY_NR] = {
 	[MEMORY_LOG] = "log",
 	[MEMORY_SAMPLER] = "sampler",
 	[MEMORY_EXEMPLARS] = "exemplars",
+	[MEMORY_SERVICES] = "services",
 };
 
 static struct obs_gauge_set memory[MEMORY_NR] = {
@@ -49,7 +54,7 @@ static struct obs_metric metrics[] = {
 	[SELF_MEMORY] = {
 		.desc = {
 			.name = "obsring_memory_bytes",
-			.help = "Memory that the module holds for values and the log, all CPUs, for exemplars, for the directory, and for sources of the log and their rules.",
+			.help = "Memory that the module holds for values and the log, all CPUs, for exemplars, for the directory, for sources of the log and their rules, and for services of processes.",
 			.unit = "bytes",
 			.label = { "kind" },
 			.kind = OBSRING_KIND_GAUGE,
@@ -63,6 +68,14 @@ static struct obs_metric metrics[] = {
 			.kind = OBSRING_KIND_COUNTER,
 		},
 		.counter = &obs_self_exemplars_refused,
+	},
+	[SELF_SHARES_REFUSED] = {
+		.desc = {
+			.name = "obsring_service_shares_refused_total",
+			.help = "Address spaces whose gauges of a service went to a page in common, because max_shares or the memory refused one of their own: what they add stays.",
+			.kind = OBSRING_KIND_COUNTER,
+		},
+		.counter = &obs_self_shares_refused,
 	},
 };
 
@@ -80,6 +93,7 @@ void obs_self_memory(void)
 	obs_gauge_set(&memory[MEMORY_LOG], obs_logring_bytes());
 	obs_gauge_set(&memory[MEMORY_SAMPLER], obs_sampler_bytes());
 	obs_gauge_set(&memory[MEMORY_EXEMPLARS], obs_store_exemplar_bytes());
+	obs_gauge_set(&memory[MEMORY_SERVICES], obs_service_bytes());
 }
 
 int obs_self_attached(int ret)

@@ -7,6 +7,7 @@
 
 extern struct obs_counter obs_self_refused[OBS_REFUSED_NR];
 extern struct obs_counter obs_self_exemplars_refused;
+extern struct obs_counter obs_self_shares_refused;
 
 int obs_self_init(void);
 void obs_self_exit(void);

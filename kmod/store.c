@@ -19,6 +19,7 @@
 #include <obsring/directory.h>
 
 #include "exemplar.h"
+#include "sparse.h"
 #include "store.h"
 
 #define SLOTS_PER_PAGE	((u32)(PAGE_SIZE / sizeof(u64)))
@@ -429,6 +430,10 @@ int obs_store_pfn(unsigned long pgoff, unsigned long *ret_pfn)
 			return value_pfn(page, ret_pfn);
 		if (i == OBSRING_REGION_LOG)
 			return log_pfn(page, ret_pfn);
+		if (i == OBSRING_REGION_SERVICES || i == OBSRING_REGION_SHARE_PAGES) {
+			*ret_pfn = obs_sparse_pfn(i, page);
+			return 0;
+		}
 		/* Pairs with obs_region_grow(). */
 		if (page >= smp_load_acquire(&dir[i].nr))
 			return -EFAULT;
@@ -554,6 +559,13 @@ int obs_store_init(const struct obs_limits *limits)
 	ret = log_region_init();
 	if (ret)
 		goto err;
+	ret = obs_region_init(OBSRING_REGION_SHARES, sizeof(struct obsring_share),
+			      limits->shares);
+	if (ret)
+		goto err;
+	ret = obs_sparse_init(limits);
+	if (ret)
+		goto err;
 	regions_place();
 	return 0;
 err:
@@ -571,6 +583,7 @@ void obs_store_exit(void)
 	values = NULL;
 	values_nr = 0;
 	obs_exemplars_exit();
+	obs_sparse_exit();
 	for (i = 0; i <= OBSRING_REGION_MAX; i++)
 		dir_exit(i);
 	free_page((unsigned long)obs_header);

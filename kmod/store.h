@@ -6,9 +6,9 @@
  * Pages are never given back before the module goes, and it can't go while a
  * file is open: so no page that user space can reach is ever reused. What
  * changes owner are entries, granules and slots, by the protocol of
- * include/obsring/directory.h. The pages of LOG alone are given back, by whoever
- * provides them: when he has replaced them under obs_store_mapped, and unmapped
- * them then.
+ * include/obsring/directory.h. The pages of LOG, SERVICES and SHARE_PAGES alone are
+ * given back, by whoever provides them: when he has replaced them under
+ * obs_store_mapped, and unmapped them then.
  *
  * All of it but obs_store_pfn() and obs_region_page() is called under the
  * registry's mutex, or before the device is there.
@@ -30,11 +30,15 @@
  * @series: series, overflow series included
  * @family_series: series of one family
  * @bytes: of value pages, over all CPUs, and of exemplars
+ * @service_pages: of SERVICES, over all services
+ * @shares: of gauges
  */
 struct obs_limits {
 	u32 series;
 	u32 family_series;
 	u64 bytes;
+	u32 service_pages;
+	u32 shares;
 };
 
 /**
@@ -43,12 +47,15 @@ struct obs_limits {
  * @slot: the first
  * @nr: how many; 0: none
  * @shared: one row for all CPUs
+ * @service: whose memory they are in: @page is that of its mapping; NULL: the
+ *	store's
  */
 struct obs_slots {
 	u32 page;
 	u32 slot;
 	u32 nr;
 	bool shared;
+	struct obs_service *service;
 };
 
 extern struct obsring_header *obs_header;

@@ -260,6 +260,9 @@ void obs_histogram_observe_traced(struct obs_histogram *h, u64 v,
  * @min_log2: lowest bound is 2^min_log2 in @unit: what is at or below it is in
  *	the zero bucket
  * @max_log2: highest bound is 2^max_log2; what is above is in one last bucket
+ * @state: state sets: names of the states from 0 on, @nr_states of them; families of
+ *	services only
+ * @nr_states: 1 to OBSRING_STATES_MAX
  * @exemplars: histograms: keep the newest observation with a trace, for each
  *	power of two of an exponential one and each bucket of an explicit one: 64
  *	bytes each, not for each CPU. A series that gets no memory for them counts
@@ -281,6 +284,8 @@ struct obs_family_desc {
 	s16 min_log2;
 	s16 max_log2;
 	bool exemplars;
+	const char *const *state;
+	u32 nr_states;
 };
 
 /**

@@ -449,7 +449,8 @@
 #define OBSRING_LOG2_MIN	(-40)	/* exponential bounds: 2^-40 to 2^40 */
 #define OBSRING_LOG2_MAX	40
 
-#define OBSRING_STATES_MAX	16	/* named states of a state set */
+#define OBSRING_STATES_MAX	24	/* named states of a state set */
+#define OBSRING_STATE_NAME_MAX	63	/* bytes of such a name */
 
 #define OBSRING_CPU_MASK_WORDS	128	/* 8192 CPUs */
 #define OBSRING_CPU_SHARED	0xffffffffU /* everyone's row, where a CPU is named */

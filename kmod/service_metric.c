@@ -1,0 +1,638 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Series of services: OBSRING_IOC_METRIC, which finds or makes them, and their slots
+ * in the service's pages. Slots are given out one after the other and stay until the
+ * service goes: no member can hold one that is another series' by then.
+ *
+ * A series with labels of its own has beside it, made with the first one of its
+ * family, the service's overflow series of that family: what a limit refuses later is
+ * counted there. State sets have none: versions of different objects are no order.
+ */
+#include <linux/idr.h>
+#include <linux/mm.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "self.h"
+#include "service.h"
+#include "sparse.h"
+
+#define GFP_SERVICE	(GFP_KERNEL_ACCOUNT | __GFP_NOWARN)
+#define SLOTS_PER_PAGE	((u32)(PAGE_SIZE / sizeof(u64)))
+
+/* What a service adds to a process' labels: who it is. */
+#define OWN_LABELS	2
+#define LABELS_MAX	(OBSRING_LABELS_MAX - OWN_LABELS)
+#define TEXT_MAX	SZ_8K	/* holds the longest of each string, and more */
+
+/**
+ * struct request - a metric as a process describes it
+ * @m: what it said
+ * @desc: its family, as the registry wants it
+ * @value: label values of the series
+ * @overflow: those of its overflow series
+ * @state: names of states
+ * @bounds: explicit bounds
+ * @uid: label value
+ * @text: strings of all these
+ */
+struct request {
+	struct obsring_metric m;
+	struct obs_family_desc desc;
+	const char *value[OBSRING_LABELS_MAX];
+	const char *overflow[OBSRING_LABELS_MAX];
+	const char *state[OBSRING_STATES_MAX];
+	u64 bounds[OBSRING_BOUNDS_MAX];
+	char uid[sizeof("4294967295")];
+	char text[TEXT_MAX];
+};
+
+/* ---- Reading the request ------------------------------------------------- */
+
+/* Strings of a text that ends with a NUL, one by one; NULL: no more. */
+static const char *string_next(const char **text, const char *end)
+{
+	const char *s = *text;
+
+	if (s >= end)
+		return NULL;
+	*text = s + strlen(s) + 1;
+	return s;
+}
+
+static int strings_read(const char **text, const char *end, const char **strings, u32 nr)
+{
+	u32 i;
+
+	for (i = 0; i < nr; i++) {
+		strings[i] = string_next(text, end);
+		if (!strings[i])
+			return -EINVAL;
+	}
+	return 0;
+}
+
+static int text_parse(struct request *req, const struct obs_service *service)
+{
+	const char *text = req->text, *end = req->text + req->m.text_len;
+	struct obs_family_desc *desc = &req->desc;
+	u32 i, nr = req->m.nr_labels;
+
+	if (!req->m.text_len || end[-1])
+		return -EINVAL;
+	desc->name = string_next(&text, end);
+	desc->help = string_next(&text, end);
+	desc->unit = string_next(&text, end);
+	if (!desc->unit ||
+	    strings_read(&text, end, desc->label + OWN_LABELS, nr) ||
+	    strings_read(&text, end, req->value + OWN_LABELS, nr) ||
+	    strings_read(&text, end, req->state, req->m.nr_states) || text != end)
+		return -EINVAL;
+	desc->label[0] = "service";
+	desc->label[1] = "uid";
+	req->value[0] = service->name;
+	req->value[1] = req->uid;
+	memcpy(req->overflow, req->value, sizeof(req->overflow));
+	for (i = 0; i < nr; i++)
+		req->overflow[OWN_LABELS + i] = OBSRING_OVERFLOW_VALUE;
+	return 0;
+}
+
+static int request_check(const struct obsring_metric *m)
+{
+	bool explicit = m->kind == OBSRING_KIND_HISTOGRAM && m->schema == -1;
+
+	if (m->kind == OBSRING_KIND_INFO || m->flags & ~OBSRING_METRIC_SET ||
+	    m->nr_labels > LABELS_MAX || m->text_len > TEXT_MAX || m->reserved ||
+	    m->nr_bounds > OBSRING_BOUNDS_MAX || explicit != !!m->nr_bounds ||
+	    m->nr_states > OBSRING_STATES_MAX)
+		return -EINVAL;
+	return 0;
+}
+
+static int request_read(struct request *req, const struct obs_service *service,
+			const void __user *from)
+{
+	struct obsring_metric *m = &req->m;
+	u32 size;
+	int ret;
+
+	if (get_user(size, (const u32 __user *)from))
+		return -EFAULT;
+	if (size < sizeof(*m))
+		return -EINVAL;
+	ret = copy_struct_from_user(m, sizeof(*m), from, size);
+	if (ret)
+		return ret == -E2BIG ? -EINVAL : ret;
+	ret = request_check(m);
+	if (ret)
+		return ret;
+	if (copy_from_user(req->text, u64_to_user_ptr(m->text), m->text_len) ||
+	    copy_from_user(req->bounds, u64_to_user_ptr(m->bounds),
+			   m->nr_bounds * sizeof(u64)))
+		return -EFAULT;
+	req->desc = (struct obs_family_desc){
+		.kind = m->kind,
+		.set = m->flags & OBSRING_METRIC_SET,
+		.exp10 = m->exp10,
+		.bounds = m->nr_bounds ? req->bounds : NULL,
+		.nr_bounds = m->nr_bounds,
+		.schema = m->schema,
+		.min_log2 = m->min_log2,
+		.max_log2 = m->max_log2,
+		.state = req->state,
+		.nr_states = m->nr_states,
+	};
+	return text_parse(req, service);
+}
+
+/* ---- Families ------------------------------------------------------------ */
+
+static bool strings_same(const char *const *a, const char *const *b, u32 nr)
+{
+	u32 i;
+
+	for (i = 0; i < nr; i++)
+		if (!a[i] != !b[i] || (a[i] && strcmp(a[i], b[i])))
+			return false;
+	return true;
+}
+
+static bool states_same(const struct obs_family *family, const struct request *req)
+{
+	const char *state = family->text + family->states;
+	u32 i;
+
+	if (family->desc.nr_states != req->desc.nr_states)
+		return false;
+	for (i = 0; i < req->desc.nr_states; i++) {
+		if (strcmp(state, req->state[i]))
+			return false;
+		state += strlen(state) + 1;
+	}
+	return true;
+}
+
+static bool bounds_same(const struct obs_family_desc *a, const struct obs_family_desc *b)
+{
+	if (a->kind != OBSRING_KIND_HISTOGRAM)
+		return true;
+	if (!a->bounds != !b->bounds)
+		return false;
+	if (a->bounds)
+		return a->nr_bounds == b->nr_bounds &&
+		       !memcmp(a->bounds, b->bounds, a->nr_bounds * sizeof(u64));
+	return a->schema == b->schema && a->min_log2 == b->min_log2 &&
+	       a->max_log2 == b->max_log2;
+}
+
+/* Is @family what the request says? */
+static int family_check(const struct obs_family *family, const struct request *req)
+{
+	const struct obs_family_desc *a = &family->desc, *b = &req->desc;
+
+	if (!(family->flags & OBSRING_FAMILY_SERVICE) || a->kind != b->kind ||
+	    a->exp10 != b->exp10 || strcmp(a->unit, b->unit) ||
+	    !strings_same(a->label, b->label, OBSRING_LABELS_MAX) ||
+	    !bounds_same(a, b) || !states_same(family, req))
+		return -EEXIST;
+	return a->set == b->set ? 0 : -EINVAL;
+}
+
+static struct obs_family *family_get(const struct request *req)
+{
+	struct obs_family *family = obs_family_find(req->desc.name);
+	int ret;
+
+	if (!family) {
+		family = obs_family_new(&req->desc, THIS_MODULE,
+					OBSRING_FAMILY_SERVICE, NULL);
+		if (family == ERR_PTR(-ENOSPC))
+			obs_registry_refuse(OBS_REFUSED_SERIES, -ENOSPC);
+		return family;
+	}
+	ret = family_check(family, req);
+	return ret ? ERR_PTR(ret) : family;
+}
+
+/* It was made for a series that could not be made. */
+static void family_put(struct obs_family *family)
+{
+	if (!IS_ERR(family) && !family->nr_series)
+		obs_family_free(family);
+}
+
+/* ---- Pages --------------------------------------------------------------- */
+
+static DEFINE_IDA(page_indices);	/* of SERVICES */
+static u64 nr_rows;			/* that have memory */
+
+u64 obs_service_bytes(void)
+{
+	return (nr_rows + obs_shares_nr()) * PAGE_SIZE;
+}
+
+static u32 page_nr_rows(const struct obs_service_page *p)
+{
+	return p->single ? 1 : num_possible_cpus() + 1;
+}
+
+u32 obs_service_share_pages(void)
+{
+	return DIV_ROUND_UP(obs_service_limits.service_series, SLOTS_PER_PAGE);
+}
+
+static void page_put_rows(struct obs_service_page *p)
+{
+	u32 i;
+
+	for (i = 0; i <= nr_cpu_ids; i++)
+		if (p->row[i])
+			put_page(p->row[i]);
+}
+
+static int page_get_rows(struct obs_service_page *p)
+{
+	u32 i;
+
+	for (i = 0; i <= nr_cpu_ids; i++) {
+		if (i < nr_cpu_ids && (p->single || !cpu_possible(i)))
+			continue;
+		p->row[i] = alloc_page(GFP_SERVICE | __GFP_ZERO);
+		if (!p->row[i]) {
+			page_put_rows(p);
+			return -ENOMEM;
+		}
+	}
+	return 0;
+}
+
+static struct obs_service_page *page_alloc(bool single)
+{
+	struct obs_service_page *p;
+	int ret;
+
+	p = kzalloc(struct_size(p, row, nr_cpu_ids + 1), GFP_SERVICE);
+	if (!p)
+		return ERR_PTR(-ENOMEM);
+	p->single = single;
+	ret = page_get_rows(p);
+	if (ret)
+		goto err;
+	ret = ida_alloc_max(&page_indices, obs_service_limits.pages - 1, GFP_SERVICE);
+	if (ret < 0)
+		goto err_index;
+	p->index = ret;
+	ret = obs_sparse_put(OBSRING_REGION_SERVICES,
+			     (unsigned long)p->index * (nr_cpu_ids + 1), p->row,
+			     nr_cpu_ids + 1);
+	if (!ret) {
+		nr_rows += page_nr_rows(p);
+		return p;
+	}
+	ida_free(&page_indices, p->index);
+err_index:
+	page_put_rows(p);
+err:
+	kfree(p);
+	return ERR_PTR(ret);
+}
+
+static void page_free(struct obs_service_page *p)
+{
+	obs_sparse_take(OBSRING_REGION_SERVICES,
+			(unsigned long)p->index * (nr_cpu_ids + 1), nr_cpu_ids + 1);
+	ida_free(&page_indices, p->index);
+	nr_rows -= page_nr_rows(p);
+	page_put_rows(p);
+	kfree(p);
+}
+
+static int page_new(struct obs_service *service, bool single)
+{
+	struct obs_service_page *p;
+
+	if (service->nr_pages == obs_service_limits.service_pages)
+		return obs_registry_refuse(OBS_REFUSED_SERVICE_BYTES, -ENOSPC);
+	if (service->user->pages >= obs_service_limits.user_pages)
+		return obs_registry_refuse(OBS_REFUSED_USER_BYTES, -ENOSPC);
+	p = page_alloc(single);
+	if (IS_ERR(p))
+		return obs_registry_refuse(p == ERR_PTR(-ENOSPC) ?
+					   OBS_REFUSED_SERVICES_BYTES :
+					   OBS_REFUSED_MEMORY, PTR_ERR(p));
+	/* Pairs with the fault of a member: a page that is there is complete. */
+	smp_store_release(&service->page[service->nr_pages], p);
+	service->nr_pages++;
+	service->user->pages++;
+	return 0;
+}
+
+static int rows_alloc(struct obs_service *service, u32 nr, struct obs_slots *slots)
+{
+	struct obs_service_page *p;
+	u32 i;
+	int ret;
+
+	for (i = 0; ; i++) {
+		if (i == service->nr_pages) {
+			ret = page_new(service, slots->shared);
+			if (ret)
+				return ret;
+		}
+		p = service->page[i];
+		if (p->single == slots->shared && SLOTS_PER_PAGE - p->nr_used >= nr)
+			break;
+	}
+	slots->page = i;
+	slots->slot = p->nr_used;
+	p->nr_used += nr;
+	return 0;
+}
+
+/* A gauge's slot in everyone's share pages. */
+static int share_alloc(struct obs_service *service, struct obs_slots *slots)
+{
+	struct obs_share *share;
+
+	if (!service->nr_common || service->nr_chunk_used == SLOTS_PER_PAGE) {
+		/* No more than service_series slots are ever asked for. */
+		share = obs_share_new(service, service->nr_common, NULL);
+		if (IS_ERR(share))
+			return obs_registry_refuse(OBS_REFUSED_MEMORY, PTR_ERR(share));
+		/* Pairs with the fault of a member: so is a chunk. */
+		smp_store_release(&service->common[service->nr_common], share);
+		service->nr_common++;
+		service->nr_chunk_used = 0;
+	}
+	slots->page = service->nr_common - 1;
+	slots->slot = service->nr_chunk_used++;
+	return 0;
+}
+
+/* Those that were given out last. */
+static void slots_give_back(const struct obs_slots *slots, bool shares)
+{
+	if (shares)
+		slots->service->nr_chunk_used -= slots->nr;
+	else
+		slots->service->page[slots->page]->nr_used -= slots->nr;
+}
+
+/* ---- Series -------------------------------------------------------------- */
+
+static bool is_shares(const struct obs_family_desc *desc)
+{
+	return desc->kind == OBSRING_KIND_GAUGE && !desc->set;
+}
+
+static bool is_single(const struct obs_family_desc *desc)
+{
+	return desc->set || desc->kind == OBSRING_KIND_STATE;
+}
+
+/* Bytes of text that a user may hold. */
+static u32 text_limit(void)
+{
+	return min_t(u64, obs_header->region[OBSRING_REGION_TEXT].size / OBS_USER_SHARE,
+		     U32_MAX);
+}
+
+static u32 text_cost(const char *const *value, u32 nr)
+{
+	u32 i, len = 0;
+
+	for (i = 0; i < nr; i++)
+		len += strlen(value[i]) + 1;
+	/* As the region has it: granules by powers of two. */
+	return roundup_pow_of_two(max_t(u32, len, OBSRING_GRANULE));
+}
+
+static int limits_check(const struct obs_service *service, u32 text)
+{
+	const struct obs_service_user *user = service->user;
+
+	if (service->nr_series >= obs_service_limits.service_series)
+		return obs_registry_refuse(OBS_REFUSED_SERVICE_SERIES, -ENOSPC);
+	if (user->series >= obs_service_limits.user_series ||
+	    text > text_limit() - min(user->text, text_limit()))
+		return obs_registry_refuse(OBS_REFUSED_USER_SERIES, -ENOSPC);
+	return 0;
+}
+
+static int series_make(struct obs_service *service, struct obs_family *family,
+		       const char *const *value, u32 flags, u32 text,
+		       struct obs_series **ret_series)
+{
+	bool shares = is_shares(&family->desc);
+	struct obs_slots slots = {
+		.nr = family->nr_slots,
+		.shared = is_single(&family->desc) || shares,
+		.service = service,
+	};
+	struct obs_series *series;
+	int ret;
+
+	text += text_cost(value, family->nr_labels);
+	ret = limits_check(service, text);
+	if (!ret)
+		ret = shares ? share_alloc(service, &slots) :
+			       rows_alloc(service, slots.nr, &slots);
+	if (ret)
+		return ret;
+	flags |= shares ? OBSRING_SERIES_SHARES : OBSRING_SERIES_SERVICE;
+	ret = obs_series_new(family, value, flags, &slots, &series);
+	if (ret) {
+		slots_give_back(&slots, shares);
+		return ret;
+	}
+	list_add_tail(&series->service_node, &service->series);
+	service->nr_series++;
+	service->text += text;
+	service->user->series++;
+	service->user->text += text;
+	*ret_series = series;
+	return 0;
+}
+
+static bool has_family(const struct obs_service *service, const struct obs_family *family)
+{
+	const struct obs_series *series;
+
+	list_for_each_entry(series, &service->series, service_node)
+		if (series->family == family)
+			return true;
+	return false;
+}
+
+/* The series, new or, if a limit refuses it, the overflow series. */
+static int series_new(struct obs_service *service, struct obs_family *family,
+		      struct request *req, struct obs_series **ret_series)
+{
+	u32 family_text = roundup_pow_of_two(max_t(u32, family->text_len,
+						   OBSRING_GRANULE));
+	struct obs_series *overflow;
+	int ret;
+
+	if (req->desc.kind == OBSRING_KIND_STATE && has_family(service, family))
+		family_text = 0;
+	if (!req->m.nr_labels || req->desc.kind == OBSRING_KIND_STATE)
+		return series_make(service, family, req->value, 0, family_text,
+				   ret_series);
+	overflow = obs_series_find(family, req->overflow);
+	if (!overflow) {
+		ret = series_make(service, family, req->overflow,
+				  OBSRING_SERIES_OVERFLOW, family_text, &overflow);
+		if (ret)
+			return ret;
+	}
+	ret = series_make(service, family, req->value, 0, 0, ret_series);
+	if (ret == -ENOSPC || ret == -ENOMEM) {
+		*ret_series = overflow;
+		return 0;
+	}
+	return ret;
+}
+
+static int metric_get(struct obs_service *service, struct request *req)
+{
+	struct obsring_metric *m = &req->m;
+	struct obs_family *family;
+	struct obs_series *series;
+	int ret = 0;
+
+	if (service->dead)
+		return -ESTALE;
+	snprintf(req->uid, sizeof(req->uid), "%u", __kuid_val(service->user->uid));
+	family = family_get(req);
+	if (IS_ERR(family))
+		return PTR_ERR(family);
+	m->flags = 0;
+	series = obs_series_find(family, req->value);
+	if (!series) {
+		ret = series_new(service, family, req, &series);
+		m->flags |= OBSRING_METRIC_NEW;
+	}
+	obs_self_memory();
+	if (ret) {
+		family_put(family);
+		return ret;
+	}
+	if (series->flags & OBSRING_SERIES_OVERFLOW)
+		m->flags = OBSRING_METRIC_OVERFLOW;
+	if (series->flags & OBSRING_SERIES_SHARES)
+		m->flags |= OBSRING_METRIC_SHARES;
+	else if (series->slots.shared)
+		m->flags |= OBSRING_METRIC_SINGLE;
+	m->page = series->slots.page;
+	m->slot = series->slots.slot;
+	m->nr_slots = series->slots.nr;
+	m->series = series->index;
+	return 0;
+}
+
+long obs_service_metric(struct obs_service *service, unsigned long arg)
+{
+	void __user *where = (void __user *)arg;
+	struct request *req;
+	int ret;
+
+	if (!obs_service_has_member(service))
+		return -EPERM;
+	req = kzalloc(sizeof(*req), GFP_SERVICE);
+	if (!req)
+		return -ENOMEM;
+	ret = request_read(req, service, where);
+	if (ret)
+		goto out;
+	do {
+		mutex_lock(&obs_registry_mutex);
+		ret = metric_get(service, req);
+		mutex_unlock(&obs_registry_mutex);
+		if (ret == -EAGAIN)
+			obs_registry_flush();
+	} while (ret == -EAGAIN);
+	if (!ret && copy_to_user(where, &req->m, sizeof(req->m)))
+		ret = -EFAULT;
+out:
+	kfree(req);
+	return ret;
+}
+
+void obs_service_clear(struct obs_service *service)
+{
+	struct obs_service_user *user = service->user;
+	struct obs_series *series, *next;
+	struct obs_family *family;
+	u32 i;
+
+	list_for_each_entry_safe(series, next, &service->series, service_node) {
+		family = series->family;
+		list_del(&series->service_node);
+		obs_series_free(series);
+		if (!family->nr_series)
+			obs_family_free(family);
+		cond_resched();
+	}
+	/* Readers were told: what they read from here on, they throw away. */
+	for (i = 0; i < service->nr_common; i++)
+		obs_share_free(service->common[i]);
+	for (i = 0; i < service->nr_pages; i++)
+		page_free(service->page[i]);
+	user->series -= service->nr_series;
+	user->pages -= service->nr_pages;
+	user->text -= service->text;
+	service->nr_series = 0;
+	service->nr_pages = 0;
+	service->nr_common = 0;
+}
+
+/* ---- Values, for netlink ------------------------------------------------- */
+
+u32 obs_service_page_of(const struct obs_series *series)
+{
+	const struct obs_slots *slots = &series->slots;
+
+	return series->flags & OBSRING_SERIES_SHARES ? slots->page :
+	       slots->service->page[slots->page]->index;
+}
+
+static u64 word_of(struct page *page, u32 slot)
+{
+	return READ_ONCE(((u64 *)page_address(page))[slot]);
+}
+
+static u64 shares_sum(const struct obs_series *series)
+{
+	const struct obs_slots *slots = &series->slots;
+	struct obs_share *share;
+	u64 sum = 0;
+
+	list_for_each_entry(share, &slots->service->shares, node)
+		if (share->chunk == slots->page)
+			sum += word_of(share->page, slots->slot);
+	return sum;
+}
+
+u64 obs_service_read(const struct obs_series *series, u32 slot, unsigned int cpu)
+{
+	const struct obs_slots *slots = &series->slots;
+	struct page *row;
+
+	if (series->flags & OBSRING_SERIES_SHARES)
+		return shares_sum(series);
+	row = slots->service->page[slots->page]->row[cpu];
+	return row ? word_of(row, slots->slot + slot) : 0;
+}
+
+u64 obs_service_sum(const struct obs_series *series, u32 slot)
+{
+	unsigned int cpu;
+	u64 sum = 0;
+
+	if (series->flags & OBSRING_SERIES_SHARES)
+		return shares_sum(series);
+	for (cpu = 0; cpu <= nr_cpu_ids; cpu++)
+		sum += obs_service_read(series, slot, cpu);
+	return sum;
+}
