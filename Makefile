@@ -6,6 +6,7 @@
 #   make examples        userspace/examples, which need more packages
 #   make install         and uninstall: DESTDIR, PREFIX
 #   make check           static checks    make test   everything (scripts/test)
+#   make soak-daemon     obsringd among hostile clients, for half an hour
 #   make model           Spin models of the lock-free protocols: minutes
 #   make bench-kernel    instructions that updates take, counted in a guest
 #   make bench-log       the same of records in the log
@@ -39,7 +40,7 @@ export VERSION PREFIX DESTDIR
 
 .PHONY: all module userspace examples install uninstall clean help guest check test bench \
 	headers-needed module-install debug-kernel bench-kernel bench-log bench-ring \
-	bench-sample bench-trace bench-counter model
+	bench-sample bench-trace bench-counter model soak-daemon
 
 all: userspace module
 
@@ -128,6 +129,10 @@ test:
 bench-kernel:
 	tests/bench/bench_kernel.sh
 
+# Half an hour; SPAN=S for another time.
+soak-daemon: userspace
+	$(MAKE) -C tests/soak soak BUILD=$(BUILD)/tests/soak OBSRINGD=$(BUILD)/userspace/bin/obsringd
+
 model:
 	$(MAKE) -C tests/model run BUILD=$(BUILD)/tests/model
 
@@ -154,4 +159,4 @@ clean:
 	rm -rf $(BUILD)/module $(BUILD)/guest obsring.ko
 
 help:
-	@sed -n '3,19s/^# \{0,1\}//p' Makefile
+	@sed -n '3,20s/^# \{0,1\}//p' Makefile

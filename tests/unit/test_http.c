@@ -1052,6 +1052,121 @@ static void test_stop_finishes_answers(void **state)
 	segment_free(segment);
 }
 
+/* ---- Limits -------------------------------------------------------------- */
+
+/* Ask for more than the kernel's buffers take, and take nothing. */
+static int stuck_client(struct server *server, const char *headers)
+{
+	int fd = client_connect(server);
+
+	client_ask(fd, "GET", "/metrics", headers);
+	return fd;
+}
+
+static void test_max_requests(void **state)
+{
+	struct segment *segment = big_segment();
+	struct timespec deadline = patience();
+	struct server server;
+	struct answer answer;
+	uint64_t nr, ended[CLIENT_END_NR];
+	int fd;
+
+	(void)state;
+	server_prepare(&server);
+	server.daemon.options.max_requests = 1;
+	server.daemon.limits.grace_ns = 3600000000000;
+	server_launch(&server);
+	device_put(&server, segment);
+	fd = stuck_client(&server, "");
+	wait_answered(&server);
+	/* Health is no matter of it. */
+	assert_int_equal(status_of(&server, "GET", "/-/healthy"), 200);
+	assert_int_equal(ask(&server, "GET", "/api/v1/status", "", &answer), 503);
+	assert_header(&answer, "\r\nRetry-After: 1\r\n");
+	answer_free(&answer);
+	/* Who does not take his answer gives his place in the end. */
+	pthread_mutex_lock(&server.daemon.clients.lock);
+	server.daemon.clients.limits.grace_ns = 1;
+	pthread_mutex_unlock(&server.daemon.clients.lock);
+	while (status_of(&server, "GET", "/api/v1/status") != 200)
+		assert_true(before(&deadline));
+	clients_get(&server.daemon.clients, &nr, ended);
+	assert_int_equal(ended[CLIENT_END_STUCK], 1);
+	close(fd);
+	server_stop(&server);
+	segment_free(segment);
+}
+
+/* The time-out is the client's own, for all of the answer. */
+static void test_scrape_timeout(void **state)
+{
+	struct segment *segment = big_segment();
+	struct timespec deadline = patience();
+	struct server server;
+	struct answer answer;
+	uint64_t nr, ended[CLIENT_END_NR] = { 0 };
+	int fd;
+
+	(void)state;
+	deadline.tv_sec -= PATIENCE_S - 30;	/* below the 60 s of others */
+	server_start(&server);
+	device_put(&server, segment);
+	fd = stuck_client(&server, "X-Prometheus-Scrape-Timeout-Seconds: 0.2\r\n");
+	while (!ended[CLIENT_END_SLOW]) {
+		clients_get(&server.daemon.clients, &nr, ended);
+		assert_true(before(&deadline));
+	}
+	client_read(fd, &answer);
+	assert_true(answer.body_len < 8 * 1024 * 1024);
+	answer_free(&answer);
+	server_stop(&server);
+	segment_free(segment);
+}
+
+/* All places are taken by those that say nothing: who asks is served. */
+static void test_idle_give_way(void **state)
+{
+	enum { PLACES = 8 };
+	uint64_t nr, ended[CLIENT_END_NR];
+	struct server server;
+	int fd[4 * PLACES], i;
+
+	(void)state;
+	server_prepare(&server);
+	server.daemon.options.max_connections = PLACES;
+	server_launch(&server);
+	for (i = 0; i < 4 * PLACES; i++)
+		fd[i] = client_connect(&server);
+	for (i = 0; i < 10; i++)
+		assert_int_equal(status_of(&server, "GET", "/-/healthy"), 200);
+	clients_get(&server.daemon.clients, &nr, ended);
+	assert_true(nr <= PLACES);
+	assert_true(ended[CLIENT_END_EVICTED] >= 3 * PLACES);
+	for (i = 0; i < 4 * PLACES; i++)
+		close(fd[i]);
+	server_stop(&server);
+}
+
+/* A request has so long to come, however often a byte of it does. */
+static void test_trickle_is_ended(void **state)
+{
+	struct timespec deadline = patience();
+	struct server server;
+	int fd;
+
+	(void)state;
+	server_prepare(&server);
+	server.daemon.limits.new_ns = 300000000;
+	server_launch(&server);
+	fd = client_connect(&server);
+	client_send(fd, "GET / HTTP/1.1\r\nX: ", 19);
+	while (send(fd, "x", 1, MSG_NOSIGNAL) == 1)
+		assert_true(before(&deadline));
+	close(fd);
+	server_stop(&server);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -1078,6 +1193,10 @@ int main(void)
 		cmocka_unit_test(test_own_names_are_shown_once),
 		cmocka_unit_test(test_many_clients_while_series_change),
 		cmocka_unit_test(test_stop_finishes_answers),
+		cmocka_unit_test(test_max_requests),
+		cmocka_unit_test(test_scrape_timeout),
+		cmocka_unit_test(test_idle_give_way),
+		cmocka_unit_test(test_trickle_is_ended),
 	};
 
 	log_setup(LEVEL_ERROR, LOG_LOGFMT);

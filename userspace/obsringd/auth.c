@@ -2,7 +2,6 @@
 #define _GNU_SOURCE	/* gettid */
 #include <crypt.h>
 #include <errno.h>
-#include <netinet/in.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -77,30 +76,6 @@ static void remember(struct auth *auth, const uint8_t digest[AUTH_DIGEST_BYTES])
 	auth->next_known = (auth->next_known + 1) % AUTH_KNOWN_MAX;
 	if (auth->nr_known < AUTH_KNOWN_MAX)
 		auth->nr_known++;
-}
-
-static void source_of(const struct sockaddr *address, struct auth_source *source)
-{
-	const struct sockaddr_in6 *v6 = (const void *)address;
-	const struct sockaddr_in *v4 = (const void *)address;
-
-	*source = (struct auth_source){ .family = AF_UNSPEC };
-	if (!address)
-		return;
-	source->family = address->sa_family;
-	if (address->sa_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr)) {
-		source->family = AF_INET;
-		memcpy(source->bytes, v6->sin6_addr.s6_addr + 12, 4);
-	} else if (address->sa_family == AF_INET6) {
-		memcpy(source->bytes, v6->sin6_addr.s6_addr, sizeof(source->bytes));
-	} else if (address->sa_family == AF_INET) {
-		memcpy(source->bytes, &v4->sin_addr, 4);
-	}
-}
-
-static bool same_source(const struct auth_source *a, const struct auth_source *b)
-{
-	return a->family == b->family && !memcmp(a->bytes, b->bytes, sizeof(a->bytes));
 }
 
 /* ---- The thread ---------------------------------------------------------- */
@@ -179,16 +154,16 @@ static bool ensure_running(struct auth *auth)
 
 /* ---- Those who ask ------------------------------------------------------- */
 
-static bool has_room(const struct auth *auth, const struct auth_source *source)
+static bool has_room(const struct auth *auth, const struct source *source)
 {
 	unsigned int i, nr = 0;
 
 	if (auth->stopping || auth->nr_waiting == AUTH_WAITING_MAX)
 		return false;
 	if (auth->working)
-		nr = same_source(source, &auth->working_for);
+		nr = source_same(source, &auth->working_for);
 	for (i = 0; i < auth->nr_waiting; i++)
-		nr += same_source(source, &auth->waiting[(auth->first + i) %
+		nr += source_same(source, &auth->waiting[(auth->first + i) %
 							 AUTH_WAITING_MAX].source);
 	return nr < AUTH_WAITING_OF_ONE_MAX;
 }
@@ -218,7 +193,7 @@ enum auth_verdict auth_check(struct auth *auth, struct web *web, const char *hea
 	if (!header || !basic_parse(header, &job.basic))
 		goto out;
 	job.hash = find_user(web, job.basic.name, &job.exists)->hash;
-	source_of(address, &job.source);
+	job.source = source_of(address);
 	verdict = AUTH_BUSY;
 	if (digest_of(auth, &job, job.digest) < 0)
 		goto out;

@@ -15,6 +15,7 @@
 #include <sys/socket.h>
 
 #include "basic.h"
+#include "source.h"
 #include "web.h"
 
 #define AUTH_WAITING_MAX	16
@@ -36,15 +37,9 @@ typedef void (*auth_fn)(void *who, enum auth_verdict verdict);
 /* Before @who begins to wait, under the lock: done() may come at once after it. */
 typedef void (*auth_wait_fn)(void *who);
 
-/* One address; of IPv6 the network of 64 bits. */
-struct auth_source {
-	sa_family_t family;
-	uint8_t bytes[8];
-};
-
 struct auth_job {
 	void *who;
-	struct auth_source source;
+	struct source source;
 	struct web *web;
 	const char *hash;
 	bool exists;		/* else the hash is another's, for the time that it takes */
@@ -64,7 +59,7 @@ struct auth {
 	unsigned int nr_known, next_known;
 	struct auth_job waiting[AUTH_WAITING_MAX];	/* a ring */
 	unsigned int first, nr_waiting;
-	struct auth_source working_for;
+	struct source working_for;
 	bool working;
 	uint64_t nr_hashed;
 };

@@ -16,6 +16,10 @@
 /* Shut down and not closed yet: the server is behind. */
 #define CLIENTS_ENDING_MAX 64
 
+/* Whose addresses are counted before a request is refused. */
+#define GREEDY_LOOKED_AT 16
+
+#define PENDING_NS_MAX	(10 * NS_PER_S)
 #define TIMEOUT_S_MAX	3600
 
 const struct client_limits client_limits_default = {
@@ -31,7 +35,6 @@ const char *const client_end_name[CLIENT_END_NR] = {
 	[CLIENT_END_SLOW] = "slow",
 	[CLIENT_END_EVICTED] = "evicted",
 	[CLIENT_END_STUCK] = "stuck",
-	[CLIENT_END_REFUSED] = "refused",
 };
 
 static uint64_t now_ns(void)
@@ -130,27 +133,58 @@ static void end(struct client *client, enum client_end why)
 	shutdown(client->fd, SHUT_RDWR);
 }
 
+/* The one that has had the longest time, if it was enough. */
+static struct client *find_stuck(const struct clients *clients, bool admitted)
+{
+	struct client *client;
+
+	TAILQ_FOREACH(client, &clients->list[CLIENT_BUSY], entry)
+		if (client->admitted || !admitted)
+			break;
+	if (!client || now_ns() - client->since_ns < clients->limits.grace_ns)
+		return NULL;
+	return client;
+}
+
+static void evict_one(struct clients *clients)
+{
+	struct client *victim = TAILQ_FIRST(&clients->list[CLIENT_NEW]);
+
+	if (!victim)
+		victim = TAILQ_FIRST(&clients->list[CLIENT_IDLE]);
+	if (!victim)
+		victim = find_stuck(clients, false);
+	if (victim)
+		end(victim, CLIENT_END_EVICTED);
+}
+
+/*
+ * Those that were shut down are there until their server has closed them: there is
+ * an end to their number too, and who comes waits for it in the kernel's queue.
+ */
 bool clients_make_room(struct clients *clients)
 {
-	unsigned int most = clients->limits.connections;
-	struct client *victim = NULL;
+	unsigned int most = clients->limits.connections, nr;
 	bool room;
 
 	pthread_mutex_lock(&clients->lock);
-	room = clients->nr - clients->nr_ending < most;
-	if (!room) {
-		victim = TAILQ_FIRST(&clients->list[CLIENT_NEW]);
-		if (!victim)
-			victim = TAILQ_FIRST(&clients->list[CLIENT_IDLE]);
-		if (victim)
-			end(victim, CLIENT_END_EVICTED);
+	nr = clients->nr + clients->nr_pending;
+	if (nr - clients->nr_ending >= most)
+		evict_one(clients);
+	room = nr - clients->nr_ending < most && nr < most + CLIENTS_ENDING_MAX;
+	if (room) {
+		clients->nr_pending++;
+		clients->accepted_ns = now_ns();
 	}
-	/* Those that end have not been closed yet: there is an end to that too. */
-	room = (room || victim) && clients->nr < most + CLIENTS_ENDING_MAX;
-	if (!room)
-		clients->ended[CLIENT_END_REFUSED]++;
 	pthread_mutex_unlock(&clients->lock);
 	return room;
+}
+
+void clients_give_back(struct clients *clients)
+{
+	pthread_mutex_lock(&clients->lock);
+	clients->nr_pending -= !!clients->nr_pending;
+	pthread_mutex_unlock(&clients->lock);
 }
 
 static void reap(struct clients *clients, enum client_state state, uint64_t now)
@@ -175,20 +209,26 @@ unsigned int clients_reap(struct clients *clients)
 	reap(clients, CLIENT_NEW, now);
 	reap(clients, CLIENT_BUSY, now);
 	reap(clients, CLIENT_IDLE, now);
-	nr = clients->nr;
+	/* A server that has no memory for one doesn't say so. */
+	if (now - clients->accepted_ns > PENDING_NS_MAX)
+		clients->nr_pending = 0;
+	nr = clients->nr + clients->nr_pending;
 	pthread_mutex_unlock(&clients->lock);
 	return nr;
 }
 
-struct client *client_add(struct clients *clients, int fd)
+struct client *client_add(struct clients *clients, int fd,
+			  const struct sockaddr *address)
 {
 	struct client *client;
 
+	clients_give_back(clients);
 	if (fd < 0 || (unsigned int)fd >= clients->size)
 		return NULL;
 	pthread_mutex_lock(&clients->lock);
 	client = &clients->table[fd];
-	*client = (struct client){ .clients = clients, .fd = fd };
+	*client = (struct client){ .clients = clients, .fd = fd,
+				   .source = source_of(address) };
 	enter(client, CLIENT_NEW, clients->limits.new_ns);
 	clients->nr++;
 	pthread_mutex_unlock(&clients->lock);
@@ -232,32 +272,49 @@ void client_end(struct client *client)
 	pthread_mutex_unlock(&clients->lock);
 }
 
-/* The one that has had the longest time, if it was enough. */
-static struct client *find_stuck(const struct clients *clients)
+static unsigned int count_admitted(const struct clients *clients,
+				   const struct source *source)
 {
-	struct client *client;
+	const struct client *client;
+	unsigned int nr = 0;
 
 	TAILQ_FOREACH(client, &clients->list[CLIENT_BUSY], entry)
-		if (client->admitted)
+		nr += client->admitted && source_same(&client->source, source);
+	return nr;
+}
+
+/* An address with more than @client's and one: its oldest, among the oldest of all. */
+static struct client *find_greedy(const struct clients *clients, const struct client *client)
+{
+	unsigned int ours = count_admitted(clients, &client->source), looked = 0;
+	struct client *other;
+
+	TAILQ_FOREACH(other, &clients->list[CLIENT_BUSY], entry) {
+		if (!other->admitted)
+			continue;
+		if (count_admitted(clients, &other->source) > ours + 1)
+			return other;
+		if (++looked == GREEDY_LOOKED_AT)
 			break;
-	if (!client || now_ns() - client->since_ns < clients->limits.grace_ns)
-		return NULL;
-	return client;
+	}
+	return NULL;
 }
 
 bool client_admit(struct client *client)
 {
 	struct clients *clients = client->clients;
-	struct client *stuck;
+	struct client *victim;
 	bool room;
 
 	pthread_mutex_lock(&clients->lock);
 	room = clients->nr_admitted < clients->limits.requests;
 	if (!room) {
-		stuck = find_stuck(clients);
-		room = stuck;
-		if (stuck)
-			end(stuck, CLIENT_END_STUCK);
+		victim = find_greedy(clients, client);
+		if (!victim)
+			victim = find_stuck(clients, true);
+		room = victim;
+		if (victim)
+			end(victim, CLIENT_END_STUCK);
 	}
 	/* One that was shut down in the meantime takes no place. */
 	if (room && client->state == CLIENT_BUSY) {

@@ -21,6 +21,8 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include "source.h"
+
 struct client_limits {
 	unsigned int connections;
 	unsigned int requests;		/* in flight, of those that are limited */
@@ -46,7 +48,6 @@ enum client_end {
 	CLIENT_END_SLOW,	/* past its deadline */
 	CLIENT_END_EVICTED,	/* for another connection */
 	CLIENT_END_STUCK,	/* for another request */
-	CLIENT_END_REFUSED,	/* no place, and none to make */
 
 	CLIENT_END_NR
 };
@@ -54,6 +55,7 @@ enum client_end {
 struct client {
 	struct clients *clients;
 	int fd;
+	struct source source;
 	struct body *body;	/* that is being sent; of the thread that answers */
 	/* Guarded by the lock. */
 	TAILQ_ENTRY(client) entry;	/* of its state */
@@ -78,6 +80,8 @@ struct clients {
 	unsigned int size;
 	struct client_list list[CLIENT_STATE_NR];	/* in order of since_ns */
 	unsigned int nr;
+	unsigned int nr_pending;	/* accepted, and not added yet */
+	uint64_t accepted_ns;		/* the last of them */
 	unsigned int nr_ending;
 	unsigned int nr_admitted;
 	uint64_t ended[CLIENT_END_NR];
@@ -92,14 +96,19 @@ void clients_exit(struct clients *clients);
 
 void clients_set_requests(struct clients *clients, unsigned int requests);
 
-/* May one more come in? If there is no place, one is made, or it is refused. */
+/*
+ * Is there a place for one more? It is taken then, for client_add() or
+ * clients_give_back(). If not, one is made, and may be there in a moment.
+ */
 bool clients_make_room(struct clients *clients);
+void clients_give_back(struct clients *clients);
 
 /* Shut down who is past its deadline. Returns how many are there. */
 unsigned int clients_reap(struct clients *clients);
 
 /* A connection: NULL if its descriptor is beyond the table. */
-struct client *client_add(struct clients *clients, int fd);
+struct client *client_add(struct clients *clients, int fd,
+			  const struct sockaddr *address);
 void client_remove(struct client *client);
 
 /* Its request: all of it takes no longer than @timeout_ns, if not 0. */
@@ -107,8 +116,9 @@ void client_begin(struct client *client, uint64_t timeout_ns);
 void client_end(struct client *client);
 
 /*
- * May the request be answered beside those that are? A request that has had its
- * grace, and of a client that does not take its answer, gives its place.
+ * May the request be answered beside those that are? One of an address that has more
+ * of them gives its place, or one that has had its grace, of a client that
+ * does not take its answer.
  */
 bool client_admit(struct client *client);
 

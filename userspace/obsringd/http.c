@@ -15,6 +15,9 @@
 #define CONNECTION_BYTES_MAX	(16 * 1024)	/* request line and headers */
 #define STOP_SECONDS_MAX	5
 
+/* MHD 0.9.75 comes to its own limit with a lock that it never gives back. */
+#define CONNECTIONS_NO_LIMIT	(1U << 30)
+
 #define HEADER_TIMEOUT	"X-Prometheus-Scrape-Timeout-Seconds"
 
 #define LIFECYCLE_OFF	"off; see --web.enable-lifecycle\n"
@@ -499,8 +502,10 @@ static void connection_begins(struct http *http, struct MHD_Connection *connecti
 	const union MHD_ConnectionInfo *info;
 	int fd = MHD_get_connection_info(connection,
 					 MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
-	struct client *client = client_add(http->clients, fd);
+	struct client *client;
 
+	info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+	client = client_add(http->clients, fd, info->client_addr);
 	*context = client;
 	info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
 	if (!client || (info && info->tls_session &&
@@ -579,7 +584,7 @@ static void free_answers(struct http *http)
 /*
  * Not epoll: MHD arms it by edge, and does not see the end of a connection
  * that came together with half a request. Such a one would keep its place until
- * its deadline. MHD's own limits are no limits here: clients.h has them.
+ * its deadline. How many there may be is for clients.h to say.
  */
 static struct MHD_Daemon *start_daemon(struct http *http, bool tls)
 {
@@ -597,7 +602,7 @@ static struct MHD_Daemon *start_daemon(struct http *http, bool tls)
 		MHD_OPTION_NOTIFY_COMPLETED, completed, http,
 		MHD_OPTION_NOTIFY_CONNECTION, notify_connection, http,
 		MHD_OPTION_THREAD_POOL_SIZE, (unsigned int)THREADS,
-		MHD_OPTION_CONNECTION_LIMIT, http->clients->size,
+		MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_NO_LIMIT,
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_BYTES_MAX,
 		MHD_OPTION_ARRAY, tls ? more : more + 1,
 		MHD_OPTION_END);
@@ -620,11 +625,12 @@ static void take_connection(void *context, int fd, const struct sockaddr *addres
 			    socklen_t len)
 {
 	struct MHD_Daemon *daemon = need_daemon(context);
+	struct http *http = context;
 
-	if (daemon)
-		MHD_add_connection(daemon, fd, address, len);
-	else
+	if (!daemon)
 		close(fd);
+	if (!daemon || MHD_add_connection(daemon, fd, address, len) != MHD_YES)
+		clients_give_back(http->clients);
 }
 
 static int start(struct http *http, const struct listen_sockets *sockets)

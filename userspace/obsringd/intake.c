@@ -14,44 +14,52 @@
 /* Of one socket, before the others have their turn. */
 #define ACCEPT_MAX	64
 /* No more files or memory: until some are given back. */
-#define PAUSE_MS	50
+#define STARVED_MS	50
+/* Those that have to go are about to. */
+#define FULL_MS		1
 
 #define TICK_MS		1000
 #define QUIET_TICKS	60
 
-static void pause_a_little(const struct intake *intake)
+static void pause_a_little(const struct intake *intake, int ms)
 {
 	struct pollfd stop = { .fd = intake->stop, .events = POLLIN };
 
-	poll(&stop, 1, PAUSE_MS);
+	poll(&stop, 1, ms);
 }
 
-/* False: nobody else waits there. */
+/* True: it is one that gave up before it was accepted. */
+static bool accept_failed(struct intake *intake, int error)
+{
+	clients_give_back(intake->clients);
+	switch (error) {
+	case EMFILE:
+	case ENFILE:
+	case ENOBUFS:
+	case ENOMEM:
+		log_event(LEVEL_DEBUG, "can't accept", "reason", strerror(error), NULL);
+		pause_a_little(intake, STARVED_MS);
+		return false;
+	}
+	return error != EAGAIN && error != EBADF && error != EINVAL;
+}
+
+/* False: nobody else waits there, or has to. */
 static bool accept_one(struct intake *intake, int socket)
 {
 	struct sockaddr_storage address = { .ss_family = AF_UNSPEC };
 	socklen_t len = sizeof(address);
-	int fd = accept4(socket, (struct sockaddr *)&address, &len,
-			 SOCK_NONBLOCK | SOCK_CLOEXEC);
+	int fd;
 
-	if (fd < 0) {
-		switch (errno) {
-		case EMFILE:
-		case ENFILE:
-		case ENOBUFS:
-		case ENOMEM:
-			log_event(LEVEL_DEBUG, "can't accept", "reason",
-				  strerror(errno), NULL);
-			pause_a_little(intake);
-			return false;
-		}
-		/* Else it is one that gave up before it was accepted. */
-		return errno != EAGAIN && errno != EBADF && errno != EINVAL;
+	if (!clients_make_room(intake->clients)) {
+		pause_a_little(intake, FULL_MS);
+		return false;
 	}
-	if (clients_make_room(intake->clients))
-		intake->take(intake->context, fd, (struct sockaddr *)&address, len);
-	else
-		close(fd);
+	fd = accept4(socket, (struct sockaddr *)&address, &len,
+		     SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (fd < 0)
+		return accept_failed(intake, errno);
+	intake->take(intake->context, fd, (struct sockaddr *)&address, len);
 	return true;
 }
 
