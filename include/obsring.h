@@ -656,7 +656,7 @@ int obs_service_attach_with(const char *name, const struct obs_service_options *
  */
 void obs_service_detach(struct obs_service *service);
 
-/* For logs: its name, its user. */
+/* For logs: its name, its user as this process sees it. */
 const char *obs_service_name(const struct obs_service *service);
 uint32_t obs_service_uid(const struct obs_service *service);
 
@@ -697,8 +697,7 @@ int obs_gauge_set(struct obs_gauge *gauge, int64_t value);
 void obs_histogram_observe(struct obs_histogram *histogram, uint64_t value);
 
 /*
- * Time spent, into a histogram or counter whose stored unit is ns (exp10 -9 of
- * seconds):
+ * Time spent, into a histogram whose stored unit is ns (exp10 -9 of seconds):
  *
  *      struct obs_timer timer = obs_timer_start();
  *      ...

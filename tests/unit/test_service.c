@@ -251,7 +251,8 @@ static void test_malformed(void **state)
 	static const char *const many[] = { "a", "b", "c", "d", "e", "f", "g", "h", "i" };
 	static const uint64_t falling[] = { 2, 1 }, top[] = { UINT64_MAX };
 	static char long_name[OBSRING_NAME_MAX + 2], long_help[OBSRING_HELP_MAX + 2];
-	static char long_unit[OBSRING_UNIT_MAX + 2];
+	static char long_unit[OBSRING_UNIT_MAX + 2], long_state[OBSRING_STATE_NAME_MAX + 2];
+	static const char *const too_long[] = { long_state };
 	const struct {
 		enum obsring_kind kind;
 		struct obs_family_spec spec;
@@ -300,7 +301,10 @@ static void test_malformed(void **state)
 		{ OBSRING_KIND_HISTOGRAM, { .name = "m", .nr_bounds = 1, .bound = top }, NULL },
 		{ OBSRING_KIND_STATE, { .name = "m" }, NULL },
 		{ OBSRING_KIND_STATE, { .name = "m", .nr_states = 1 }, NULL },
-		{ OBSRING_KIND_STATE, { .name = "m", .nr_states = 17, .state = many }, NULL },
+		{ OBSRING_KIND_STATE, { .name = "m", .nr_states = OBSRING_STATES_MAX + 1,
+					.state = many }, NULL },
+		{ OBSRING_KIND_STATE, { .name = "m", .nr_states = 1, .state = too_long },
+		  NULL },
 		{ OBSRING_KIND_STATE, { .name = "m", .nr_states = 1, .state = empty }, NULL },
 		{ OBSRING_KIND_STATE, { .name = "m", .nr_states = 2, .state = same }, NULL },
 		{ OBSRING_KIND_STATE, { .name = "m", .nr_states = 1, .state = many,
@@ -315,6 +319,7 @@ static void test_malformed(void **state)
 	memset(long_name, 'a', sizeof(long_name) - 1);
 	memset(long_help, 'a', sizeof(long_help) - 1);
 	memset(long_unit, 'a', sizeof(long_unit) - 1);
+	memset(long_state, 'a', sizeof(long_state) - 1);
 	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		if (cases[i].kind == OBSRING_KIND_HISTOGRAM)
 			r = obs_histogram_new(*state, &cases[i].spec, cases[i].value,

@@ -54,20 +54,20 @@ static int text_copy(struct obs_directory *directory, uint32_t off, uint32_t len
 	return 0;
 }
 
-static const char *name_next(const char *text, size_t len, size_t *pos)
+static const char *name_next(const char *text, size_t len, size_t *pos, size_t max)
 {
-	const char *name = obs_text_next(text, len, pos, OBSRING_NAME_MAX);
+	const char *name = obs_text_next(text, len, pos, max);
 
 	return name && obs_name_valid(name) ? name : NULL;
 }
 
-static int names_parse(const char *text, size_t len, size_t *pos, const char **name,
-		       unsigned int nr)
+static int names_parse(const char *text, size_t len, size_t *pos, size_t max,
+		       const char **name, unsigned int nr)
 {
 	unsigned int i;
 
 	for (i = 0; i < nr; i++) {
-		name[i] = name_next(text, len, pos);
+		name[i] = name_next(text, len, pos, max);
 		if (!name[i])
 			return -EPROTO;
 	}
@@ -79,7 +79,7 @@ static int family_text_parse(const char *text, const struct obsring_family *entr
 {
 	size_t pos = 0, len = entry->text_len;
 
-	parsed->name = name_next(text, len, &pos);
+	parsed->name = name_next(text, len, &pos, OBSRING_NAME_MAX);
 	if (!parsed->name)
 		return -EPROTO;
 	parsed->help = obs_text_next(text, len, &pos, OBSRING_HELP_MAX);
@@ -88,8 +88,10 @@ static int family_text_parse(const char *text, const struct obsring_family *entr
 	parsed->unit = obs_text_next(text, len, &pos, OBSRING_UNIT_MAX);
 	if (!parsed->unit)
 		return -EPROTO;
-	if (names_parse(text, len, &pos, parsed->label, entry->nr_labels) ||
-	    names_parse(text, len, &pos, parsed->state, entry->nr_states))
+	if (names_parse(text, len, &pos, OBSRING_NAME_MAX, parsed->label,
+			entry->nr_labels) ||
+	    names_parse(text, len, &pos, OBSRING_STATE_NAME_MAX, parsed->state,
+			entry->nr_states))
 		return -EPROTO;
 	parsed->len = pos;
 	return 0;

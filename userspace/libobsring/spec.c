@@ -119,7 +119,8 @@ static bool states_ok(const struct obs_family_spec *spec)
 	if (!spec->nr_states || spec->nr_states > OBSRING_STATES_MAX || !spec->state)
 		return false;
 	for (i = 0; i < spec->nr_states; i++) {
-		if (!name_ok(spec->state[i]))
+		if (!name_ok(spec->state[i]) ||
+		    !fits(spec->state[i], OBSRING_STATE_NAME_MAX))
 			return false;
 		for (k = 0; k < i; k++)
 			if (!strcmp(spec->state[i], spec->state[k]))
