@@ -13,6 +13,7 @@
  * usage: service_stress [SECONDS]
  *        service_stress --updates N --kills N
  *        service_stress --device PATH ...	not in a segment of its own
+ *        service_stress --signal-us US ...	signals that far apart, on a slow machine
  *
  * exit 0: as it should be; 1: not
  */
@@ -37,7 +38,7 @@
 #define THREADS		8
 #define PROCESSES	8
 #define WORKERS		(THREADS + PROCESSES)
-#define SIGNAL_US	97
+#define SIGNAL_US	97	/* or --signal-us */
 #define SECOND_UPDATES	4000000ULL	/* on a slow and busy machine */
 #define SECOND_KILLS	20U
 #define VICTIMS		2
@@ -93,6 +94,7 @@ static struct {
 } on;
 
 static int tally_fd;			/* of what shared is */
+static long signal_us = SIGNAL_US;
 static __thread struct tally *mine;
 static int failures;
 
@@ -218,7 +220,7 @@ static void on_signal(int number, siginfo_t *info, void *context)
 static void timer_begin(void)
 {
 	struct itimerval interval = {
-		.it_interval.tv_usec = SIGNAL_US, .it_value.tv_usec = SIGNAL_US,
+		.it_interval.tv_usec = signal_us, .it_value.tv_usec = signal_us,
 	};
 
 	setitimer(ITIMER_REAL, &interval, NULL);
@@ -537,6 +539,7 @@ static int arguments_get(int argc, char **argv, struct arguments *a)
 		{ "updates", required_argument, NULL, 'u' },
 		{ "kills", required_argument, NULL, 'k' },
 		{ "device", required_argument, NULL, 'd' },
+		{ "signal-us", required_argument, NULL, 's' },
 		{ "victim", required_argument, NULL, 'v' },
 		{ "tally", required_argument, NULL, 't' },
 		{ NULL, 0, NULL, 0 },
@@ -554,6 +557,9 @@ static int arguments_get(int argc, char **argv, struct arguments *a)
 			break;
 		case 'd':
 			on.path = optarg;
+			break;
+		case 's':
+			signal_us = atol(optarg);
 			break;
 		case 'v':
 			a->victim = atoi(optarg);

@@ -169,6 +169,49 @@ static void test_log_ring(void **state)
 	nlmsg_free(msg);
 }
 
+static void test_service(void **state)
+{
+	struct nl_msg *msg = message_new();
+	struct obs_service_info got;
+	struct obs_answer a;
+
+	(void)state;
+	assert_int_equal(obs_service_encode(msg, 7, "shop", 4000000000U), 0);
+	parse(msg, &a);
+	assert_int_equal(nla_get_u32(a.attr[OBSRING_A_DEVICE_FD]), 7);
+	assert_string_equal(nla_get_string(a.attr[OBSRING_A_NAME]), "shop");
+	assert_int_equal(nla_get_u32(a.attr[OBSRING_A_UID]), 4000000000U);
+	nla_put_u32(msg, OBSRING_A_MEMBERS, 3);
+	nla_put_u32(msg, OBSRING_A_SERIES, 4);
+	nla_put_u64(msg, OBSRING_A_BYTES, 1ULL << 33);
+	nla_put_u32(msg, OBSRING_A_TTL, 604800);
+	nla_put_u64(msg, OBSRING_A_CREATED_NS, 5);
+	parse(msg, &a);
+	obs_service_decode(&a, &got);
+	assert_string_equal(got.name, "shop");
+	assert_int_equal(got.uid, 4000000000U);
+	assert_int_equal(got.members, 3);
+	assert_int_equal(got.series, 4);
+	assert_int_equal(got.bytes, 1ULL << 33);
+	assert_int_equal(got.ttl_s, 604800);
+	assert_int_equal(got.created_ns, 5);
+	assert_int_equal(got.detached_ns, 0);
+	nla_put_u64(msg, OBSRING_A_DETACHED_NS, 6);
+	parse(msg, &a);
+	obs_service_decode(&a, &got);
+	assert_int_equal(got.detached_ns, 6);
+	nlmsg_free(msg);
+
+	/* Without a descriptor: by who the sender is. */
+	msg = message_new();
+	assert_int_equal(obs_service_encode(msg, -1, "shop", 0), 0);
+	parse(msg, &a);
+	assert_null(a.attr[OBSRING_A_DEVICE_FD]);
+	nla_put_u32(msg, OBSRING_A_DETACHED_NS, 6);
+	assert_int_equal(obs_answer_parse(nlmsg_hdr(msg), &a), -EPROTO);
+	nlmsg_free(msg);
+}
+
 static void test_info(void **state)
 {
 	struct nl_msg *msg = message_new();
@@ -463,6 +506,7 @@ int main(void)
 		cmocka_unit_test(test_source),
 		cmocka_unit_test(test_probe),
 		cmocka_unit_test(test_log_ring),
+		cmocka_unit_test(test_service),
 		cmocka_unit_test(test_info),
 		cmocka_unit_test(test_dump),
 		cmocka_unit_test(test_malformed),
