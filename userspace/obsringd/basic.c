@@ -72,8 +72,3 @@ bool basic_parse(const char *header, struct basic *ret_basic)
 	ret_basic->password = colon + 1;
 	return true;
 }
-
-void basic_forget(struct basic *basic)
-{
-	explicit_bzero(basic, sizeof(*basic));
-}

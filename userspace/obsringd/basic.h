@@ -19,6 +19,4 @@ struct basic {
 /* False: another scheme, no base64, no colon, a NUL in it, or too long. */
 bool basic_parse(const char *header, struct basic *ret_basic);
 
-void basic_forget(struct basic *basic);
-
 #endif /* OBSRINGD_BASIC_H */
