@@ -12,7 +12,8 @@
 #   make bench-log       the same of records in the log
 #   make bench-ring      what a log record costs; bench-sample: a sampling decision;
 #                        bench-trace: a header with trace context; bench-counter:
-#                        an update of a process' series
+#                        an update of a process' series; bench-scrape: a scrape,
+#                        beside the Go client
 #   make debug-kernel    kasan and kcsan kernels for guests
 #   make clean           what was built; make help shows this
 #
@@ -40,7 +41,7 @@ export VERSION PREFIX DESTDIR
 
 .PHONY: all module userspace examples install uninstall clean help guest check test bench \
 	headers-needed module-install debug-kernel bench-kernel bench-log bench-ring \
-	bench-sample bench-trace bench-counter model soak-daemon
+	bench-sample bench-trace bench-counter bench-scrape model soak-daemon
 
 all: userspace module
 
@@ -150,6 +151,9 @@ bench-counter:
 
 bench-trace:
 	tests/bench/bench_trace.sh
+
+bench-scrape:
+	tests/bench/bench_scrape.sh
 
 debug-kernel:
 	scripts/debug-kernel

@@ -126,10 +126,11 @@ static void family_add(struct world *w, unsigned int f)
 {
 	static const enum obsring_kind kind[] = {
 		OBSRING_KIND_COUNTER, OBSRING_KIND_GAUGE, OBSRING_KIND_HISTOGRAM,
-		OBSRING_KIND_INFO,
+		OBSRING_KIND_INFO, OBSRING_KIND_STATE,
 	};
+	static const char *const states[] = { "off", "on" };
 	struct obs_family_spec spec = {
-		.help = "Help.", .kind = kind[pick(w, 4)], .nr_labels = 1,
+		.help = "Help.", .kind = kind[pick(w, 5)], .nr_labels = 1,
 		.label = (const char *const[]){ "name" },
 	};
 	char name[64];
@@ -141,6 +142,10 @@ static void family_add(struct world *w, unsigned int f)
 		spec.schema = 1;
 		spec.min_log2 = -4;
 		spec.max_log2 = 1;
+	}
+	if (spec.kind == OBSRING_KIND_STATE) {
+		spec.nr_states = 2;
+		spec.state = states;
 	}
 	w->family[f] = segment_family_add(w->segment, &spec);
 	w->has_family[f] = true;
@@ -182,6 +187,11 @@ static bool has_values(const struct world *w, unsigned int s)
 	return segment_series(w->segment, w->series[s])->nr_slots;
 }
 
+static bool is_single(const struct world *w, unsigned int s)
+{
+	return segment_series(w->segment, w->series[s])->rows == 1;
+}
+
 static void change(struct world *w)
 {
 	unsigned int f = pick(w, FAMILIES), s = pick(w, SERIES);
@@ -195,7 +205,7 @@ static void change(struct world *w)
 	else if (!pick(w, 3))
 		series_remove(w, s);
 	else if (has_values(w, s))
-		segment_slot(w->segment, w->series[s], pick(w, 4))
+		segment_slot(w->segment, w->series[s], is_single(w, s) ? 0 : pick(w, 4))
 			[pick(w, segment_series(w->segment, w->series[s])->nr_slots)] +=
 			1 + pick(w, 1000);
 }

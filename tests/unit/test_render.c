@@ -297,6 +297,34 @@ static void build_odd(struct segment *s)
 	value_add(s, family, NULL, 7);
 }
 
+static void state_put(struct segment *s, uint32_t family, const char *shard,
+		      uint64_t version, uint8_t state)
+{
+	uint32_t series = segment_series_add(s, family, NAMES(shard));
+
+	*segment_slot(s, series, 0) = version << 8 | state;
+}
+
+static void build_states(struct segment *s)
+{
+	uint32_t family;
+
+	family = segment_family_add(s, &(struct obs_family_spec){
+		.name = "demo_shard_state", .help = "What a shard does.",
+		.kind = OBSRING_KIND_STATE, .nr_labels = 1, .label = NAMES("shard"),
+		.nr_states = 3, .state = NAMES("following", "leading", "\"gone\"") });
+	state_put(s, family, "a", 7, 1);
+	state_put(s, family, "never set", 0, 0);
+	state_put(s, family, "of no name", (1ULL << 56) - 1, 9);
+	overflow_add(s, family, 0);
+	family = segment_family_add(s, &(struct obs_family_spec){
+		.name = "demo_mode", .help = "Without labels.",
+		.kind = OBSRING_KIND_STATE, .nr_states = 1, .state = NAMES("on") });
+	*segment_slot(s, segment_series_add(s, family, NULL), 0) = 1 << 8;
+	family = family_add(s, OBSRING_KIND_GAUGE, "demo_last", "Behind them.");
+	value_add(s, family, NULL, 1);
+}
+
 static void build_empty(struct segment *s)
 {
 	(void)s;
@@ -311,6 +339,7 @@ static const struct {
 	{ "exemplars", build_exemplars },
 	{ "huge", build_huge },
 	{ "odd", build_odd },
+	{ "states", build_states },
 	{ "empty", build_empty },
 };
 

@@ -1,0 +1,179 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+#
+# bench_scrape.sh: what a scrape costs, beside the Go client with the same series from the
+# same segment, and a static answer of libmicrohttpd. Prints Markdown tables. Fails if
+# something could not be measured, never for a figure.
+#
+#   SHORT=1    fewer requests: whether it runs, not what it costs
+set -euo pipefail
+
+TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+cd "$TOP"
+. scripts/lib.sh
+
+WORK=$BUILD/bench/scrape
+CC=${CC:-gcc}
+SHORT=${SHORT:-}
+CHANGED=10		# percent of the counters, between two scrapes
+LARGE=100000		# series
+pids=()
+port=0
+
+end() {
+	local pid
+	for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
+	wait 2>/dev/null || true
+}
+
+# times N: N, or a twentieth of it.
+times() { if [ -n "$SHORT" ]; then echo $(($1 / 20 + 1)); else echo "$1"; fi; }
+
+build() {
+	local flags=(-std=gnu11 -O2 -Wall -Wextra -Werror -fno-strict-aliasing -D_GNU_SOURCE
+		-Iinclude/uapi -Iinclude -Iuserspace -Itests/unit)
+	mkdir -p "$WORK"
+	make -s -j"$(nproc)" userspace
+	"$CC" "${flags[@]}" -o "$WORK/make_segment" tests/bench/make_segment.c tests/unit/segment.c
+	"$CC" "${flags[@]}" -o "$WORK/scrape_load" tests/bench/scrape_load.c
+	"$CC" "${flags[@]}" -o "$WORK/scrape_static" tests/bench/scrape_static.c -lmicrohttpd
+	GOFLAGS=-mod=mod GOPATH=/usr/share/gocode GO111MODULE=off GOCACHE="$WORK/go" \
+		go build -o "$WORK/scrape_peer" tests/bench/scrape_peer.go
+}
+
+segment() { "$WORK/make_segment" "$1" 0 1000000 "$WORK/$1.list" >"$WORK/$1.seg"; }
+
+free_port() {
+	/usr/bin/python3 -c 'import socket; print(socket.create_server(("127.0.0.1", 0)).getsockname()[1])'
+}
+
+# serve WHO SERIES: sets pid and port, once it answers.
+serve() {
+	port=$(free_port)
+	case $1 in
+	obsringd)
+		build/userspace/bin/obsringd --device="$WORK/$2.seg" --log.level=warn \
+			--web.listen-address="127.0.0.1:$port" --web.max-requests=4000 \
+			--web.max-connections=4000 &
+		;;
+	go) "$WORK/scrape_peer" "$WORK/$2.seg" "$WORK/$2.list" "127.0.0.1:$port" & ;;
+	static) "$WORK/scrape_static" "$port" "$WORK/static.prom" & ;;
+	esac
+	pid=$!
+	pids+=("$pid")
+	until curl -sf -o "$WORK/answer" "http://127.0.0.1:$port/metrics"; do
+		kill -0 "$pid" || die "$1 ended"
+		sleep 0.1
+	done
+}
+
+stop() {
+	kill "$pid"
+	wait "$pid" 2>/dev/null || true
+}
+
+# CPU time of all threads so far, ns.
+cpu_ns() { cat /proc/"$1"/task/*/schedstat | awk '{ s += $1 } END { printf "%.0f", s }'; }
+rss_mb() { awk '/^VmRSS/ { printf "%.1f", $2 / 1024 }' "/proc/$1/status"; }
+load() { "$WORK/scrape_load" -p "$port" "$@"; }
+value() { sed -n "s/.*\b$1=\([^ ]*\).*/\1/p" <<<"$2"; }
+ratio() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.1f", a / b }'; }
+
+# cost WHO SERIES REQUESTS [-z]: CPU a scrape in us, with values that change.
+cost() {
+	local before after series=$2 requests=$3
+	shift 3
+	load -c 1 -n 5 "$@" >"$WORK/warm"
+	before=$(cpu_ns "$pid")
+	load -c 1 -n "$requests" -l "$WORK/$series.list" -s "$WORK/$series.seg" -u $CHANGED "$@" >"$WORK/cost"
+	after=$(cpu_ns "$pid")
+	awk -v ns=$((after - before)) -v nr="$requests" 'BEGIN { printf "%.1f", ns / nr / 1000 }'
+}
+
+# Each in its own turn, and the turns interleaved: what else runs hits both.
+table_cost() {
+	local series gzip ours theirs rounds=3 i who
+	echo "| series | gzip | obsringd, µs of CPU | Go client, µs of CPU | ratio | RSS, MB | Go's |"
+	echo "| --- | --- | --- | --- | --- | --- | --- |"
+	for series in 1000 $LARGE; do
+		for gzip in "" -z; do
+			declare -A got=([obsringd]="" [go]="") rss=()
+			for who in obsringd go; do
+				serve $who "$series"
+				for ((i = 0; i < rounds; i++)); do
+					got[$who]+="$(cost $who "$series" "$(requests $who "$series")" $gzip)"$'\n'
+				done
+				rss[$who]=$(rss_mb "$pid")
+				stop
+			done
+			ours=$(sort -n <<<"${got[obsringd]%$'\n'}" | head -n 1)
+			theirs=$(sort -n <<<"${got[go]%$'\n'}" | head -n 1)
+			echo "| $series | ${gzip:+yes} | $ours | $theirs | $(ratio "$theirs" "$ours") | ${rss[obsringd]} | ${rss[go]} |"
+		done
+	done
+}
+
+requests() {
+	case $1-$2 in
+	obsringd-1000) times 4000 ;;
+	go-1000) times 1000 ;;
+	obsringd-*) times 200 ;;
+	*) times 20 ;;
+	esac
+}
+
+# Closed loop: as many as there can be; then, open, half of what Go can.
+table_rate() {
+	local connections who out most
+	echo "| connections | server | requests/s | of Go's | at RATE/s: P50, ms | P99, ms | RSS after it, MB |"
+	echo "| --- | --- | --- | --- | --- | --- | --- |"
+	for connections in 64 1000; do
+		most=
+		for who in go obsringd; do
+			serve $who 1000
+			out=$(load -c $connections -n "$(times $([ $who = go ] && echo 4000 || echo 40000))")
+			out=$(value rps "$out")
+			most=${most:-$out}
+			lat=$(load -c $connections -r "$(ratio "$most" 2)" -t "$(times 10)")
+			echo "| $connections | $who | $out | $(ratio "$out" "$most") | $(ratio "$most" 2): $(ratio "$(value p50_us "$lat")" 1000) | $(ratio "$(value p99_us "$lat")" 1000) | $(rss_mb "$pid") |"
+			stop
+		done
+	done
+}
+
+table_small() {
+	local connections who out
+	echo "| connections | obsringd | static libmicrohttpd | Go client | of static |"
+	echo "| --- | --- | --- | --- | --- |"
+	for connections in 64 1000; do
+		declare -A got=()
+		for who in obsringd static go; do
+			serve $who 50
+			if [ $who = obsringd ]; then cp "$WORK/answer" "$WORK/static.prom"; fi
+			out=$(load -c $connections -n "$(times 40000)")
+			got[$who]=$(value rps "$out")
+			stop
+		done
+		echo "| $connections | ${got[obsringd]} | ${got[static]} | ${got[go]} | $(ratio "${got[obsringd]}" "${got[static]}") |"
+	done
+}
+
+need_packages "${BUILD_PACKAGES[@]}" curl python3 golang-go golang-github-prometheus-client-golang-dev
+ulimit -n 8192
+trap end EXIT
+trap 'exit 130' INT TERM
+build
+for series in 50 1000 $LARGE; do segment $series; done
+echo "CPU a scrape, one connection, $CHANGED % of the counters counted between two:"
+echo
+table_cost
+echo
+echo "1000 series, no gzip, no counting; latencies from when a request is due, at half of the rate that the Go client can:"
+echo
+table_rate
+echo
+echo "50 series, requests/s:"
+echo
+table_small
+echo
+printf '%s, %s, %s CPUs, load %s\n' "$("$CC" --version | head -n 1)" "$(uname -m)" "$(nproc)" "$(cut -d' ' -f1 /proc/loadavg)"
