@@ -36,7 +36,7 @@
 
 #define NS_PER_S	1000000000ULL
 #define HEAD_MAX	4096
-#define LATENCIES_MAX	(1U << 22)
+#define LATENCIES_MAX	4194304
 
 struct connection {
 	int fd;
@@ -374,17 +374,38 @@ static void parse(struct load *load, int argc, char **argv)
 
 	while ((c = getopt(argc, argv, "a:p:c:n:r:t:zl:s:u:")) != -1) {
 		switch (c) {
-		case 'a': load->address = optarg; break;
-		case 'p': load->port = atoi(optarg); break;
-		case 'c': load->nr = atoi(optarg); break;
-		case 'n': load->requests = atoll(optarg); break;
-		case 'r': load->rate = atof(optarg); break;
-		case 't': load->seconds = atof(optarg); break;
-		case 'z': load->gzip = true; break;
-		case 'l': read_list(load, optarg); break;
-		case 's': map_segment(load, optarg); break;
-		case 'u': load->percent = atoi(optarg); break;
-		default: exit(2);
+		case 'a':
+			load->address = optarg;
+			break;
+		case 'p':
+			load->port = atoi(optarg);
+			break;
+		case 'c':
+			load->nr = atoi(optarg);
+			break;
+		case 'n':
+			load->requests = atoll(optarg);
+			break;
+		case 'r':
+			load->rate = atof(optarg);
+			break;
+		case 't':
+			load->seconds = atof(optarg);
+			break;
+		case 'z':
+			load->gzip = true;
+			break;
+		case 'l':
+			read_list(load, optarg);
+			break;
+		case 's':
+			map_segment(load, optarg);
+			break;
+		case 'u':
+			load->percent = atoi(optarg);
+			break;
+		default:
+			exit(2);
 		}
 	}
 	if (!load->port || !load->nr || (!load->requests && load->rate * load->seconds < 1) ||

@@ -192,6 +192,15 @@ static bool is_single(const struct world *w, unsigned int s)
 	return segment_series(w->segment, w->series[s])->rows == 1;
 }
 
+static void count(struct world *w, unsigned int s)
+{
+	uint32_t nr = segment_series(w->segment, w->series[s])->nr_slots;
+	uint64_t *slot = segment_slot(w->segment, w->series[s],
+				      is_single(w, s) ? 0 : pick(w, 4));
+
+	slot[pick(w, nr)] += 1 + pick(w, 1000);
+}
+
 static void change(struct world *w)
 {
 	unsigned int f = pick(w, FAMILIES), s = pick(w, SERIES);
@@ -205,9 +214,7 @@ static void change(struct world *w)
 	else if (!pick(w, 3))
 		series_remove(w, s);
 	else if (has_values(w, s))
-		segment_slot(w->segment, w->series[s], is_single(w, s) ? 0 : pick(w, 4))
-			[pick(w, segment_series(w->segment, w->series[s])->nr_slots)] +=
-			1 + pick(w, 1000);
+		count(w, s);
 }
 
 /* ---- Bodies -------------------------------------------------------------- */

@@ -155,8 +155,8 @@ static void lend(struct metrics_format *format)
 		body_put(format->plain);
 		format->plain = NULL;
 	}
-	format->device.lent = format->plain != NULL;
-	format->self.lent = format->plain != NULL;
+	format->device.lent = format->plain ? 1 : 0;
+	format->self.lent = format->plain ? 1 : 0;
 }
 
 static int deflate_plan(struct metrics *metrics, const struct plan *plan)
