@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: MIT
-"""prometheus_compare.py PORT FILE: every sample in FILE, lines of JSON as
+"""prometheus_compare.py [--native] PORT FILE: every sample in FILE, lines of JSON as
 obsringctl get --json prints them, has the same value in the Prometheus at
-127.0.0.1:PORT, and so has every exemplar, with its trace. Waits until the first
-scrape is there, a minute at most."""
+127.0.0.1:PORT, and so has every exemplar, with its trace. With --native it takes native
+histograms, by protobuf: those with bounds of a schema are such there, with the same
+count, sum and, up to each bound, as many observations. Waits until the first scrape is
+there, a minute at most."""
 
 import json
+import math
 import sys
 import time
 import urllib.parse
@@ -87,6 +90,21 @@ def compare_exemplar(port, name, labels, wanted):
     return 1
 
 
+def compare_native_exemplar(port, shown):
+    """Of a native histogram Prometheus 2.42 keeps one."""
+    wanted = list(exemplars(shown))
+    times = [exemplar["time"] for _, _, exemplar in wanted]
+    data = ask(port, "query_exemplars", query=shown["name"], start=min(times) - 1, end=max(times) + 1)
+    for name, labels, exemplar in wanted:
+        del labels["le"]
+        for series in data:
+            if same_labels(series["seriesLabels"], labels):
+                if any(same_exemplar(e, exemplar) for e in series["exemplars"]):
+                    return 0
+    print(f'{shown["name"]}: obsringctl {wanted}, Prometheus {data}')
+    return 1
+
+
 def exemplars(shown):
     """(name, labels, exemplar) for each that the entry shows."""
     labels = {escape(k): v for k, v in shown["labels"].items()}
@@ -95,21 +113,57 @@ def exemplars(shown):
             yield shown["name"] + "_bucket", labels | {"le": bucket["le"]}, bucket["exemplar"]
 
 
+def is_native(port, shown):
+    """Prometheus has its series as one, without buckets."""
+    return shown["kind"] == "histogram" and bool(query(port, f'histogram_count({shown["name"]})'))
+
+
+def number(port, expression, labels):
+    found = [s for s in query(port, expression) if same_labels(s["metric"], labels)]
+    return float(found[0]["value"][1]) if len(found) == 1 else math.nan
+
+
+def compare_native(port, shown):
+    name = shown["name"]
+    labels = {escape(k): v for k, v in shown["labels"].items()}
+    count = shown["count"]
+    if labels and set(labels.values()) == {"_overflow"} and not count:
+        return 0
+    pairs = [("count", number(port, f"histogram_count({name})", labels), count),
+             ("sum", number(port, f"histogram_sum({name})", labels), float(shown["sum"]))]
+    for bucket in shown["buckets"]:
+        if bucket["le"] != "+Inf" and count:
+            share = number(port, f'histogram_fraction(-Inf, {bucket["le"]}, {name})', labels)
+            pairs.append((f'up to {bucket["le"]}', share * count, bucket["count"]))
+    wrong = [p for p in pairs if not math.isclose(p[1], p[2], rel_tol=1e-9, abs_tol=1e-6)]
+    if wrong:
+        print(f"{name}{labels}: native and obsringctl: {wrong}")
+    return len(wrong)
+
+
 def main():
-    port, path = sys.argv[1:]
+    native = "--native" in sys.argv
+    port, path = [a for a in sys.argv[1:] if a != "--native"]
     wait_for_scrape(port)
-    wrong = total = traced = 0
+    wrong = total = traced = natives = 0
     with open(path, encoding="utf-8") as lines:
         for line in lines:
             for shown in json.loads(line):
+                if native and is_native(port, shown):
+                    natives += 1
+                    wrong += compare_native(port, shown)
+                    if list(exemplars(shown)):
+                        traced += 1
+                        wrong += compare_native_exemplar(port, shown)
+                    continue
                 for name, labels, value in samples(shown):
                     total += 1
                     wrong += compare(port, name, labels, value)
                 for name, labels, exemplar in exemplars(shown):
                     traced += 1
                     wrong += compare_exemplar(port, name, labels, exemplar)
-    print(f"{total} samples, {traced} exemplars, {wrong} differ")
-    sys.exit(wrong != 0 or total < 20 or traced < 3)
+    print(f"{total} samples, {natives} native histograms, {traced} exemplars, {wrong} differ")
+    sys.exit(wrong != 0 or total < (5 if native else 20) or traced < (1 if native else 3) or native != (natives > 0))
 
 
 main()

@@ -3,8 +3,9 @@
 #
 # From the kernel to a query, as TAP: Debian's Prometheus, here, scrapes a guest
 # through a forwarded port, and its query API returns what obsringctl shows in
-# the guest, exemplars included. What the guest serves passes promtool and the
-# OpenMetrics parser. The module goes and comes back under the daemon.
+# the guest, exemplars included; and so does that of another one, which takes native
+# histograms and therefore protobuf. What the guest serves passes promtool, the
+# OpenMetrics parser and protoc. The module goes and comes back under the daemon.
 #
 #   KERNEL    the guest's kernel (6.1)
 set -euo pipefail
@@ -16,7 +17,7 @@ cd "$TOP"
 KERNEL=${KERNEL:-6.1}
 WORK=
 guest=
-prometheus=
+prometheus=()
 count=0
 
 expect() {
@@ -32,7 +33,7 @@ expect() {
 }
 
 end() {
-	if [ -n "$prometheus" ]; then kill "$prometheus" 2>/dev/null || true; fi
+	if [ ${#prometheus[@]} != 0 ]; then kill "${prometheus[@]}" 2>/dev/null || true; fi
 	if [ -n "$guest" ]; then kill "$guest" 2>/dev/null || true; fi
 	wait 2>/dev/null || true
 	rm -rf "$WORK"
@@ -62,18 +63,19 @@ guest_start() {
 	die "the guest ended before it served"
 }
 
+# prometheus_start NAME PORT FEATURES
 prometheus_start() {
-	cat >"$WORK/prometheus.yml" <<-END
+	cat >"$WORK/$1.yml" <<-END
 		scrape_configs:
 		  - job_name: obsring
 		    scrape_interval: 1s
 		    static_configs: [{ targets: ["127.0.0.1:$guest_port"] }]
 	END
-	"$PROMETHEUS/usr/bin/prometheus" --config.file="$WORK/prometheus.yml" \
-		--enable-feature=exemplar-storage --storage.tsdb.path="$WORK/tsdb" \
-		--web.listen-address="127.0.0.1:$port" \
-		>"$WORK/prometheus.log" 2>&1 &
-	prometheus=$!
+	"$PROMETHEUS/usr/bin/prometheus" --config.file="$WORK/$1.yml" \
+		--enable-feature="$3" --storage.tsdb.path="$WORK/$1" \
+		--web.listen-address="127.0.0.1:$2" \
+		>"$WORK/$1.log" 2>&1 &
+	prometheus+=($!)
 }
 
 fetch() { curl -sSf -o "$WORK/$1" -H "Accept: $2" "http://127.0.0.1:$guest_port/metrics"; }
@@ -81,8 +83,9 @@ fetch() { curl -sSf -o "$WORK/$1" -H "Accept: $2" "http://127.0.0.1:$guest_port/
 formats_clean() {
 	fetch scrape.prom 'text/plain;version=0.0.4' &&
 		fetch scrape.om 'application/openmetrics-text;version=1.0.0' &&
+		fetch native.pb 'application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited' &&
 		PROMTOOL=$PROMETHEUS/usr/bin/promtool tests/e2e/check_formats.sh \
-			"$WORK/scrape.prom" "$WORK/scrape.om"
+			"$WORK/scrape.prom" "$WORK/scrape.om" "$WORK/native.pb"
 }
 
 # guest_does LINE: tells the guest, waits until it has done so.
@@ -114,18 +117,21 @@ guest_ends_well() {
 	guest=
 }
 
-need_packages "${BUILD_PACKAGES[@]}" curl python3 python3-prometheus-client
+need_packages "${BUILD_PACKAGES[@]}" curl python3 python3-prometheus-client protobuf-compiler
 prometheus_get
 kernel_get "$KERNEL"
 WORK=$(mktemp -d)
 trap end EXIT
 trap 'exit 130' INT TERM
-read -r guest_port port <<<"$(free_ports 2)"
+read -r guest_port port native_port <<<"$(free_ports 3)"
 guest_start
-prometheus_start
+prometheus_start classic "$port" exemplar-storage
+prometheus_start native "$native_port" native-histograms,exemplar-storage
 expect "Prometheus' query API returns what obsringctl shows, exemplars too" \
 	/usr/bin/python3 tests/e2e/prometheus_compare.py "$port" "$WORK/shown"
-expect "text 0.0.4 passes promtool, OpenMetrics its parser" formats_clean
+expect "so does one that takes native histograms, by protobuf" \
+	/usr/bin/python3 tests/e2e/prometheus_compare.py --native "$native_port" "$WORK/shown"
+expect "text 0.0.4 passes promtool, OpenMetrics its parser, protobuf protoc" formats_clean
 expect "the daemon outlives the module, and takes up a new one" daemon_outlives_module
 expect "the guest ends without a fault in its kernel's log" guest_ends_well
 echo "1..$count"
