@@ -260,6 +260,48 @@ test_confined() {
 	stop TERM
 }
 
+# scraped LINE: the answer has it; a number may have spaces before it.
+scraped() {
+	get /metrics && tr -s ' ' <"$WORK/answer" | grep -xF "$1" >"$WORK/found"
+}
+
+# A hosted segment in the device's place: what two processes have counted, and what one
+# of them leaves when it is killed, which the daemon notices itself, under its filter.
+test_hosted() {
+	local bin python labels
+	bin=$(dirname "$OBSRINGD")
+	labels="service=\"shop\",uid=\"$(id -u)\""
+	rm -f "$WORK/obsring"
+	"$bin/obsringctl" segment create "$WORK/obsring" &&
+		"$bin/obsringctl" --device "$WORK/obsring" inc --service shop \
+			--help-text Orders. 'shop_orders_total{kind="a"}' 2 &&
+		start "$OBSRINGD" || return 1
+	LD_LIBRARY_PATH=$bin/../lib PYTHONPATH=$EXAMPLES/../python PYTHONDONTWRITEBYTECODE=1 \
+		/usr/bin/python3 - "$WORK/obsring" >"$WORK/worker" 2>&1 <<-'END' &
+		import signal, sys, obsring
+		obsring.attach("shop", device=sys.argv[1])
+		obsring.Counter("shop_orders", "Orders.", ["kind"]).labels("a").inc(3)
+		obsring.Gauge("shop_active", "Now.", mode="add").inc(7)
+		print("ready", flush=True)
+		signal.pause()
+	END
+	python=$!
+	until_true grep -qx ready "$WORK/worker" &&
+		until_true scraped "shop_orders_total{$labels,kind=\"a\"} 5" &&
+		until_true scraped "shop_active{$labels} 7" &&
+		until_true scraped "obsring_service_members{$labels} 1" &&
+		kill -9 $python && until_true scraped "shop_active{$labels} 0" &&
+		scraped "shop_orders_total{$labels,kind=\"a\"} 5" &&
+		scraped "obsring_service_members{$labels} 0" || return 1
+	wait $python
+	if command -v "${PROMTOOL:-promtool}" >/dev/null; then
+		curl -fsS "http://$ADDRESS/metrics" | "${PROMTOOL:-promtool}" check metrics \
+			>"$WORK/out" 2>&1 || return 1
+	fi
+	stop TERM
+	rm -f "$WORK/obsring"
+}
+
 # What systemd makes of the unit: at most 2.0, in tenths.
 test_unit() {
 	local unit
@@ -283,7 +325,7 @@ skip() {
 echo TAP version 13
 for name in help version full_output unknown_flag bad_value busy_port foreign_address \
 	missing_device no_permission interrupt_and_json notify systemd_socket two_addresses \
-	quit config_check config_reload confined unit; do
+	quit config_check config_reload confined hosted unit; do
 	if [ $name = no_permission ] && [ "$(id -u)" != 0 ]; then
 		skip $name "not root: can't become another user"
 		continue
@@ -293,7 +335,7 @@ for name in help version full_output unknown_flag bad_value busy_port foreign_ad
 		continue
 	fi
 	case $name in
-	notify | systemd_socket)
+	notify | systemd_socket | hosted)
 		if [ ! -x /usr/bin/python3 ]; then
 			skip $name "no python3"
 			continue

@@ -103,6 +103,23 @@ static void rule_control(struct obs_segment *segment, uint32_t index)
 	obs_segment_unlock(segment);
 }
 
+/* A damaged word or slot must lead to no division by 0: it keeps all. */
+static bool decide(struct obs_host_rule *rule, struct obs_sample_slot *slot,
+		   struct obs_sample_rng *rng, const __u64 *randomness,
+		   __u64 *ret_threshold)
+{
+	__u64 word = obs_sample_word(&rule->shared);
+	enum obs_sample_mode mode = obs_sample_mode(word);
+
+	if ((mode == OBS_SAMPLE_BLOCKS || mode == OBS_SAMPLE_TRACE) &&
+	    !obs_sample_threshold(word))
+		word = 0;
+	if ((__s64)(obs_read_once(&slot->dropped) - obs_read_once(&slot->credited)) < 0)
+		obs_write_once(&slot->credited, obs_read_once(&slot->dropped));
+	return obs_sample_decide_word(word, &rule->shared, slot, rng, randomness,
+				      ret_threshold);
+}
+
 bool obs_segment_keep(struct obs_segment *segment, uint32_t lease,
 		      struct obs_sample_rng *rng, const struct obs_logline *line,
 		      const char *source, uint32_t source_len, struct obsring_record *head)
@@ -121,8 +138,8 @@ bool obs_segment_keep(struct obs_segment *segment, uint32_t lease,
 	rule = obs_segment_rule(segment, index);
 	rule_control(segment, index);
 	randomness = line->has_rv ? line->rv : obs_sample_randomness(&line->trace);
-	if (obs_sample_decide(&rule->shared, obs_segment_slot(segment, index, lease), rng,
-			      line->has_trace ? &randomness : NULL, &threshold)) {
+	if (decide(rule, obs_segment_slot(segment, index, lease), rng,
+		   line->has_trace ? &randomness : NULL, &threshold)) {
 		head->threshold = threshold;
 		return true;
 	}
