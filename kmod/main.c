@@ -112,7 +112,8 @@ static int service_limits_check(struct obs_service_limits *limits)
 
 	limits->services = max_services;
 	limits->service_series = max_service_series;
-	limits->service_pages = max_service_bytes / PAGE_SIZE;
+	/* One with a row for each CPU and one without, where pages are large. */
+	limits->service_pages = max(max_service_bytes / PAGE_SIZE, 2UL);
 	limits->user_series = max_user_series;
 	limits->user_pages = min(max_user_bytes / PAGE_SIZE, (unsigned long)U32_MAX);
 	limits->pages = max_services_bytes / PAGE_SIZE;
