@@ -196,6 +196,14 @@ shown() {
 }
 fingerprint() { openssl x509 -noout -fingerprint -in "$1.pem"; }
 
+test_rate_limit() {
+	config "$TLS}" 'rate_limit: {interval: 1h, burst: 2}'
+	start && is 200 ask && is 200 ask && is 429 ask && is 429 ask || return 1
+	config "$TLS}"
+	until_true is 200 ask || return 1
+	stop
+}
+
 # A connection is kept over each change, and asks again after it.
 test_reload() {
 	config "$TLS}"
@@ -262,7 +270,7 @@ test_flood_of_passwords() {
 
 echo TAP version 13
 for name in tls versions_and_suites suites_are_exact client_certificates allowed_names \
-	users_and_headers reload reload_by_request_and_signal tls_switched \
+	users_and_headers rate_limit reload reload_by_request_and_signal tls_switched \
 	start_with_a_broken_file flood_of_passwords; do
 	: >out
 	: >err

@@ -156,6 +156,17 @@ static const struct {
 	{ "basic_auth_users: {'a:b': " HASH "}",
 	  "web.yml:1: a user's name is empty or has a colon" },
 	{ "basic_auth_users: [alice]", "web.yml:1: a mapping is wanted here" },
+	{ "rate_limit: {interval: 1}", "web.yml:1: no duration: 1" },
+	{ "rate_limit: {interval: 1.5s, burst: 1}", "web.yml:1: no duration: 1.5s" },
+	{ "rate_limit: {interval: s, burst: 1}", "web.yml:1: no duration: s" },
+	{ "rate_limit: {interval: -1s, burst: 1}", "web.yml:1: no duration: -1s" },
+	{ "rate_limit: {interval: 25h, burst: 1}", "web.yml:1: no duration: 25h" },
+	{ "rate_limit: {interval: 20h20h, burst: 1}", "web.yml:1: more than a day: 20h20h" },
+	{ "rate_limit: {interval: 99999999999999999999h, burst: 1}",
+	  "web.yml:1: no duration: 99999999999999999999h" },
+	{ "rate_limit: {interval: 1s}",
+	  "web.yml:1: an interval without a burst lets nothing in" },
+	{ "rate_limit: {burst: x}", "web.yml:1: no number up to 999999: x" },
 	{ "? [a]\n: b\n", "web.yml:1: a text is wanted here" },
 };
 
@@ -187,6 +198,33 @@ static void test_config_bomb(void **state)
 	assert_true(parse(&config, text) < 0);
 	assert_string_equal(config.conf.reason, "web.yml:1: no such key: a");
 	assert_true(clock() - start < CLOCKS_PER_SEC);
+}
+
+static void test_rate(void **state)
+{
+	struct web web = { .references = 1 };
+	int i;
+
+	(void)state;
+	assert_int_equal(parse(&web.config, "rate_limit: {interval: 1m1s500ms, burst: 3}"), 0);
+	assert_true(web.config.rate.interval_ns == 61500000000ULL);
+	for (i = 0; i < 3; i++)
+		assert_true(web_take_rate(&web));
+	assert_false(web_take_rate(&web));
+	assert_false(web_take_rate(&web));
+	/* An interval later there is one more, and however long after it a burst. */
+	web.due_ns -= web.config.rate.interval_ns;
+	assert_true(web_take_rate(&web));
+	assert_false(web_take_rate(&web));
+	web.due_ns = 0;
+	for (i = 0; i < 3; i++)
+		assert_true(web_take_rate(&web));
+	assert_false(web_take_rate(&web));
+	web_config_free(&web.config);
+	assert_int_equal(parse(&web.config, "{}"), 0);
+	for (i = 0; i < 1000; i++)
+		assert_true(web_take_rate(&web));
+	web_config_free(&web.config);
 }
 
 /* ---- Authorization ------------------------------------------------------- */
@@ -495,6 +533,7 @@ int main(void)
 		cmocka_unit_test(test_config_defaults),
 		cmocka_unit_test(test_config_refused),
 		cmocka_unit_test(test_config_bomb),
+		cmocka_unit_test(test_rate),
 		cmocka_unit_test(test_basic),
 		cmocka_unit_test(test_basic_too_long),
 		cmocka_unit_test(test_timeout),

@@ -29,6 +29,7 @@ enum auth_verdict {
 	AUTH_DENIED,
 	AUTH_WAIT,	/* done() is called, once */
 	AUTH_BUSY,	/* too many wait */
+	AUTH_TOO_OFTEN,	/* not asked at all: rate_limit */
 };
 
 /* From the thread of auth: the verdict on @who, AUTH_GRANTED or AUTH_DENIED. */

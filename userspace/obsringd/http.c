@@ -32,6 +32,7 @@ static const unsigned int status_number[REQUEST_STATUS_NR] = {
 	[REQUEST_FORBIDDEN] = MHD_HTTP_FORBIDDEN,
 	[REQUEST_NOT_FOUND] = MHD_HTTP_NOT_FOUND,
 	[REQUEST_BAD_METHOD] = MHD_HTTP_METHOD_NOT_ALLOWED,
+	[REQUEST_TOO_MANY] = MHD_HTTP_TOO_MANY_REQUESTS,
 	[REQUEST_FAILED] = MHD_HTTP_INTERNAL_SERVER_ERROR,
 	[REQUEST_UNAVAILABLE] = MHD_HTTP_SERVICE_UNAVAILABLE,
 };
@@ -325,7 +326,10 @@ static void begin(struct http *http, struct MHD_Connection *connection,
 	client_begin(client, client_timeout(timeout));
 	client->connection = connection;
 	client->web = web_get(http->web);
-	client->verdict = client->web ? AUTH_UNKNOWN : AUTH_GRANTED;
+	if (!client->web)
+		client->verdict = AUTH_GRANTED;
+	else
+		client->verdict = web_take_rate(client->web) ? AUTH_UNKNOWN : AUTH_TOO_OFTEN;
 }
 
 /* Under auth's lock: the verdict may come at once after it. */
@@ -371,13 +375,13 @@ static enum MHD_Result reply_unauthorized(struct http *http,
 }
 
 static enum MHD_Result reply_busy(struct http *http, struct MHD_Connection *connection,
-				  const char *text)
+				  enum request_status status, const char *text)
 {
 	struct MHD_Response *response = make_text(text);
 
 	if (response)
 		MHD_add_response_header(response, MHD_HTTP_HEADER_RETRY_AFTER, "1");
-	return reply_once(http, connection, REQUEST_UNAVAILABLE, response);
+	return reply_once(http, connection, status, response);
 }
 
 /* All was read: @path answers, if there is one and room for it. */
@@ -388,7 +392,7 @@ static enum MHD_Result answer(struct http *http, struct MHD_Connection *connecti
 		return reply_text(http, connection, REQUEST_NOT_FOUND,
 				  "no such page; see /\n");
 	if (path->limited && !client_admit(client))
-		return reply_busy(http, connection,
+		return reply_busy(http, connection, REQUEST_UNAVAILABLE,
 				  "too many requests at once; see --web.max-requests\n");
 	return path->answer(http, connection);
 }
@@ -398,8 +402,12 @@ static enum MHD_Result respond(struct http *http, struct MHD_Connection *connect
 			       struct client *client, const struct path *path,
 			       const char *method)
 {
+	if (client->verdict == AUTH_TOO_OFTEN)
+		return reply_busy(http, connection, REQUEST_TOO_MANY,
+				  "too many requests; see rate_limit\n");
 	if (client->verdict == AUTH_BUSY)
-		return reply_busy(http, connection, "too many passwords to check\n");
+		return reply_busy(http, connection, REQUEST_UNAVAILABLE,
+				  "too many passwords to check\n");
 	if (client->verdict != AUTH_GRANTED)
 		return reply_unauthorized(http, connection);
 	if (path && !takes_method(path, method))

@@ -139,6 +139,30 @@ void web_put(struct web *web)
 	free(web);
 }
 
+/*
+ * A request moves the time at which the next is due by an interval, and may come
+ * as many intervals before it as a burst has.
+ */
+bool web_take_rate(struct web *web)
+{
+	const struct web_rate *rate = &web->config.rate;
+	uint64_t due = atomic_load(&web->due_ns), now, from, early;
+	struct timespec time;
+
+	if (!rate->interval_ns)
+		return true;
+	if (__builtin_mul_overflow(rate->interval_ns, rate->burst - 1ULL, &early))
+		early = UINT64_MAX;
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	now = time.tv_sec * 1000000000ULL + time.tv_nsec;
+	do {
+		from = due > now ? due : now;
+		if (from - now > early)
+			return false;
+	} while (!atomic_compare_exchange_weak(&web->due_ns, &due, from + rate->interval_ns));
+	return true;
+}
+
 /* ---- What is in force ---------------------------------------------------- */
 
 struct web *web_get(struct web_holder *holder)

@@ -24,6 +24,7 @@ struct web {
 	char path[PATH_MAX];
 	struct web_config config;
 	struct tls tls;		/* if config.tls.on */
+	_Atomic uint64_t due_ns;	/* of the next request, if all come as rate_limit says */
 };
 
 struct web_files {
@@ -62,6 +63,9 @@ void web_files(struct web_holder *holder, struct web_files *ret_files);
 /* The settings in force, or NULL; to be given back. */
 struct web *web_get(struct web_holder *holder);
 void web_put(struct web *web);
+
+/* Is there a request to spare of rate_limit? It is taken then. */
+bool web_take_rate(struct web *web);
 
 static inline bool web_has_tls(const struct web *web)
 {

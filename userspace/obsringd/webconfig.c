@@ -354,12 +354,88 @@ static int take_users(struct conf *conf, const yaml_node_t *value, void *target)
 	return conf_each_pair(conf, value, take_user, config);
 }
 
+/* ---- rate_limit ---------------------------------------------------------- */
+
+#define DURATION_MAX_NS (24 * 3600 * 1000000000ULL)
+
+static const struct {
+	const char *name;
+	uint64_t ns;
+} units[] = {
+	{ "ns", 1 }, { "us", 1000 }, { "ms", 1000000 }, { "s", 1000000000 },
+	{ "m", 60 * 1000000000ULL }, { "h", 3600 * 1000000000ULL },
+};
+
+/* Behind a number: its unit, which ends where the next number begins. */
+static uint64_t take_unit(const char **text)
+{
+	size_t len = strcspn(*text, "0123456789"), i;
+
+	for (i = 0; i < NR(units); i++) {
+		if (strlen(units[i].name) != len || strncmp(*text, units[i].name, len))
+			continue;
+		*text += len;
+		return units[i].ns;
+	}
+	return 0;
+}
+
+/* As Go writes durations, of whole numbers: 1s, 500ms, 1m30s. */
+static int take_duration(struct conf *conf, const yaml_node_t *value, void *target)
+{
+	const char *text = conf_text(conf, value), *at = text;
+	uint64_t number, unit, sum = 0;
+
+	if (!text)
+		return -EINVAL;
+	do {
+		for (number = 0; *at >= '0' && *at <= '9' && number < DURATION_MAX_NS; at++)
+			number = number * 10 + *at - '0';
+		unit = at > text ? take_unit(&at) : 0;
+		if (!unit || number > DURATION_MAX_NS / unit)
+			return conf_fail(conf, value, "no duration: %.60s", text);
+		sum += number * unit;
+	} while (*at && sum <= DURATION_MAX_NS);
+	if (sum > DURATION_MAX_NS)
+		return conf_fail(conf, value, "more than a day: %.60s", text);
+	*(uint64_t *)target = sum;
+	return 0;
+}
+
+static int take_burst(struct conf *conf, const yaml_node_t *value, void *target)
+{
+	const char *text = conf_text(conf, value);
+
+	if (!text)
+		return -EINVAL;
+	if (!*text || strlen(text) > 6 || strspn(text, "0123456789") != strlen(text))
+		return conf_fail(conf, value, "no number up to 999999: %.60s", text);
+	*(unsigned int *)target = strtoul(text, NULL, 10);
+	return 0;
+}
+
+static const struct conf_key rate_keys[] = {
+	{ "interval", take_duration, offsetof(struct web_rate, interval_ns) },
+	{ "burst", take_burst, offsetof(struct web_rate, burst) },
+};
+
+static int take_rate(struct conf *conf, const yaml_node_t *value, void *target)
+{
+	struct web_rate *rate = target;
+	int r = conf_map(conf, value, rate_keys, NR(rate_keys), rate);
+
+	if (!r && rate->interval_ns && !rate->burst)
+		return conf_fail(conf, value, "an interval without a burst lets nothing in");
+	return r;
+}
+
 /* ---- All of it ----------------------------------------------------------- */
 
 static const struct conf_key keys[] = {
 	{ "tls_server_config", take_tls, offsetof(struct web_config, tls) },
 	{ "http_server_config", take_http, 0 },
 	{ "basic_auth_users", take_users, 0 },
+	{ "rate_limit", take_rate, offsetof(struct web_config, rate) },
 };
 
 static int take_all(struct web_config *config)

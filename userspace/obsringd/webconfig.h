@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "conf.h"
 
@@ -72,12 +73,19 @@ struct web_user {
 	const char *hash;	/* bcrypt */
 };
 
+/* A request each interval, and so many at once; 0: no limit. */
+struct web_rate {
+	uint64_t interval_ns;
+	unsigned int burst;
+};
+
 struct web_config {
 	struct conf conf;	/* has the strings */
 	struct web_tls tls;
 	bool http2;
 	struct web_header header[WEB_HEADERS_MAX];
 	unsigned int nr_headers;
+	struct web_rate rate;
 	struct web_user *user;
 	unsigned int nr_users;
 };
