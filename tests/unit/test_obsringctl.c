@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* obsringctl as it is called: what it prints, and its exit status. */
 #include <errno.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -8,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -16,6 +18,7 @@
 #include <obsring/exemplar.h>
 #include <obsring/ring.h>
 
+#include "obsringctl/child.h"
 #include "obsringctl/duration.h"
 #include "obsringctl/family.h"
 #include "obsringctl/obsringctl.h"
@@ -918,6 +921,45 @@ static void test_run_forwards(void **state)
 	}
 }
 
+/* Sets a timer as soon as there is something to read. */
+static void *timer_set(void *fd)
+{
+	const struct itimerval soon = { .it_value.tv_usec = 1000 };
+	sigset_t all;
+	char byte;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, NULL);
+	if (read(*(int *)fd, &byte, 1) == 1)
+		setitimer(ITIMER_REAL, &soon, NULL);
+	return NULL;
+}
+
+/* A timer that runs out is meant for the command, though the kernel sends the signal. */
+static void test_run_timer(void **state)
+{
+	char script[] = "trap 'exit 5' ALRM; echo >&9; i=0; "
+			"while [ $i -lt 6000 ]; do i=$((i + 1)); sleep 0.01; done";
+	char *command[] = { "sh", "-c", script, NULL };
+	struct rusage usage;
+	int fd[2], status;
+	pthread_t thread;
+	pid_t pid;
+
+	(void)state;
+	pid = fork();
+	assert_true(pid >= 0);
+	if (!pid) {
+		if (pipe(fd) || dup2(fd[1], 9) < 0 ||
+		    pthread_create(&thread, NULL, timer_set, &fd[0]))
+			_exit(1);
+		_exit(child_run(command, &usage));
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 5);
+}
+
 /* A file given to a command that would ask the loaded module is a mistake. */
 static void test_device_refused(void **state)
 {
@@ -1272,6 +1314,7 @@ int main(void)
 		cmocka_unit_test(test_run),
 		cmocka_unit_test(test_run_ignored),
 		cmocka_unit_test(test_run_forwards),
+		cmocka_unit_test(test_run_timer),
 		cmocka_unit_test(test_services),
 		cmocka_unit_test(test_counts),
 		cmocka_unit_test(test_trace_parse),

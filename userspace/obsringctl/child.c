@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <errno.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -8,9 +9,17 @@
 
 #include "child.h"
 
-/* Who asks us to stop, or tells us something, means the command. */
-static const int forwarded[] = {
-	SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGALRM, SIGWINCH,
+/*
+ * Who asks us to stop, or tells us something, means the command; so does a timer that
+ * was set before we were started. Some the terminal sends to its whole foreground
+ * group, in which the command is.
+ */
+static const struct {
+	int signo;
+	bool terminal;
+} forwarded[] = {
+	{ SIGHUP, true }, { SIGINT, true }, { SIGQUIT, true }, { SIGWINCH, true },
+	{ SIGTERM, false }, { SIGALRM, false }, { SIGUSR1, false }, { SIGUSR2, false },
 };
 
 #define NR_FORWARDED	(sizeof(forwarded) / sizeof(forwarded[0]))
@@ -28,7 +37,7 @@ static void waited_for(sigset_t *set)
 	sigemptyset(set);
 	sigaddset(set, SIGCHLD);
 	for (i = 0; i < NR_FORWARDED; i++)
-		sigaddset(set, forwarded[i]);
+		sigaddset(set, forwarded[i].signo);
 }
 
 /*
@@ -65,13 +74,20 @@ static _Noreturn void become(char **argv, const struct before *before)
 	_exit(error == ENOENT ? CHILD_NOT_FOUND : CHILD_NOT_EXECUTABLE);
 }
 
-/*
- * The kernel sends to the whole foreground group, and the command to the group that it
- * is in: it has those already.
- */
+static bool from_terminal(const siginfo_t *info)
+{
+	size_t i;
+
+	for (i = 0; i < NR_FORWARDED; i++)
+		if (forwarded[i].signo == info->si_signo)
+			return forwarded[i].terminal && info->si_code == SI_KERNEL;
+	return false;
+}
+
+/* What the command sends to its group, it has had. */
 static void forward(pid_t child, const siginfo_t *info)
 {
-	if (info->si_code != SI_KERNEL && info->si_pid != child)
+	if (!from_terminal(info) && (info->si_code > 0 || info->si_pid != child))
 		kill(child, info->si_signo);
 }
 
