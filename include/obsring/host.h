@@ -62,8 +62,8 @@
  * Members. A process that attaches to a service takes an entry of the members' table
  * and its lock; others ask (F_OFD_GETLK) whether it is still held, across PID
  * namespaces. A program that closes descriptors it does not know loses it: so a member
- * whose lock is free counts as gone only if, besides, no living process of that number
- * and start is seen by who asks in the same PID namespace. A child of fork() has an
+ * whose lock is free counts as gone only if, besides, who asks in the same PID namespace
+ * sees no living process of that number and start that maps the file. A child of fork() has an
  * entry of its own.
  *
  * Shares are members': entry i of SHARES is owned by member obs_host_share.owner. That

@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -332,6 +333,35 @@ static void test_closed(void **state)
 	obs_service_detach(c.service);
 }
 
+/* The same process, and no member any more. */
+static void test_exec(void **state)
+{
+	struct timespec tick = { .tv_nsec = 1000000 };
+	struct counted c;
+	int input[2];
+	pid_t pid;
+
+	(void)state;
+	attach(&c);
+	assert_int_equal(pipe2(input, O_CLOEXEC), 0);
+	pid = fork();
+	if (!pid) {
+		obs_counter_add(c.counter, 7);
+		obs_gauge_add(c.gauge, 7);
+		dup2(input[0], 0);
+		execlp("cat", "cat", NULL);
+		_exit(1);
+	}
+	while (value("work_total", "sell") != 7 || value("work_active", NULL))
+		nanosleep(&tick, NULL);
+	assert_int_equal(value("obsring_service_members", NULL), 1);
+	assert_int_equal(waitpid(pid, NULL, WNOHANG), 0);
+	close(input[1]);
+	close(input[0]);
+	waitpid(pid, NULL, 0);
+	obs_service_detach(c.service);
+}
+
 /* ---- Services ------------------------------------------------------------ */
 
 /* As if the last member had left so long ago. */
@@ -573,7 +603,8 @@ static void test_no_ring(void **state)
 {
 	(void)state;
 	threads_log(2);
-	assert_true(value("obsring_log_lost_total", "no_ring") >= RECORDS);
+	/* The first ones of two threads; then some may get what another one left. */
+	assert_true(value("obsring_log_lost_total", "no_ring") >= 2);
 }
 
 /* ---- Sampling ------------------------------------------------------------ */
@@ -697,6 +728,7 @@ int main(void)
 		cmocka_unit_test_setup(test_full, setup_small),
 		cmocka_unit_test_setup(test_shares_full, setup_small),
 		cmocka_unit_test_setup(test_closed, setup),
+		cmocka_unit_test_setup(test_exec, setup),
 		cmocka_unit_test_setup(test_expiry, setup),
 		cmocka_unit_test_setup(test_services, setup),
 		cmocka_unit_test_setup(test_record, setup),

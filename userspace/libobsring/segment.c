@@ -369,7 +369,8 @@ bool obs_segment_holds(const struct obs_segment *segment, const void *at,
 	    lock.l_type != F_UNLCK)
 		return true;
 	return process->pid_ns && process->pid_ns == segment->self.pid_ns &&
-	       process->start && obs_process_lives(process->pid, process->start);
+	       process->start && obs_process_lives(process->pid, process->start) &&
+	       obs_process_maps(process->pid, segment->ino);
 }
 
 static int directory_take(struct obs_segment *segment, int how)

@@ -56,3 +56,42 @@ bool obs_process_lives(uint32_t pid, uint64_t start)
 	return stat_read(path, &state, &found) && found == start && state != 'Z' &&
 	       state != 'X';
 }
+
+/*
+ * Parts of a line of /proc/PID/maps, ADDRESSES MODE OFFSET DEVICE INODE [PATH], of
+ * which the fifth counts: read as it comes, byte by byte.
+ */
+struct maps {
+	unsigned int word;
+	uint64_t inode;
+	bool found;
+};
+
+static void maps_byte(struct maps *maps, char c, uint64_t inode)
+{
+	if (c == ' ' || c == '\n') {
+		maps->found |= maps->word == 4 && maps->inode == inode;
+		maps->word = c == '\n' ? 0 : maps->word + 1;
+		maps->inode = 0;
+	} else if (c >= '0' && c <= '9') {
+		maps->inode = maps->inode * 10 + (uint64_t)(c - '0');
+	}
+}
+
+bool obs_process_maps(uint32_t pid, uint64_t inode)
+{
+	struct maps maps = { 0 };
+	char text[1024], path[32];
+	ssize_t n, i;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%u/maps", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return true;
+	while ((n = read(fd, text, sizeof(text))) > 0 && !maps.found)
+		for (i = 0; i < n; i++)
+			maps_byte(&maps, text[i], inode);
+	close(fd);
+	return n < 0 || maps.found;
+}

@@ -12,4 +12,10 @@ void obs_process_self(uint64_t *ret_pid_ns, uint64_t *ret_start);
 /* Is there a living process of that number and start? Of this PID namespace. */
 bool obs_process_lives(uint32_t pid, uint64_t start);
 
+/*
+ * Does it map a file of that inode? Which is gone with exec, when all else stays. Not
+ * to be seen: it does.
+ */
+bool obs_process_maps(uint32_t pid, uint64_t inode);
+
 #endif /* LIBOBSRING_SEGPROCESS_H */
