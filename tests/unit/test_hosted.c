@@ -419,9 +419,9 @@ static void test_services(void **state)
 	assert_int_equal(info.members, 1);
 	assert_int_equal(info.detached_ns, 0);
 	assert_int_equal(info.ttl_s, 7 * 24 * 3600);
-	/* The counter, its overflow series, the gauge, and its members. */
-	assert_int_equal(info.series, 4);
-	assert_int_equal(info.bytes, 4 * 8);
+	/* The counter, its overflow series, the gauge. */
+	assert_int_equal(info.series, 3);
+	assert_int_equal(info.bytes, 3 * 8);
 	assert_int_equal(obs_segment_service_delete(path, "shop", geteuid()), -EBUSY);
 	obs_service_detach(c.service);
 	assert_int_equal(obs_segment_service_delete(path, "shop", geteuid() + 1), -ENOENT);

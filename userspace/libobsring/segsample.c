@@ -238,8 +238,8 @@ int obs_segment_sample_send(const char *path, const struct obs_sample_info *samp
 
 	if (!sample_valid(sample))
 		return -EINVAL;
-	/* Nobody is there to apply it at that time. */
-	if (sample->at_ns)
+	/* Nobody is there to apply it at that time, and so none waits. */
+	if (sample->at_ns || sample->id)
 		return -EOPNOTSUPP;
 	r = obs_segment_open(path, &segment);
 	if (!r)

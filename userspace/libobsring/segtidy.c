@@ -60,15 +60,18 @@ void obs_device_tidy(struct obs_device *device)
 
 /* ---- Services ------------------------------------------------------------ */
 
+/* What it has made: that of its members is the segment's own. */
 static void usage_add(const struct obs_segment *segment, struct obs_service_info *info,
-		      uint32_t number)
+		      const struct obs_host_service *service)
 {
 	const struct obsring_series *series;
 	uint32_t i;
 
 	for (i = 0; i < obs_segment_nr_series(segment); i++) {
 		series = obs_segment_series(segment, i);
-		if (!obs_gen_alive(series->gen) || series->service != number)
+		if (!obs_gen_alive(series->gen) || series->service != service->number ||
+		    (series->flags & OBSRING_SERIES_SERVICE &&
+		     (series->page << 16 | series->slot) == service->members_slot))
 			continue;
 		info->series++;
 		info->bytes += series->nr_slots * sizeof(__u64);
@@ -91,7 +94,7 @@ static bool service_fill(struct obs_segment *segment, uint32_t index,
 	};
 	memcpy(info->name, service->name, sizeof(info->name));
 	info->name[sizeof(info->name) - 1] = '\0';
-	usage_add(segment, info, service->number);
+	usage_add(segment, info, service);
 	return true;
 }
 

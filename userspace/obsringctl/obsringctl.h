@@ -99,6 +99,9 @@ struct ctl_reader {
 };
 
 int ctl_reader_open(const struct ctl_globals *globals, struct ctl_reader *reader);
+
+/* Is a file meant, in the device's place: a hosted segment, whose control is its own? */
+bool ctl_segment_is_meant(const struct ctl_globals *globals);
 void ctl_reader_close(struct ctl_reader *reader);
 int ctl_control_open(struct obs_control **ret_control);
 const char *ctl_open_reason(int error);

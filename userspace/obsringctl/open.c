@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "obsringctl.h"
 
@@ -113,4 +114,11 @@ enum obsring_kind ctl_kind_parse(const char *name)
 		if (!strcmp(kind_names[kind], name))
 			return kind;
 	return OBSRING_KIND_UNSPEC;
+}
+
+bool ctl_segment_is_meant(const struct ctl_globals *globals)
+{
+	struct stat st;
+
+	return globals->device && !stat(globals->device, &st) && S_ISREG(st.st_mode);
 }

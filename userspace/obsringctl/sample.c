@@ -56,25 +56,41 @@ static int sample_print(const struct obs_sample_info *sample, void *json)
 	return 0;
 }
 
+static int segment_list(const struct ctl_globals *globals, struct json *json)
+{
+	int r = obs_segment_sample_list(globals->device, sample_print, json);
+
+	return r ? ctl_fail("cannot list sampling rules: %s", strerror(-r)) : CTL_OK;
+}
+
+static int module_list(struct json *json)
+{
+	struct obs_control *control;
+	int r = ctl_control_open(&control);
+
+	if (r)
+		return r;
+	r = obs_sample_list(control, sample_print, json);
+	return ctl_control_end(control, r, "cannot list sampling rules");
+}
+
 int ctl_sample_list(const struct ctl_command *command, struct ctl_globals *globals,
 		    int argc, char **argv)
 {
 	struct json json = { .out = stdout };
-	struct obs_control *control;
 	int r;
 
 	r = ctl_words_parse(command, globals, NULL, argc, argv, 0, NULL);
 	if (r || globals->help)
 		return r;
-	r = ctl_control_open(&control);
-	if (r)
-		return r;
 	if (globals->json)
 		json_open(&json, NULL, '[');
-	r = obs_sample_list(control, sample_print, globals->json ? &json : NULL);
+	r = ctl_segment_is_meant(globals) ?
+	    segment_list(globals, globals->json ? &json : NULL) :
+	    module_list(globals->json ? &json : NULL);
 	if (globals->json)
 		json_close(&json, ']');
-	return ctl_control_end(control, r, "cannot list sampling rules");
+	return r;
 }
 
 static int at_set(const struct ctl_command *command, const char *at,
@@ -137,6 +153,20 @@ static int rule_set(const struct ctl_command *command, const char *rule,
 	return r ? ctl_misused(command, "\"%s\" is no rule", rule) : CTL_OK;
 }
 
+/* It is in force at once. */
+static int segment_send(const struct obs_sample_info *sample,
+			const struct ctl_globals *globals, const char *what,
+			const char *target)
+{
+	int r = obs_segment_sample_send(globals->device, sample);
+
+	if (r == -EOPNOTSUPP)
+		return ctl_fail("cannot %s the rule of \"%s\": in a segment no change waits for its time",
+				what, target);
+	return r ? ctl_fail("cannot %s the rule of \"%s\": %s", what, target, strerror(-r)) :
+		   CTL_OK;
+}
+
 /* Send it; a command that waits is told by its number, which cancels it. */
 static int sample_send(const struct obs_sample_info *sample,
 		       const struct ctl_globals *globals, const char *what,
@@ -147,6 +177,8 @@ static int sample_send(const struct obs_sample_info *sample,
 	uint64_t id;
 	int r;
 
+	if (ctl_segment_is_meant(globals))
+		return segment_send(sample, globals, what, target);
 	r = ctl_control_open(&control);
 	if (r)
 		return r;

@@ -96,6 +96,54 @@ int service_open(const struct service_wanted *wanted, int mode,
 	return r;
 }
 
+/* Of a segment: whoever may write it has no other right to show. */
+static int segment_service_find(const struct ctl_globals *globals,
+				const struct service_wanted *wanted,
+				struct obs_service_info *ret_service)
+{
+	struct service_search search = { .wanted = wanted };
+	int r;
+
+	r = obs_segment_service_list(globals->device, service_search_note, &search);
+	if (r)
+		return ctl_fail("cannot ask for service \"%s\": %s", wanted->name,
+				strerror(-r));
+	r = service_search_end(&search);
+	if (!r)
+		*ret_service = search.found;
+	return r;
+}
+
+static int segment_service_end(int result, const char *what, const char *name)
+{
+	return result ? ctl_fail("cannot %s service \"%s\": %s", what, name,
+				 strerror(-result)) : CTL_OK;
+}
+
+static int segment_service_ttl(const struct ctl_globals *globals,
+			       const struct service_wanted *wanted, uint32_t ttl)
+{
+	struct obs_service_info service;
+	int r = segment_service_find(globals, wanted, &service);
+
+	if (r)
+		return r;
+	r = obs_segment_service_set_ttl(globals->device, service.name, service.uid, ttl);
+	return segment_service_end(r, "set the time to live of", service.name);
+}
+
+static int segment_service_delete(const struct ctl_globals *globals,
+				  const struct service_wanted *wanted)
+{
+	struct obs_service_info service;
+	int r = segment_service_find(globals, wanted, &service);
+
+	if (r)
+		return r;
+	r = obs_segment_service_delete(globals->device, service.name, service.uid);
+	return segment_service_end(r, "delete", service.name);
+}
+
 /* In seconds. */
 static bool ttl_parse(const char *text, uint32_t *ret_ttl)
 {
@@ -127,6 +175,8 @@ int ctl_service_ttl(const struct ctl_command *command, struct ctl_globals *globa
 		return r;
 	if (!ttl_parse(argv[1], &ttl))
 		return ctl_misused(command, "\"%s\" is no time: 90s, 12h, 7d, never", argv[1]);
+	if (ctl_segment_is_meant(globals))
+		return segment_service_ttl(globals, &wanted, ttl);
 	r = service_open(&wanted, O_RDWR, &request, &service);
 	if (r)
 		return r;
@@ -147,6 +197,8 @@ int ctl_service_delete(const struct ctl_command *command, struct ctl_globals *gl
 			  &wanted);
 	if (r || globals->help)
 		return r;
+	if (ctl_segment_is_meant(globals))
+		return segment_service_delete(globals, &wanted);
 	r = service_open(&wanted, O_RDWR, &request, &service);
 	if (r)
 		return r;

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "duration.h"
 #include "instant.h"
@@ -89,6 +90,25 @@ static int mapping_list(const struct ctl_globals *globals, struct shown *shown)
 	return CTL_OK;
 }
 
+/* A file that nobody can count in has no more than its mapping tells. */
+static int segment_list(const struct ctl_globals *globals, struct shown *shown)
+{
+	int r;
+
+	shown->whole = true;
+	r = obs_segment_service_list(globals->device, service_element, shown);
+	if (r != -EPROTO)
+		return r ? ctl_fail("cannot list the services: %s", strerror(-r)) : CTL_OK;
+	shown->whole = false;
+	return mapping_list(globals, shown);
+}
+
+/* Who may not write it is told what its mapping has. */
+static bool segment_is_writable(const struct ctl_globals *globals)
+{
+	return ctl_segment_is_meant(globals) && !access(globals->device, R_OK | W_OK);
+}
+
 /* The module can be asked, and no other device is meant. */
 static bool module_is_meant(const struct ctl_globals *globals)
 {
@@ -114,7 +134,11 @@ int ctl_service_list(const struct ctl_command *command, struct ctl_globals *glob
 		shown.json = &json;
 		json_open(&json, NULL, '[');
 	}
-	r = module_is_meant(globals) ? module_list(&shown) : mapping_list(globals, &shown);
+	if (segment_is_writable(globals))
+		r = segment_list(globals, &shown);
+	else
+		r = module_is_meant(globals) ? module_list(&shown) :
+					       mapping_list(globals, &shown);
 	if (globals->json)
 		json_close(&json, ']');
 	return r;
