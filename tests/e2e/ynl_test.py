@@ -308,7 +308,9 @@ def a_command_waits_and_is_taken_back():
     equal(rules(), [
         {"name": "ynl", "rule": "drop", "rule-value": 0, "sample-id": first, "at-ns": at},
         {"name": "ynl", "sample-id": second, "at-ns": at}], "what waits")
-    for number in (first, second):
+    third = MODULE.do("sample-set", name="ynl", rule="keep", at_ns=at, sample_id=first)["sample-id"]
+    equal([rule["sample-id"] for rule in rules()], [second, third], "what waits in its place")
+    for number in (second, third):
         equal(MODULE.do("sample-del", sample_id=number), None, "the answer")
     equal(rules(), [], "what waits then")
 
