@@ -1,22 +1,15 @@
 // SPDX-License-Identifier: MIT
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
-#include <gnutls/abstract.h>
 
 #include "accept.h"
 #include "http.h"
 #include "log.h"
 #include "page.h"
+#include "serve.h"
 
-#define THREADS			2
-#define CONNECTION_BYTES_MAX	(16 * 1024)	/* request line and headers */
 #define STOP_SECONDS_MAX	5
-
-/* MHD 0.9.75 comes to its own limit with a lock that it never gives back. */
-#define CONNECTIONS_NO_LIMIT	(1U << 30)
 
 #define HEADER_TIMEOUT	"X-Prometheus-Scrape-Timeout-Seconds"
 
@@ -449,10 +442,9 @@ static enum MHD_Result handle_headers(struct http *http, struct MHD_Connection *
  * MHD calls when the headers are there, and again if the connection was suspended
  * in that call; then for each piece of a body; then when all was read.
  */
-static enum MHD_Result handle(void *cls, struct MHD_Connection *connection,
-			      const char *url, const char *method,
-			      const char *version, const char *upload,
-			      size_t *upload_size, void **request)
+enum MHD_Result http_handle(void *cls, struct MHD_Connection *connection,
+			    const char *url, const char *method, const char *version,
+			    const char *upload, size_t *upload_size, void **request)
 {
 	struct client *client = client_of(connection);
 	struct http *http = cls;
@@ -475,8 +467,8 @@ static enum MHD_Result handle(void *cls, struct MHD_Connection *connection,
 	return respond(http, connection, client, path, method);
 }
 
-static void completed(void *cls, struct MHD_Connection *connection, void **request,
-		      enum MHD_RequestTerminationCode code)
+void http_completed(void *cls, struct MHD_Connection *connection, void **request,
+		    enum MHD_RequestTerminationCode code)
 {
 	struct client *client = *request;
 	struct http *http = cls;
@@ -495,85 +487,6 @@ static void completed(void *cls, struct MHD_Connection *connection, void **reque
 	*request = NULL;
 }
 
-/* The settings of now are those of the connection, whatever comes later. */
-static int begin_tls(struct http *http, struct client *client, gnutls_session_t session)
-{
-	client->tls_web = web_get(http->web);
-	if (!web_has_tls(client->tls_web))
-		return -EIO;	/* switched off since it was accepted */
-	return tls_apply(&client->tls_web->tls, session);
-}
-
-static void connection_begins(struct http *http, struct MHD_Connection *connection,
-			      void **context)
-{
-	const union MHD_ConnectionInfo *info;
-	int fd = MHD_get_connection_info(connection,
-					 MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
-	struct client *client;
-
-	info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-	client = client_add(http->clients, fd, info->client_addr);
-	*context = client;
-	info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
-	if (!client || (info && info->tls_session &&
-			begin_tls(http, client, info->tls_session) < 0))
-		shutdown(fd, SHUT_RDWR);
-}
-
-/* GnuTLS has done with the session. */
-static void connection_ends(void **context)
-{
-	struct client *client = *context;
-
-	*context = NULL;
-	if (!client)
-		return;
-	web_put(client->tls_web);
-	client_remove(client);
-}
-
-static void notify_connection(void *cls, struct MHD_Connection *connection,
-			      void **context,
-			      enum MHD_ConnectionNotificationCode code)
-{
-	if (code == MHD_CONNECTION_NOTIFY_STARTED)
-		connection_begins(cls, connection, context);
-	else
-		connection_ends(context);
-}
-
-/* MHD wants some way to certificates; begin_tls() gives each session its own. */
-static int no_certificate(gnutls_session_t session, const gnutls_datum_t *names, int nr_names,
-			  const gnutls_pk_algorithm_t *algorithms, int nr_algorithms,
-			  gnutls_pcert_st **ret_cert, unsigned int *ret_nr,
-			  gnutls_privkey_t *ret_key)
-{
-	(void)session;
-	(void)names;
-	(void)nr_names;
-	(void)algorithms;
-	(void)nr_algorithms;
-	(void)ret_cert;
-	(void)ret_nr;
-	(void)ret_key;
-	return -1;
-}
-
-/* Clients can cause what MHD complains about at will: no more than debug. */
-static void log_mhd(void *cls, const char *format, va_list args)
-	__attribute__((format(printf, 2, 0)));
-
-static void log_mhd(void *cls, const char *format, va_list args)
-{
-	char text[256];
-
-	(void)cls;
-	vsnprintf(text, sizeof(text), format, args);
-	text[strcspn(text, "\n")] = '\0';
-	log_event(LEVEL_DEBUG, "http", "event", text, NULL);
-}
-
 static int make_answers(struct http *http)
 {
 	page_build(&http->page, http->telemetry_path);
@@ -589,82 +502,19 @@ static void free_answers(struct http *http)
 	http->failed = NULL;
 }
 
-/*
- * Not epoll: MHD arms it by edge, and does not see the end of a connection
- * that came together with half a request. Such a one would keep its place until
- * its deadline. How many there may be is for clients.h to say.
- */
-static struct MHD_Daemon *start_daemon(struct http *http, bool tls)
-{
-	struct MHD_OptionItem more[] = {
-		{ MHD_OPTION_HTTPS_CERT_CALLBACK, 0, (void *)no_certificate },
-		{ MHD_OPTION_END, 0, NULL },
-	};
-
-	return MHD_start_daemon(
-		MHD_USE_POLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_USE_ERROR_LOG |
-		MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME |
-		(tls ? MHD_USE_TLS : 0),
-		0, NULL, NULL, handle, http,
-		MHD_OPTION_EXTERNAL_LOGGER, log_mhd, NULL,
-		MHD_OPTION_NOTIFY_COMPLETED, completed, http,
-		MHD_OPTION_NOTIFY_CONNECTION, notify_connection, http,
-		MHD_OPTION_THREAD_POOL_SIZE, (unsigned int)THREADS,
-		MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_NO_LIMIT,
-		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_BYTES_MAX,
-		MHD_OPTION_ARRAY, tls ? more : more + 1,
-		MHD_OPTION_END);
-}
-
-/* One that has only to do with TLS, or without, need not run for the other. */
-static struct MHD_Daemon *need_daemon(struct http *http)
-{
-	struct web *web = web_get(http->web);
-	bool tls = web_has_tls(web);
-
-	web_put(web);
-	if (!http->daemon[tls])
-		http->daemon[tls] = start_daemon(http, tls);
-	return http->daemon[tls];
-}
-
-/* From the thread that accepts. */
-static void take_connection(void *context, int fd, const struct sockaddr *address,
-			    socklen_t len)
-{
-	struct MHD_Daemon *daemon = need_daemon(context);
-	struct http *http = context;
-
-	if (!daemon)
-		close(fd);
-	if (!daemon || MHD_add_connection(daemon, fd, address, len) != MHD_YES)
-		clients_give_back(http->clients);
-}
-
 static int start(struct http *http, const struct listen_sockets *sockets)
 {
 	int r = make_answers(http);
 
 	if (!r)
 		r = auth_init(&http->auth, wait_for_verdict, take_verdict);
-	if (!r && !need_daemon(http))
-		r = -EIO;
-	if (!r)
-		r = intake_start(&http->intake, sockets, http->clients,
-				 take_connection, http);
-	return r;
+	return r ? r : serve_start(http, sockets);
 }
 
 static void stop(struct http *http)
 {
-	int tls;
-
 	auth_exit(&http->auth);
-	for (tls = 0; tls < 2; tls++)
-		if (http->daemon[tls])
-			MHD_stop_daemon(http->daemon[tls]);
-	http->daemon[0] = NULL;
-	http->daemon[1] = NULL;
+	serve_stop(http);
 	free_answers(http);
 	http->running = false;
 }

@@ -8,6 +8,7 @@
  *	self      the daemon's own numbers
  *	metrics   all of it: the body of an answer
  *	http      the answer
+ *	serve     its connection
  *	clients   who asks, and how long each may take
  *	intake    where they come in
  *	daemon    the parts together

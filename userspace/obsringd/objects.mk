@@ -9,7 +9,7 @@ OBSRINGD_OBJS := $(addprefix obsringd/, \
 	filter.o process.o requests.o version.o self.o \
 	body.o metrics.o \
 	file.o conf.o webconfig.o tls.o web.o basic.o auth.o \
-	accept.o page.o http.o \
+	accept.o page.o serve.o http.o \
 	clients.o intake.o listen.o notify.o log.o watch.o options.o \
 	jsontext.o status.o confine.o daemon.o main.o)
 
