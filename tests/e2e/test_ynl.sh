@@ -18,7 +18,7 @@ ROOT=$BUILD/ynl
 PYTHON=$ROOT/python
 PYTHON_PACKAGES=(python3-minimal libpython3-stdlib python3-yaml python3-jsonschema)
 GUEST_MB=1024
-PROGRAMS=(tests/e2e/ynl_{tap,spec,module,policy,values,refuse,test}.py)
+PROGRAMS=(tests/e2e/ynl_{tap,spec,module,policy,values,refuse,service,test}.py)
 count=0
 failed=0
 

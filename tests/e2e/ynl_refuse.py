@@ -56,7 +56,7 @@ REFUSALS = [
 
     ("family-new", "do", {"name": "ynl_no"}, EINVAL, "name, help and kind are needed", None),
     ("family-new", "do", {**COUNTER, "kind": 0}, ERANGE, RANGE, "kind"),
-    ("family-new", "do", {**COUNTER, "kind": 5}, ERANGE, RANGE, "kind"),
+    ("family-new", "do", {**COUNTER, "kind": 6}, ERANGE, RANGE, "kind"),
     ("family-new", "do", {**COUNTER, "exp10": 1}, ERANGE, RANGE, "exp10"),
     ("family-new", "do", {**COUNTER, "exp10": -13}, ERANGE, RANGE, "exp10"),
     ("family-new", "do", {**COUNTER, "name": ""}, EINVAL, BAD_NAME, None),
@@ -278,8 +278,8 @@ def unknown_attributes_are_refused():
 def attributes_of_other_operations_are_refused():
     for operation in MODULE.ynl.ops.values():
         for mode in operation.modes:
-            refused(lambda: MODULE.ask(operation.name, mode, records=1), EINVAL,
-                    "Unknown attribute type", "records")
+            refused(lambda: MODULE.ask(operation.name, mode, source="x"), EINVAL,
+                    "Unknown attribute type", "source")
     refused(lambda: MODULE.do("source-get", name="task", version="1"), EINVAL,
             "Unsupported attribute", "version")
 

@@ -14,6 +14,7 @@ from ynl_tap import equal, run, test
 import ynl_policy  # noqa: F401  pylint: disable=unused-import
 import ynl_values  # noqa: F401  pylint: disable=unused-import
 import ynl_refuse  # noqa: F401  pylint: disable=unused-import
+import ynl_service  # noqa: F401  pylint: disable=unused-import
 
 DEVICE = "/dev/obsring"
 SOURCES = {"task", "runqueue", "reclaim", "syscall", "block", "netdrop", "tcp", "irq", "printk"}
