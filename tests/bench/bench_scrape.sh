@@ -6,6 +6,7 @@
 # something could not be measured, never for a figure.
 #
 #   SHORT=1    fewer requests: whether it runs, not what it costs
+#   TABLES     which of "cost rate small"; default: all
 set -euo pipefail
 
 TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -15,6 +16,7 @@ cd "$TOP"
 WORK=$BUILD/bench/scrape
 CC=${CC:-gcc}
 SHORT=${SHORT:-}
+TABLES=${TABLES:-cost rate small}
 CHANGED=10		# percent of the counters, between two scrapes
 LARGE=100000		# series
 pids=()
@@ -43,8 +45,18 @@ build() {
 
 segment() { "$WORK/make_segment" "$1" 0 1000000 "$WORK/$1.list" >"$WORK/$1.seg"; }
 
+# Below those that connections get: theirs may be in use for a minute after.
 free_port() {
-	/usr/bin/python3 -c 'import socket; print(socket.create_server(("127.0.0.1", 0)).getsockname()[1])'
+	/usr/bin/python3 - <<-'END'
+		import random, socket
+		while True:
+		    try:
+		        server = socket.create_server(("127.0.0.1", random.randrange(20000, 32000)))
+		        break
+		    except OSError:
+		        pass
+		print(server.getsockname()[1])
+	END
 }
 
 # serve WHO SERIES: sets pid and port, once it answers.
@@ -141,18 +153,22 @@ table_rate() {
 	done
 }
 
+# The best of some rounds, interleaved.
 table_small() {
-	local connections who out
+	local connections who out i
 	echo "| connections | obsringd | static libmicrohttpd | Go client | of static |"
 	echo "| --- | --- | --- | --- | --- |"
 	for connections in 64 1000; do
-		declare -A got=()
-		for who in obsringd static go; do
-			serve $who 50
-			if [ $who = obsringd ]; then cp "$WORK/answer" "$WORK/static.prom"; fi
-			out=$(load -c $connections -n "$(times 40000)")
-			got[$who]=$(value rps "$out")
-			stop
+		declare -A got=([obsringd]=0 [static]=0 [go]=0)
+		for ((i = 0; i < 4; i++)); do
+			for who in obsringd static go; do
+				serve $who 50
+				if [ $who = obsringd ]; then cp "$WORK/answer" "$WORK/static.prom"; fi
+				out=$(load -c $connections -n "$(times 20000)")
+				out=$(value rps "$out")
+				got[$who]=$(awk -v a="${got[$who]}" -v b="$out" 'BEGIN { print (a > b ? a : b) }')
+				stop
+			done
 		done
 		echo "| $connections | ${got[obsringd]} | ${got[static]} | ${got[go]} | $(ratio "${got[obsringd]}" "${got[static]}") |"
 	done
@@ -164,16 +180,15 @@ trap end EXIT
 trap 'exit 130' INT TERM
 build
 for series in 50 1000 $LARGE; do segment $series; done
-echo "CPU a scrape, one connection, $CHANGED % of the counters counted between two:"
-echo
-table_cost
-echo
-echo "1000 series, no gzip, no counting; latencies from when a request is due, at half of the rate that the Go client can:"
-echo
-table_rate
-echo
-echo "50 series, requests/s:"
-echo
-table_small
-echo
+for table in $TABLES; do
+	case $table in
+	cost) echo "CPU a scrape, one connection, $CHANGED % of the counters counted between two:" ;;
+	rate) echo "1000 series, no gzip, no counting; latencies from when a request is due, at half of the rate that the Go client can:" ;;
+	small) echo "50 series, requests/s, the best of four rounds:" ;;
+	*) die "TABLES: $table: no such table" ;;
+	esac
+	echo
+	"table_$table"
+	echo
+done
 printf '%s, %s, %s CPUs, load %s\n' "$("$CC" --version | head -n 1)" "$(uname -m)" "$(nproc)" "$(cut -d' ' -f1 /proc/loadavg)"
