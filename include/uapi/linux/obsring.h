@@ -865,8 +865,8 @@ enum obsring_origin {
  *
  * The device is open for writing, else EPERM. EINVAL: a name or flag; EOPNOTSUPP: a
  * 32-bit program; ENOSPC: max_services, or a quarter of that by this user; ENOMEM;
- * EMFILE. Once nothing maps the service and no descriptor of it is open, its time to
- * live runs.
+ * EMFILE. A descriptor alone is no member: the time to live of a service without any
+ * runs from the last attach or the last member's leaving.
  */
 struct obsring_attach {
 	__u32 size;

@@ -2,7 +2,9 @@
 /* Spans in the log: what the library records is what readers find, by whole traces. */
 #include "logged.h"
 #include "test.h"
+#include "user.h"
 
+#define CONTEXTS	"obsring_trace_context_total"
 #define HALF	(OBSRING_THRESHOLD_ONE / 2)
 
 FIXTURE(span)
@@ -122,6 +124,50 @@ TEST_F(span, is_the_threads_context)
 	EXPECT_EQ(1, logged(&self->logged, span_id, " msg=\"said\""));
 	EXPECT_EQ(1, logged(&self->logged, span_id, " msg=\"work\" "));
 	close(fd);
+}
+
+static void extract(const char *traceparent)
+{
+	struct obs_trace_headers headers;
+	struct obs_trace_context context;
+
+	obs_trace_headers_init(&headers);
+	obs_trace_headers_add(&headers, "traceparent", 11, traceparent, strlen(traceparent));
+	obs_trace_extract(&headers, &context, NULL);
+}
+
+static int extract_some(void *unused)
+{
+	int i;
+
+	(void)unused;
+	for (i = 0; i < 1000; i++)
+		extract("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
+	extract("00-0af7");
+	return 0;
+}
+
+/* By all processes of the service, and by those that are gone. */
+TEST_F(span, headers_are_counted)
+{
+	struct view *view = &self->session.view;
+	struct obs_service *service;
+
+	extract_some(NULL);
+	ASSERT_EQ(0, obs_service_attach("shop", &service));
+	ASSERT_EQ(0, obs_trace_publish(service));
+	EXPECT_EQ(1000, metric(view, CONTEXTS, "shop", "0", "w3c"));
+	ASSERT_EQ(0, child_run(extract_some, NULL));
+	ASSERT_EQ(0, child_run(extract_some, NULL));
+	extract_some(NULL);
+	EXPECT_EQ(4000, metric(view, CONTEXTS, "shop", "0", "w3c"));
+	EXPECT_EQ(4, metric(view, CONTEXTS, "shop", "0", "new"));
+	EXPECT_EQ(4, metric(view, CONTEXTS, "shop", "0", "bad_traceparent"));
+	EXPECT_EQ(0, metric(view, CONTEXTS, "shop", "0", "b3"));
+	ASSERT_EQ(0, obs_trace_publish(NULL));
+	obs_service_detach(service);
+	extract_some(NULL);
+	EXPECT_EQ(4000, metric(view, CONTEXTS, "shop", "0", "w3c"));
 }
 
 /* A tracer has the device open. */
