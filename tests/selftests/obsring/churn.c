@@ -34,10 +34,28 @@ FIXTURE(churn)
 	pid_t reader[READERS];
 };
 
+/* Series that the module has of its own, and the overflow series of ours. */
+static unsigned int own_series(void)
+{
+	struct obs_control *control;
+	struct obs_info info = { 0 };
+
+	if (!obs_control_open(&control)) {
+		obs_control_info(control, &info);
+		obs_control_close(control);
+	}
+	return info.series + 1;
+}
+
 /* Room for one round's series and not for two: slots must be used again. */
 FIXTURE_SETUP(churn)
 {
-	ASSERT_EQ(0, module_reload("sources=none max_series=96"));
+	char parameters[64];
+
+	ASSERT_EQ(0, module_reload("sources=none"));
+	snprintf(parameters, sizeof(parameters), "sources=none max_series=%u",
+		 own_series() + SERIES * 3 / 2);
+	ASSERT_EQ(0, module_reload(parameters));
 	ASSERT_EQ(0, obs_control_open(&self->control));
 	ASSERT_EQ(0, obs_family_add(self->control, &counter));
 	self->findings = mmap(NULL, 4096, PROT_READ | PROT_WRITE,

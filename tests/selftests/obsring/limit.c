@@ -22,7 +22,7 @@ FIXTURE_VARIANT(limit)
 
 FIXTURE_VARIANT_ADD(limit, series)
 {
-	.parameters = "sources=none max_series=64",
+	.parameters = "sources=none max_series=96",
 	.reason = "max_series",
 };
 
@@ -111,7 +111,7 @@ TEST_F(limit, is_reached_exactly)
 	fill(self->control, &error);
 	ASSERT_EQ(0, obs_control_info(self->control, &info));
 	if (!strcmp(variant->reason, "max_series"))
-		EXPECT_EQ(64, info.series);
+		EXPECT_EQ(96, info.series);
 	if (!strcmp(variant->reason, "max_series_per_family"))
 		EXPECT_EQ(self->info.series + 31, info.series);
 	if (!strcmp(variant->reason, "max_bytes"))

@@ -27,7 +27,7 @@ FIXTURE_TEARDOWN(request)
 }
 
 /* Set-type gauges of the values tests: their own, and the module's memory. */
-#define SET_SERIES	7
+#define SET_SERIES	8
 
 #define ask()	wire_ask(&self->wire, &self->request, NULL, NULL)
 
