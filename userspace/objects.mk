@@ -95,6 +95,10 @@ CTL_OBJS := \
 	obsringctl/serviceshow.o \
 	obsringctl/segment.o \
 	obsringctl/drain.o \
+	obsringctl/doctorhost.o \
+	obsringctl/doctorvalues.o \
+	obsringctl/doctordaemon.o \
+	obsringctl/doctor.o \
 	obsringctl/tracewhy.o \
 	obsringctl/trace.o \
 	obsringctl/complete.o \

@@ -452,6 +452,8 @@ static const struct {
 	{ "family add x --kind gauge --min-log2 1", "only a histogram" },
 	{ "series add", "one series" },
 	{ "series update my.gauge x", "\"x\"" },
+	{ "doctor now", "\"now\"" },
+	{ "doctor --url localhost", "--url localhost" },
 	{ "drain now", "\"now\"" },
 	{ "inc", "one series" },
 	{ "inc x_total", "--service" },
@@ -577,7 +579,7 @@ static void test_table(void **state)
 	assert_int_equal(ctl("complete ''"), 0);
 	assert_string_equal(output,
 		"info\nlist\nget\nlog\nsource\nprobe\nsample\nfamily\nseries\n"
-		"inc\nadd\nset\nobserve\nrun\nservice\nsegment\ndrain\ntrace\n");
+		"inc\nadd\nset\nobserve\nrun\nservice\nsegment\ndoctor\ndrain\ntrace\n");
 	assert_int_equal(ctl("complete source ''"), 0);
 	assert_string_equal(output, "list\nenable\ndisable\n");
 	assert_int_equal(ctl("complete probe add --s"), 0);

@@ -83,6 +83,7 @@ int ctl_service_show(const struct ctl_command *, struct ctl_globals *, int, char
 int ctl_service_ttl(const struct ctl_command *, struct ctl_globals *, int, char **);
 int ctl_service_delete(const struct ctl_command *, struct ctl_globals *, int, char **);
 int ctl_segment_create(const struct ctl_command *, struct ctl_globals *, int, char **);
+int ctl_doctor(const struct ctl_command *, struct ctl_globals *, int, char **);
 int ctl_drain(const struct ctl_command *, struct ctl_globals *, int, char **);
 int ctl_trace_parse(const struct ctl_command *, struct ctl_globals *, int, char **);
 int ctl_complete(const struct ctl_command *, struct ctl_globals *, int, char **);

@@ -233,6 +233,28 @@ users_have_their_own() {
 	return $r
 }
 
+# ---- doctor -------------------------------------------------------------------------
+
+# Others may have made it lose something, but nothing is broken.
+doctor_finds_no_error() {
+	ctl doctor >"$work/doctor"
+	[ $? -le 1 ] && cat "$work/doctor" && grep -q '^ok .* access: you can read it' "$work/doctor" &&
+		! grep '^error' "$work/doctor" || return
+	[ -n "$DEVICE" ] || { grep -q '^ok .* module: the module is loaded' "$work/doctor" &&
+		grep -q '^ok .* device: .* group obsring, mode 0660' "$work/doctor" &&
+		grep -q '^ok .* sources: source task is on' "$work/doctor" &&
+		grep -q ' log: .* rings of origin user' "$work/doctor" &&
+		grep -q ' limits: .* services ' "$work/doctor"; }
+}
+
+doctor_knows_who_may_not() {
+	status 1 as_nobody doctor >"$work/doctor"
+	r=$?
+	cat "$work/doctor"
+	[ $r = 0 ] && grep -q "^error .* access: .* you are not in group obsring; " "$work/doctor" &&
+		grep -q '^ok .* limits: .* series are used' "$work/doctor"
+}
+
 # ---- Examples -----------------------------------------------------------------------
 
 device_option=${DEVICE:+--device $DEVICE}
@@ -324,6 +346,12 @@ if [ -n "$DEVICE" ]; then
 	skip "users have their own" "whoever may write a segment may do all"
 else
 	check "users have their own" users_have_their_own
+fi
+check "doctor finds no error" doctor_finds_no_error
+if [ -n "$DEVICE" ]; then
+	skip "doctor knows who may not read" "the user of the test made the segment"
+else
+	check "doctor knows who may not read" doctor_knows_who_may_not
 fi
 check "orders end in their last state" orders_end_right
 check "a pre-forking server starts" prefork_start
