@@ -563,6 +563,34 @@ static void test_status(void **state)
 	segment_free(segment);
 }
 
+static void test_api(void **state)
+{
+	struct segment *segment = segment_with(1);
+	struct answer answer;
+	struct server server;
+
+	(void)state;
+	server_prepare(&server);
+	server.daemon.options.web_log = false;
+	server_launch(&server);
+	device_put(&server, segment);
+	assert_int_equal(ask(&server, "GET", "/api/v1/series?search=DEMO", "", &answer), 200);
+	assert_header(&answer, "\r\nContent-Type: application/json\r\n");
+	assert_header(&answer, "\r\nX-Content-Type-Options: nosniff\r\n");
+	assert_non_null(strstr(answer.body, "\"name\":\"demo_total\""));
+	answer_free(&answer);
+	assert_int_equal(status_of(&server, "GET", "/api/v1/series?limit=x"), 400);
+	assert_int_equal(status_of(&server, "GET", "/api/v1/series/cpu?id=0&gen=1"), 200);
+	assert_int_equal(status_of(&server, "GET", "/api/v1/series/cpu?id=0&gen=2"), 404);
+	assert_int_equal(ask(&server, "GET", "/api/v1/log", "", &answer), 403);
+	assert_non_null(strstr(answer.body, "\"error\":\"off; see --web.log\""));
+	answer_free(&answer);
+	assert_int_equal(scrape(&server, "", "{code=\"400\"} "
+				"                   1\n"), 200);
+	server_stop(&server);
+	segment_free(segment);
+}
+
 /* ---- Where it listens ---------------------------------------------------- */
 
 static int unix_connect(const struct server *server)
@@ -1177,6 +1205,7 @@ int main(void)
 		cmocka_unit_test(test_paths_and_methods),
 		cmocka_unit_test(test_head),
 		cmocka_unit_test(test_status),
+		cmocka_unit_test(test_api),
 		cmocka_unit_test(test_unix_socket),
 		cmocka_unit_test(test_stale_socket),
 		cmocka_unit_test(test_lifecycle_is_off),

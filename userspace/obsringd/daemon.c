@@ -111,10 +111,12 @@ static void take_options(struct daemon *daemon, const struct options *options)
 			  "connections change at the next start only", NULL);
 	daemon->options.max_requests = options->max_requests;
 	daemon->options.enable_lifecycle = options->enable_lifecycle;
+	daemon->options.web_log = options->web_log;
 	daemon->options.log_level = options->log_level;
 	daemon->options.log_format = options->log_format;
 	clients_set_requests(&daemon->clients, options->max_requests);
 	daemon->control.lifecycle = options->enable_lifecycle;
+	daemon->control.log = options->web_log;
 	log_setup(options->log_level, options->log_format);
 }
 
@@ -264,6 +266,7 @@ static int start(struct daemon *daemon, char reason[DAEMON_REASON_MAX])
 	daemon->control = (struct control){
 		.context = daemon,
 		.lifecycle = daemon->options.enable_lifecycle,
+		.log = daemon->options.web_log,
 		.reload = reload_by_request,
 		.quit = quit,
 		.status = status,

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "accept.h"
+#include "api.h"
 #include "http.h"
 #include "log.h"
 #include "page.h"
@@ -21,6 +22,7 @@
 
 static const unsigned int status_number[REQUEST_STATUS_NR] = {
 	[REQUEST_OK] = MHD_HTTP_OK,
+	[REQUEST_BAD] = MHD_HTTP_BAD_REQUEST,
 	[REQUEST_UNAUTHORIZED] = MHD_HTTP_UNAUTHORIZED,
 	[REQUEST_FORBIDDEN] = MHD_HTTP_FORBIDDEN,
 	[REQUEST_NOT_FOUND] = MHD_HTTP_NOT_FOUND,
@@ -220,17 +222,63 @@ static enum MHD_Result answer_page(struct http *http,
 	return reply_once(http, connection, REQUEST_OK, response);
 }
 
+static enum MHD_Result take_query(void *query, enum MHD_ValueKind kind,
+				  const char *key, const char *value)
+{
+	(void)kind;
+	query_add(query, key, value);
+	return MHD_YES;
+}
+
+static enum MHD_Result reply_json(struct http *http, struct MHD_Connection *connection,
+				  enum request_status status, struct text *json)
+{
+	struct MHD_Response *response = NULL;
+
+	if (!text_failed(json))
+		response = make_response(TYPE_JSON, json->data, json->len);
+	if (response)
+		MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
+	text_free(json);
+	return reply_once(http, connection, status, response);
+}
+
+static enum MHD_Result answer_api(struct http *http, struct MHD_Connection *connection,
+				  api_fn *api)
+{
+	struct query query = { .problem = NULL };
+	struct text json = { 0 };
+	enum request_status status;
+
+	MHD_get_connection_values(connection, MHD_GET_ARGUMENT_KIND, take_query, &query);
+	status = api(http->collector, &query, &json);
+	return reply_json(http, connection, status, &json);
+}
+
+static enum MHD_Result answer_series(struct http *http,
+				     struct MHD_Connection *connection)
+{
+	return answer_api(http, connection, api_series);
+}
+
+static enum MHD_Result answer_series_cpu(struct http *http,
+					 struct MHD_Connection *connection)
+{
+	return answer_api(http, connection, api_series_cpu);
+}
+
+static enum MHD_Result answer_log(struct http *http, struct MHD_Connection *connection)
+{
+	return answer_api(http, connection, http->control->log ? api_log : api_log_off);
+}
+
 static enum MHD_Result answer_status(struct http *http,
 				     struct MHD_Connection *connection)
 {
-	struct MHD_Response *response = NULL;
 	struct text text = { 0 };
 
 	http->control->status(http->control->context, &text);
-	if (!text_failed(&text))
-		response = make_response(TYPE_JSON, text.data, text.len);
-	text_free(&text);
-	return reply_once(http, connection, REQUEST_OK, response);
+	return reply_json(http, connection, REQUEST_OK, &text);
 }
 
 static enum MHD_Result answer_reload(struct http *http,
@@ -269,6 +317,9 @@ static const struct path {
 	{ "/health/ready", answer_ready, false, false },
 	{ "/-/reload", answer_reload, false, true },
 	{ "/-/quit", answer_quit, false, true },
+	{ "/api/v1/series", answer_series, true, false },
+	{ "/api/v1/series/cpu", answer_series_cpu, true, false },
+	{ "/api/v1/log", answer_log, true, false },
 	{ "/api/v1/status", answer_status, true, false },
 	{ "/", answer_page, true, false },
 };

@@ -21,6 +21,7 @@
 struct control {
 	void *context;
 	atomic_bool lifecycle;	/* reload and quit are on */
+	atomic_bool log;	/* records are shown */
 	int (*reload)(void *context, char reason[CONTROL_REASON_MAX]);	/* -errno */
 	void (*quit)(void *context);
 	void (*status)(void *context, struct text *json);

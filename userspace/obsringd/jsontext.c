@@ -22,19 +22,21 @@ static void put_char(struct text *json, const char *at, unsigned int len, __u32 
 	}
 }
 
-static void put_quoted(struct text *json, const char *string)
+/* A character may end at a NUL that is within, never behind the end. */
+static void put_quoted(struct text *json, const char *bytes, size_t nr)
 {
+	const char *end = bytes + nr;
 	unsigned int len;
 	__u32 c;
 
 	text_put(json, "\"", 1);
-	for (; *string; string += len) {
-		len = obs_utf8_decode(string, &c);
+	for (; bytes < end; bytes += len) {
+		len = obs_utf8_decode(bytes, &c);
 		if (len) {
-			put_char(json, string, len, c);
+			put_char(json, bytes, len, c);
 			continue;
 		}
-		text_puts(json, "\\ufffd");
+		text_puts(json, *bytes ? "\\ufffd" : "\\u0000");
 		len = 1;
 	}
 	text_put(json, "\"", 1);
@@ -46,7 +48,7 @@ static void put_key(struct text *json, const char *key)
 		text_put(json, ",", 1);
 	if (!key)
 		return;
-	put_quoted(json, key);
+	put_quoted(json, key, strlen(key));
 	text_put(json, ":", 1);
 }
 
@@ -63,8 +65,19 @@ void jsontext_close(struct text *json, char bracket)
 
 void jsontext_string(struct text *json, const char *key, const char *value)
 {
+	jsontext_bytes(json, key, value, strlen(value));
+}
+
+void jsontext_bytes(struct text *json, const char *key, const char *bytes, size_t nr)
+{
 	put_key(json, key);
-	put_quoted(json, value);
+	put_quoted(json, bytes, nr);
+}
+
+void jsontext_raw(struct text *json, const char *key, const char *value, size_t len)
+{
+	put_key(json, key);
+	text_put(json, value, len);
 }
 
 void jsontext_number(struct text *json, const char *key, uint64_t value)

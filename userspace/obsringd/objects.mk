@@ -6,12 +6,12 @@ OBSRINGD_OBJS := $(addprefix obsringd/, \
 	collect.o \
 	text.o number.o escape.o expose.o proto.o layout.o \
 	chunk.o piece.o plan.o render.o deflate.o \
-	filter.o process.o requests.o version.o self.o \
+	jsontext.o filter.o process.o requests.o version.o self.o \
 	body.o metrics.o \
 	file.o conf.o webconfig.o tls.o web.o basic.o auth.o \
-	accept.o page.o serve.o http.o \
+	accept.o page.o query.o series.o records.o api.o serve.o http.o \
 	clients.o intake.o listen.o notify.o log.o watch.o options.o \
-	jsontext.o status.o confine.o daemon.o main.o)
+	status.o confine.o daemon.o main.o)
 
 OBSRINGD_LIBS := -lmicrohttpd -lgnutls -lyaml -lcrypt -lz
 

@@ -92,6 +92,8 @@ static const struct flag {
 	  .help = "connections at once; beyond, idle ones are closed", .max = CONNECTIONS_LIMIT },
 	{ "web.enable-lifecycle", FLAG_SWITCH, AT(enable_lifecycle), NULL, "false",
 	  .help = "answer POST to /-/reload and /-/quit" },
+	{ "web.log", FLAG_SWITCH, AT(web_log), NULL, "true",
+	  .help = "show the log's records, on the page and at /api/v1/log" },
 	{ "device", FLAG_TEXT, AT(device), "FILE", OBSRING_DEVICE, .help = "what to read",
 	  .check = check_file },
 	{ "seccomp", FLAG_SWITCH, AT(seccomp), NULL, "true",

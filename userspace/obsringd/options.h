@@ -35,6 +35,7 @@ struct options {
 	unsigned int max_requests;
 	unsigned int max_connections;
 	bool enable_lifecycle;
+	bool web_log;
 	const char *device;
 	bool seccomp;
 	enum log_level log_level;

@@ -6,6 +6,7 @@
 
 const char *const request_code[REQUEST_STATUS_NR] = {
 	[REQUEST_OK] = "200",
+	[REQUEST_BAD] = "400",
 	[REQUEST_UNAUTHORIZED] = "401",
 	[REQUEST_FORBIDDEN] = "403",
 	[REQUEST_NOT_FOUND] = "404",
