@@ -517,7 +517,10 @@ static void test_paths_and_methods(void **state)
 	answer_free(&answer);
 	assert_int_equal(ask(&server, "GET", "/", "", &answer), 200);
 	assert_header(&answer, "\r\nContent-Type: text/html; charset=utf-8\r\n");
+	assert_header(&answer, "\r\nContent-Security-Policy: default-src 'none'; ");
+	assert_header(&answer, "; script-src 'sha256-");
 	assert_non_null(strstr(answer.body, "<a href=\"/metrics\">"));
+	assert_null(strstr(answer.body, "{{"));
 	answer_free(&answer);
 	server_stop(&server);
 	segment_free(segment);

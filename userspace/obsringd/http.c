@@ -211,13 +211,15 @@ static enum MHD_Result answer_page(struct http *http,
 {
 	struct MHD_Response *response;
 
-	response = MHD_create_response_from_buffer(http->page.len, http->page.data,
+	response = MHD_create_response_from_buffer(http->page.html.len,
+						   http->page.html.data,
 						   MHD_RESPMEM_PERSISTENT);
 	if (response) {
 		MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, TYPE_HTML);
 		MHD_add_response_header(response, "Content-Security-Policy",
-					"default-src 'none'; style-src 'unsafe-inline'");
+					http->page.policy.data);
 		MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
+		MHD_add_response_header(response, "Referrer-Policy", "no-referrer");
 	}
 	return reply_once(http, connection, REQUEST_OK, response);
 }
@@ -542,12 +544,13 @@ static int make_answers(struct http *http)
 {
 	page_build(&http->page, http->telemetry_path);
 	http->failed = make_text("out of memory\n");
-	return !text_failed(&http->page) && http->failed ? 0 : -ENOMEM;
+	return !text_failed(&http->page.html) && !text_failed(&http->page.policy) &&
+	       http->failed ? 0 : -ENOMEM;
 }
 
 static void free_answers(struct http *http)
 {
-	text_free(&http->page);
+	page_free(&http->page);
 	if (http->failed)
 		MHD_destroy_response(http->failed);
 	http->failed = NULL;

@@ -12,6 +12,7 @@
 #include "clients.h"
 #include "intake.h"
 #include "metrics.h"
+#include "page.h"
 #include "requests.h"
 #include "web.h"
 
@@ -39,7 +40,7 @@ struct http {
 	struct intake intake;
 	struct auth auth;
 	struct MHD_Daemon *daemon[2];	/* without and with TLS; NULL: not needed yet */
-	struct text page;
+	struct page page;
 	bool running;
 	struct MHD_Response *failed;
 };

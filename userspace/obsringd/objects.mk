@@ -21,6 +21,10 @@ OBSRINGD_LIBS += $(shell $(or $(PKG_CONFIG),pkg-config) --libs libisal)
 $(BUILD)/obsringd/deflate.o: override CPPFLAGS += -DOBSRINGD_ISAL
 endif
 
+# The page is a part of the program.
+$(BUILD)/obsringd/page.o: $(SRC)/obsringd/page.html
+$(BUILD)/obsringd/page.o: override CPPFLAGS += -DOBSRINGD_PAGE='"$(SRC)/obsringd/page.html"'
+
 # A new revision has a new stamp, and version.o is compiled again.
 .DEFAULT_GOAL := all
 obsringd_stamp := $(BUILD)/obsringd/revision-$(REVISION)
