@@ -275,7 +275,7 @@ linux_source_tar() {
 SYSROOT_PACKAGES=(
 	busybox-static coreutils grep iproute2 libc6-dev libcrypt-dev libgnutls28-dev
 	libmicrohttpd-dev libnl-3-dev
-	libnl-genl-3-dev libyaml-dev zlib1g-dev libisal-dev
+	libnl-genl-3-dev libyaml-dev zlib1g-dev libisal-dev libncurses-dev
 )
 
 # arm64_sysroot: sets SYSROOT.

@@ -13,7 +13,7 @@ PROGRAM=${0##*/}
 BUILD_PACKAGES=(
 	make gcc gcc-12 libc6-dev pkg-config pahole
 	libmicrohttpd-dev libgnutls28-dev libyaml-dev libcrypt-dev libnl-3-dev libnl-genl-3-dev
-	zlib1g-dev libisal-dev
+	zlib1g-dev libisal-dev libncurses-dev
 )
 # What the examples take besides.
 EXAMPLE_PACKAGES=(libcurl4-gnutls-dev libjansson-dev)

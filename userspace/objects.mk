@@ -77,6 +77,12 @@ CTL_OBJS := \
 	obsringctl/since.o \
 	obsringctl/logprint.o \
 	obsringctl/log.o \
+	obsringctl/topmodel.o \
+	obsringctl/topread.o \
+	obsringctl/toptext.o \
+	obsringctl/topprint.o \
+	obsringctl/toplog.o \
+	obsringctl/top.o \
 	obsringctl/source.o \
 	obsringctl/probe.o \
 	obsringctl/logsize.o \
@@ -104,3 +110,15 @@ CTL_OBJS := \
 	obsringctl/complete.o \
 	obsringctl/table.o \
 	obsringctl/main.o
+
+# The screen of `top`, with ncurses; WITHOUT_NCURSES=1: not even if there.
+CTL_LIBS := -lm
+ifeq ($(WITHOUT_NCURSES)$(shell $(or $(PKG_CONFIG),pkg-config) --exists ncursesw && echo there),there)
+ifneq ($(if $(SYSROOT),$(wildcard $(SYSROOT)/usr/include/curses.h),there),)
+CTL_OBJS += obsringctl/topdraw.o obsringctl/topkeys.o obsringctl/topview.o
+CTL_LIBS += $(shell $(or $(PKG_CONFIG),pkg-config) --libs ncursesw)
+endif
+endif
+ifeq ($(filter obsringctl/topview.o,$(CTL_OBJS)),)
+CTL_OBJS += obsringctl/topnoview.o
+endif

@@ -578,7 +578,7 @@ static void test_table(void **state)
 	}
 	assert_int_equal(ctl("complete ''"), 0);
 	assert_string_equal(output,
-		"info\nlist\nget\nlog\nsource\nprobe\nsample\nfamily\nseries\n"
+		"info\nlist\nget\nlog\ntop\nsource\nprobe\nsample\nfamily\nseries\n"
 		"inc\nadd\nset\nobserve\nrun\nservice\nsegment\ndoctor\ndrain\ntrace\n");
 	assert_int_equal(ctl("complete source ''"), 0);
 	assert_string_equal(output, "list\nenable\ndisable\n");

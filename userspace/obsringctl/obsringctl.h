@@ -57,6 +57,7 @@ int ctl_info(const struct ctl_command *, struct ctl_globals *, int, char **);
 int ctl_list(const struct ctl_command *, struct ctl_globals *, int, char **);
 int ctl_get(const struct ctl_command *, struct ctl_globals *, int, char **);
 int ctl_log(const struct ctl_command *, struct ctl_globals *, int, char **);
+int ctl_top(const struct ctl_command *, struct ctl_globals *, int, char **);
 int ctl_source_list(const struct ctl_command *, struct ctl_globals *, int, char **);
 int ctl_source_enable(const struct ctl_command *, struct ctl_globals *, int, char **);
 int ctl_source_disable(const struct ctl_command *, struct ctl_globals *, int, char **);

@@ -19,6 +19,11 @@ const struct ctl_command ctl_commands[] = {
 	  "[--follow] [--since TIME] [--level LEVEL] [--source PATTERN] [--trace-id ID] "
 	  "[--origin kernel|user]",
 	  "show the log, or follow it", CTL_NOTHING, false, true },
+	{ "top", ctl_top,
+	  "[--interval TIME] [--sort name|rate|value|p99] [--filter REGEX] [--per-cpu] "
+	  "[--total] [--once]",
+	  "show live what counts, how fast, and the log; --once: a table of it",
+	  CTL_NOTHING, false, true },
 	{ "source list", ctl_source_list, "",
 	  "list the built-in sources", CTL_NOTHING, false, false },
 	{ "source enable", ctl_source_enable, "NAME [key=value...]",
