@@ -47,8 +47,8 @@ class Served:
         self.write_log()
         with open(os.path.join(folder, "err"), "wb") as err:
             self.daemon = subprocess.Popen(
-                [f"{BUILD}/bin/obsringd", "--device", self.device, "--web.listen-address",
-                 "127.0.0.1:0"], stderr=err, stdin=subprocess.DEVNULL)
+                [f"{BUILD}/bin/obsringd", "--web.log", "--device", self.device,
+                 "--web.listen-address", "127.0.0.1:0"], stderr=err, stdin=subprocess.DEVNULL)
         self.url = "http://" + self.address() + "/"
 
     def control(self, *arguments, device=True):

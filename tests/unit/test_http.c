@@ -574,7 +574,7 @@ static void test_api(void **state)
 
 	(void)state;
 	server_prepare(&server);
-	server.daemon.options.web_log = false;
+	assert_false(server.daemon.options.web_log);
 	server_launch(&server);
 	device_put(&server, segment);
 	assert_int_equal(ask(&server, "GET", "/api/v1/series?search=DEMO", "", &answer), 200);

@@ -43,7 +43,7 @@ static void test_defaults(void **state)
 	assert_string_equal(options.listen[0].port, "10478");
 	assert_false(options.systemd_socket);
 	assert_false(options.enable_lifecycle);
-	assert_true(options.web_log);
+	assert_false(options.web_log);
 	assert_int_equal(options.max_requests, 40);
 	assert_int_equal(options.max_connections, 2048);
 	assert_string_equal(options.telemetry_path, "/metrics");
@@ -104,7 +104,7 @@ static void test_too_many_addresses(void **state)
 static void test_switches(void **state)
 {
 	const char *args[ARGS_MAX] = {
-		"--web.enable-lifecycle", "--web.systemd-socket=true", "--no-web.log",
+		"--web.enable-lifecycle", "--web.systemd-socket=true", "--web.log",
 	};
 	const char *off[ARGS_MAX] = {
 		"--web.enable-lifecycle", "--no-web.enable-lifecycle",
@@ -114,7 +114,7 @@ static void test_switches(void **state)
 
 	(void)state;
 	assert_int_equal(parse(&options, args), -1);
-	assert_true(options.enable_lifecycle && options.systemd_socket && !options.web_log);
+	assert_true(options.enable_lifecycle && options.systemd_socket && options.web_log);
 	assert_int_equal(parse(&options, off), -1);
 	assert_false(options.enable_lifecycle || options.systemd_socket);
 }
