@@ -23,6 +23,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -146,6 +147,98 @@ static void victim_kill(pid_t pid)
 	kills++;
 }
 
+/*
+ * One is stepped, before the others are there, until it has reserved a record, and
+ * killed then: in the storm too few are within one to rely on.
+ */
+struct rings {
+	struct obs_device *device;
+	const uint8_t *base;
+	size_t size;
+	uint32_t nr, entry_size;
+};
+
+static void rings_map(struct rings *rings, int fd)
+{
+	const struct obsring_region *region;
+
+	must(obs_device_open(path, &rings->device), "open");
+	region = &obs_device_header(rings->device)->region[OBSRING_REGION_RINGS];
+	rings->size = region->size;
+	rings->nr = region->nr;
+	rings->entry_size = region->entry_size;
+	rings->base = mmap(NULL, rings->size, PROT_READ, MAP_SHARED, fd, (off_t)region->offset);
+	must(rings->base == MAP_FAILED ? -errno : 0, "map the rings");
+}
+
+static void rings_unmap(struct rings *rings)
+{
+	munmap((void *)rings->base, rings->size);
+	obs_device_close(rings->device);
+}
+
+/* Changes with each record that is reserved. */
+static uint64_t heads(const struct rings *rings)
+{
+	const struct obsring_ring *ring;
+	uint64_t sum = 0;
+	uint32_t i;
+
+	for (i = 0; i < rings->nr; i++) {
+		ring = (const void *)(rings->base + (size_t)i * rings->entry_size);
+		sum += __atomic_load_n(&ring->head, __ATOMIC_RELAXED);
+	}
+	return sum;
+}
+
+static void stop_wait(pid_t pid)
+{
+	int status;
+
+	must(waitpid(pid, &status, 0) == pid && WIFSTOPPED(status) ? 0 : -ECHILD,
+	     "a victim that is stepped stops");
+}
+
+/* Has it reserved a record within so many steps? Between its records are few. */
+static bool step_into_record(pid_t pid, const struct rings *rings)
+{
+	uint64_t before;
+	unsigned int i;
+
+	must(ptrace(PTRACE_INTERRUPT, pid, NULL, NULL) ? -errno : 0, "stop a victim");
+	stop_wait(pid);
+	before = heads(rings);
+	for (i = 0; i < 20000; i++) {
+		must(ptrace(PTRACE_SINGLESTEP, pid, NULL, NULL) ? -errno : 0, "step a victim");
+		stop_wait(pid);
+		if (heads(rings) != before)
+			return true;
+	}
+	return false;
+}
+
+static void kill_within_record(int fd)
+{
+	struct rings rings;
+	uint64_t before;
+	pid_t pid;
+
+	rings_map(&rings, fd);
+	pid = victim_start();
+	must(ptrace(PTRACE_SEIZE, pid, NULL, NULL) ? -errno : 0, "trace a victim");
+	/* It writes many between attaching and leaving, each of which is long to step. */
+	for (;;) {
+		before = __atomic_load_n(&shared->counted, __ATOMIC_RELAXED);
+		while (__atomic_load_n(&shared->counted, __ATOMIC_RELAXED) == before)
+			;
+		if (step_into_record(pid, &rings))
+			break;
+		must(ptrace(PTRACE_CONT, pid, NULL, NULL) ? -errno : 0, "let a victim go");
+	}
+	victim_kill(pid);
+	rings_unmap(&rings);
+}
+
 /* ---- Reading ------------------------------------------------------------- */
 
 static uint64_t log_read(struct obs_log *log)
@@ -189,8 +282,8 @@ static void storm(struct obs_log *log, time_t until, time_t latest)
 	for (i = 0; i < VICTIMS; i++)
 		pid[i] = victim_start();
 	while (time(NULL) < until ||
-	       (time(NULL) < latest && (!sum("obsring_segment_mended_total", NULL) ||
-					!sum("obsring_log_lost_total", "killed")))) {
+	       (time(NULL) < latest && sum("obsring_segment_mended_total", NULL) <=
+				       sum("obsring_log_lost_total", "killed"))) {
 		i = random64() % VICTIMS;
 		usleep(random64() % LIFE_US);
 		victim_kill(pid[i]);
@@ -237,7 +330,6 @@ int main(int argc, char **argv)
 {
 	long seconds = argc > 1 ? atol(argv[1]) : 5;
 	const struct obs_segment_options options = { .log_rings = 8 };
-	time_t until = time(NULL) + seconds;
 	struct obs_log *log;
 	int fd;
 
@@ -248,7 +340,8 @@ int main(int argc, char **argv)
 	must(fd, "make a segment");
 	snprintf(path, sizeof(path), "/proc/%d/fd/%d", getpid(), fd);
 	must(obs_log_open(path, NULL, &log), "open the log");
-	storm(log, until, until + 5 * seconds);
+	kill_within_record(fd);
+	storm(log, time(NULL) + seconds, time(NULL) + 6 * seconds);
 	check(log);
 	obs_log_close(log);
 	close(fd);
