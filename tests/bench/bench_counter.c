@@ -25,6 +25,8 @@
 
 #include <obsring.h>
 
+#include "rows.h"
+
 #define THREADS_MAX	2
 #define TRIES		100	/* of a turn */
 #define ROUNDS_MAX	1001
@@ -469,6 +471,7 @@ int main(int argc, char **argv)
 			printf("| %s | %u | %.2f | %.2f | %.1f |\n", ways[i].name, threads,
 			       of[rounds / 2], of[0], of[rounds / 2] /
 			       ns[0][threads - 1][rounds / 2]);
+			row_threads("counter", ways[i].name, threads, of, rounds);
 		}
 	printf("\n%u rounds, %u turns; %u were disturbed, and %u taken though they were.\n",
 	       rounds, turns, repeated, given_up);

@@ -24,6 +24,8 @@
 
 #include <obsring/ring.h>
 
+#include "rows.h"
+
 #ifdef WITH_LTTNG
 #define TRACEPOINT_CREATE_PROBES
 #define TRACEPOINT_DEFINE
@@ -387,6 +389,9 @@ int main(int argc, char **argv)
 				qsort(of, rounds, sizeof(*of), compare);
 				median[i] = of[rounds / 2];
 				best[i] = of[0];
+				if (ways[i].ready())
+					row_threads(size ? "record_256" : "record_64",
+						    ways[i].name, threads, of, rounds);
 			}
 			rows(sizes[size], threads, median, best);
 		}

@@ -22,6 +22,8 @@
 
 #include <obsring/sample_control.h>
 
+#include "rows.h"
+
 #define THREADS_MAX	2
 #define DECISIONS	200000	/* of a thread in a turn */
 #define TRACES		4096	/* a power of two */
@@ -320,6 +322,7 @@ int main(int argc, char **argv)
 			qsort(of, rounds, sizeof(*of), compare);
 			printf("| %s | %u | %.2f | %.2f | %llu |\n", ways[i].name, threads,
 			       of[rounds / 2], of[0], kept[threads - 1][i]);
+			row_threads("sample", ways[i].name, threads, of, rounds);
 		}
 	printf("\n%u rounds of %u decisions a thread, %u turns; %u were disturbed, and %u taken though they were.\n",
 	       rounds, DECISIONS, turns, repeated, given_up);

@@ -7,18 +7,20 @@
 #
 #   SHORT=1    fewer requests: whether it runs, not what it costs
 #   TABLES     which of "cost rate small"; default: all
+#   SERIES     numbers of them for "cost"; default: 1000 and 100000
 set -euo pipefail
 
 TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 cd "$TOP"
 . scripts/lib.sh
+. tests/bench/rows.sh
 
 WORK=$BUILD/bench/scrape
 CC=${CC:-gcc}
 SHORT=${SHORT:-}
 TABLES=${TABLES:-cost rate small}
 CHANGED=10		# percent of the counters, between two scrapes
-LARGE=100000		# series
+SERIES=${SERIES:-1000 100000}	# of each cost
 pids=()
 port=0
 
@@ -107,7 +109,7 @@ table_cost() {
 	local series gzip ours theirs rounds=3 i who
 	echo "| series | gzip | obsringd, µs of CPU | Go client, µs of CPU | ratio | RSS, MB | Go's |"
 	echo "| --- | --- | --- | --- | --- | --- | --- |"
-	for series in 1000 $LARGE; do
+	for series in $SERIES; do
 		for gzip in "" -z; do
 			declare -A got=([obsringd]="" [go]="") rss=()
 			for who in obsringd go; do
@@ -120,6 +122,11 @@ table_cost() {
 			done
 			ours=$(sort -n <<<"${got[obsringd]%$'\n'}" | head -n 1)
 			theirs=$(sort -n <<<"${got[go]%$'\n'}" | head -n 1)
+			for who in obsringd go; do
+				# shellcheck disable=SC2086
+				row "scrape_cpu${gzip:+_gzip}" $who "series=$series" us ${got[$who]}
+				row "scrape_rss${gzip:+_gzip}" $who "series=$series" MB "${rss[$who]}"
+			done
 			echo "| $series | ${gzip:+yes} | $ours | $theirs | $(ratio "$theirs" "$ours") | ${rss[obsringd]} | ${rss[go]} |"
 		done
 	done
@@ -146,7 +153,9 @@ table_rate() {
 			out=$(load -c $connections -n "$(times $([ $who = go ] && echo 4000 || echo 40000))")
 			out=$(value rps "$out")
 			most=${most:-$out}
+			row scrape_rate $who "connections=$connections" req/s "$out"
 			lat=$(load -c $connections -r "$(ratio "$most" 2)" -t "$(times 10)")
+			row scrape_p99 $who "connections=$connections" us "$(value p99_us "$lat")"
 			echo "| $connections | $who | $out | $(ratio "$out" "$most") | $(ratio "$most" 2): $(ratio "$(value p50_us "$lat")" 1000) | $(ratio "$(value p99_us "$lat")" 1000) | $(rss_mb "$pid") |"
 			stop
 		done
@@ -159,16 +168,21 @@ table_small() {
 	echo "| connections | obsringd | static libmicrohttpd | Go client | of static |"
 	echo "| --- | --- | --- | --- | --- |"
 	for connections in 64 1000; do
-		declare -A got=([obsringd]=0 [static]=0 [go]=0)
+		declare -A got=([obsringd]=0 [static]=0 [go]=0) rates=()
 		for ((i = 0; i < 4; i++)); do
 			for who in obsringd static go; do
 				serve $who 50
 				if [ $who = obsringd ]; then cp "$WORK/answer" "$WORK/static.prom"; fi
 				out=$(load -c $connections -n "$(times 20000)")
 				out=$(value rps "$out")
+				rates[$who]+=" $out"
 				got[$who]=$(awk -v a="${got[$who]}" -v b="$out" 'BEGIN { print (a > b ? a : b) }')
 				stop
 			done
+		done
+		for who in obsringd static go; do
+			# shellcheck disable=SC2086
+			row scrape_rate_50 $who "connections=$connections" req/s ${rates[$who]}
 		done
 		echo "| $connections | ${got[obsringd]} | ${got[static]} | ${got[go]} | $(ratio "${got[obsringd]}" "${got[static]}") |"
 	done
@@ -179,7 +193,7 @@ ulimit -n 8192
 trap end EXIT
 trap 'exit 130' INT TERM
 build
-for series in 50 1000 $LARGE; do segment $series; done
+for series in 50 1000 $SERIES; do segment $series; done
 for table in $TABLES; do
 	case $table in
 	cost) echo "CPU a scrape, one connection, $CHANGED % of the counters counted between two:" ;;

@@ -16,6 +16,8 @@
 
 #include <libobsring/propagate.h>
 
+#include "rows.h"
+
 #define ROUNDS_MAX	1001
 #define REPEATS		2000	/* of a turn */
 #define NR(array)	(sizeof(array) / sizeof((array)[0]))
@@ -254,6 +256,7 @@ int main(int argc, char **argv)
 	for (i = 0; i < NR(benches); i++) {
 		qsort(ns[i], (size_t)rounds, sizeof(ns[i][0]), compare);
 		printf("| %s | %.1f | %.1f |\n", benches[i].name, ns[i][rounds / 2], ns[i][0]);
+		row_threads("trace", benches[i].name, 1, ns[i], (unsigned int)rounds);
 	}
 	printf("\n%d rounds of %d, %lu allocations.\n", rounds, REPEATS, allocated);
 	return allocated != 0;
