@@ -6,6 +6,8 @@
 #   make examples        userspace/examples, which need more packages
 #   make install         and uninstall: DESTDIR, PREFIX
 #   make check           static checks    make test   everything (scripts/test)
+#   make test-kasan      all self-tests of guests on that debug kernel, an hour;
+#                        test-kcsan likewise
 #   make soak-daemon     obsringd among hostile clients, for half an hour
 #   make model           Spin models of the lock-free protocols: minutes
 #   make bench-kernel    instructions that updates take, counted in a guest
@@ -41,7 +43,8 @@ export VERSION PREFIX DESTDIR
 
 .PHONY: all module userspace examples install uninstall clean help guest check test bench \
 	headers-needed module-install debug-kernel bench-kernel bench-log bench-ring \
-	bench-sample bench-trace bench-counter bench-scrape model soak-daemon
+	bench-sample bench-trace bench-counter bench-scrape model soak-daemon \
+	test-kasan test-kcsan
 
 all: userspace module
 
@@ -126,6 +129,9 @@ check:
 
 test:
 	scripts/test
+
+test-kasan test-kcsan:
+	scripts/test $(@:test-%=%)
 
 bench-kernel:
 	tests/bench/bench_kernel.sh

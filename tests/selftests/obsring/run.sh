@@ -1,23 +1,33 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-#   run.sh [-l] [TEST...]
+#   run.sh [-l | -p K/N | TEST...]
 #
-# Runs the named tests, or all, each with a fresh module and the kernel's log
-# searched afterwards, and prints one TAP stream of all their cases. -l lists
-# them. Exits 0; 1 if a case failed; 4 if nothing but skips was seen.
+# Runs the named tests, or all, or of all the K-th and each N-th after it, each with a fresh
+# module and the kernel's log searched afterwards, and prints one TAP stream of all their
+# cases. -l lists them: kunit only where the kernel has it. Where there is kmemleak, the last
+# case is that the modules, unloaded, left nothing behind. Exits 0; 1 if a case failed; 4 if
+# nothing but skips was seen.
 
 cd "$(dirname "$0")" || exit 1
 . ./settings
 
 all=$(for file in *; do
-	case $file in run.sh | settings) ;; *) echo "${file%.sh}" ;; esac
+	case $file in
+	run.sh | settings) continue ;;
+	kunit.sh) [ -e /lib/modules/obsring/obsring_kunit.ko ] || continue ;;
+	esac
+	echo "${file%.sh}"
 done)
 
 case $1 in
 -l)
 	echo "$all"
 	exit
+	;;
+-p)
+	set -- $(echo "$all" | awk -v k="${2%/*}" -v n="${2#*/}" 'NR % n == k % n')
+	[ $# != 0 ] || exit 1
 	;;
 esac
 
@@ -74,10 +84,15 @@ kernel_faults() {
 		!race' | grep -E "$faults"
 }
 
-fresh_module() {
-	for module in obsring_example obsring_stress obsring_speaker obsring_chatter obsring_bench obsring; do
+unload_modules() {
+	for module in obsring_kunit obsring_example obsring_stress obsring_speaker obsring_chatter \
+		      obsring_bench obsring; do
 		[ ! -d /sys/module/$module ] || rmmod $module || return
 	done
+}
+
+fresh_module() {
+	unload_modules || return
 	insmod /lib/modules/obsring/obsring.ko &&
 		chgrp obsring /dev/obsring && chmod 0660 /dev/obsring
 }
@@ -112,10 +127,34 @@ run() {
 	esac
 }
 
+# Of a module that is gone, what it did not free is nobody's. kmemleak does not tell of what
+# is younger than 5 seconds.
+leaks=/sys/kernel/debug/kmemleak
+leaks_check() {
+	where=$(grep '^obsring' /proc/modules)
+	if ! unload_modules; then
+		result "not ok" "the modules can't be unloaded"
+		return
+	fi
+	sleep 6
+	echo scan >$leaks
+	echo scan >$leaks
+	found=$(cat $leaks)
+	if [ -n "$found" ]; then
+		echo "$where" | sed 's/^/# /'
+		result "not ok" "the modules left no memory behind"
+		echo "$found" | sed 's/^/# /'
+	else
+		result ok "the modules left no memory behind"
+	fi
+	fresh_module
+}
+
 echo "TAP version 13"
 for test in ${@:-$all}; do
 	run "$test"
 done
+if [ -w $leaks ]; then leaks_check; fi
 echo "1..$number"
 [ $failed = 0 ] || exit 1
 [ $passed != 0 ] || exit 4
