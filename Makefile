@@ -9,6 +9,7 @@
 #   make test-kasan      all self-tests of guests on that debug kernel, an hour;
 #                        test-kcsan likewise
 #   make soak-daemon     obsringd among hostile clients, for half an hour
+#   make soak-services   processes that count in the module, in a guest: half an hour
 #   make model           Spin models of the lock-free protocols: minutes
 #   make bench-kernel    instructions that updates take, counted in a guest
 #   make bench-log       the same of records in the log
@@ -44,7 +45,7 @@ export VERSION PREFIX DESTDIR
 .PHONY: all module userspace examples install uninstall clean help guest check test bench \
 	headers-needed module-install debug-kernel bench-kernel bench-log bench-ring \
 	bench-sample bench-trace bench-counter bench-scrape model soak-daemon \
-	test-kasan test-kcsan
+	soak-services test-kasan test-kcsan
 
 all: userspace module
 
@@ -140,6 +141,10 @@ bench-kernel:
 soak-daemon: userspace
 	$(MAKE) -C tests/soak soak BUILD=$(BUILD)/tests/soak OBSRINGD=$(BUILD)/userspace/bin/obsringd
 
+# SHARE=N for a Nth of it.
+soak-services:
+	tests/soak/services.sh
+
 model:
 	$(MAKE) -C tests/model run BUILD=$(BUILD)/tests/model
 
@@ -169,4 +174,4 @@ clean:
 	rm -rf $(BUILD)/module $(BUILD)/guest obsring.ko
 
 help:
-	@sed -n '3,20s/^# \{0,1\}//p' Makefile
+	@sed -n '3,21s/^# \{0,1\}//p' Makefile

@@ -495,10 +495,40 @@ static unsigned int many(void)
 	return s ? (unsigned int)atoi(s) : 4000;
 }
 
-TEST_F(member, attaching_again_and_again)
+static unsigned int attaches(void)
 {
-	unsigned int i, nr = many();
+	const char *s = getenv("OBSRING_MEMBER_ATTACHES");
+
+	return s ? (unsigned int)atoi(s) : many();
+}
+
+/* What the kernel's allocators hold and can't give back, KiB. */
+static long kernel_kib(void)
+{
+	long kib = 0, n;
+	char line[128];
+	FILE *f = fopen("/proc/meminfo", "r");
+
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "SUnreclaim: %ld", &n) == 1 ||
+		    sscanf(line, "Percpu: %ld", &n) == 1 ||
+		    sscanf(line, "VmallocUsed: %ld", &n) == 1)
+			kib += n;
+	if (f)
+		fclose(f);
+	return kib;
+}
+
+/* So many times that the smallest object, were it left behind, would show. */
+#define MANY		500000
+#define SMALLEST_BYTES	8
+
+TEST_F_TIMEOUT(member, attaching_again_and_again, TEST_TIMEOUT_LONG)
+{
+	unsigned int i, nr = attaches();
+	int64_t memory = service_memory(self->control);
 	struct obsring_attach a;
+	long kib = kernel_kib();
 
 	for (i = 0; i < nr; i++) {
 		ASSERT_EQ(0, attach(self->device, SERVICE, &a));
@@ -507,6 +537,11 @@ TEST_F(member, attaching_again_and_again)
 		close(a.fd);
 	}
 	EXPECT_EQ(1, service_members(self->control, SERVICE, ME));
+	EXPECT_EQ(memory, service_memory(self->control));
+	kib = kernel_kib() - kib;
+	TH_LOG("%u times attached; the kernel holds %ld KiB more", nr, kib);
+	if (nr >= MANY)
+		EXPECT_GT((long)nr / 1024 * SMALLEST_BYTES, kib);
 }
 
 /* Address spaces come, add to a gauge and are killed; nothing of them is left. */

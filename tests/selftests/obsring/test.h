@@ -30,6 +30,9 @@
 #undef TEST_TIMEOUT_DEFAULT
 #define TEST_TIMEOUT_DEFAULT	1200
 
+/* Of what has a long form: run.sh has a limit for all of a program. */
+#define TEST_TIMEOUT_LONG	(24 * 3600)
+
 /* The library's last error begins with this sentence of the module's. */
 #define EXPECT_SAYS(sentence, control)					\
 	EXPECT_EQ(0, strncmp(sentence, obs_control_error(control),	\

@@ -203,10 +203,10 @@ static int64_t value(struct obs_control *control, const char *family)
 	return service_value(control, family, SERVICE, 0, "");
 }
 
-TEST_F(worker, exact_while_cpus_come_and_go)
+TEST_F_TIMEOUT(worker, exact_while_cpus_come_and_go, TEST_TIMEOUT_LONG)
 {
-	unsigned int i, plugged = 0, cpu = 1;
-	uint64_t nr = (uint64_t)WORKERS * THREADS * updates(), sum = 0;
+	unsigned int i, each = updates(), plugged = 0, cpu = 1;
+	uint64_t nr = (uint64_t)WORKERS * THREADS * each, sum = 0;
 	pid_t pid[WORKERS], reader;
 	int n;
 
@@ -226,13 +226,13 @@ TEST_F(worker, exact_while_cpus_come_and_go)
 	waitpid(reader, NULL, 0);
 
 	EXPECT_EQ((int64_t)(nr + scene->interrupted), value(self->control, counter_spec.name));
-	for (i = 0; i < updates(); i++)
+	for (i = 0; i < each; i++)
 		sum += 1000 + i;
 	EXPECT_EQ((int64_t)(sum * WORKERS * THREADS), value(self->control, histogram_spec.name));
 	EXPECT_EQ(0, value(self->control, gauge_spec.name));
 	EXPECT_EQ(0, scene->fell);
-	TH_LOG("%u times off line, %llu moves, %llu in signal handlers; seen %llu times, %llu sums",
-	       plugged, (unsigned long long)scene->moved,
+	TH_LOG("%llu updates, %u times off line, %llu moves, %llu in signal handlers; seen %llu times, %llu sums",
+	       (unsigned long long)nr, plugged, (unsigned long long)scene->moved,
 	       (unsigned long long)scene->interrupted, (unsigned long long)scene->looks,
 	       (unsigned long long)scene->distinct);
 	EXPECT_LT(0, plugged);
@@ -241,7 +241,7 @@ TEST_F(worker, exact_while_cpus_come_and_go)
 	EXPECT_LT(0, scene->distinct);
 }
 
-TEST_F(worker, killed_ones_lose_nothing)
+TEST_F_TIMEOUT(worker, killed_ones_lose_nothing, TEST_TIMEOUT_LONG)
 {
 	unsigned int i, round, rounds = updates() / 10000 + 1, killed = 0;
 	uint64_t finished = 0, begun = 0, total;
