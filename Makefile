@@ -174,4 +174,4 @@ clean:
 	rm -rf $(BUILD)/module $(BUILD)/guest obsring.ko
 
 help:
-	@sed -n '3,21s/^# \{0,1\}//p' Makefile
+	@sed -n '3,22s/^# \{0,1\}//p' Makefile

@@ -604,8 +604,8 @@ int obs_service_delete(struct obs_control *control, int device_fd, const char *n
 
 /*
  * A process attaches to a service, makes series by name and labels, and counts in
- * them: in memory that it shares with the kernel, without a system call, in about
- * two nanoseconds. What is counted is there when the process is gone, however it
+ * them: in memory that it shares with the kernel, without a system call, in about a
+ * nanosecond. What is counted is there when the process is gone, however it
  * ended, and all processes of the service count in the same series:
  *
  *      struct obs_service *service;
@@ -1119,6 +1119,14 @@ int obs_span_end(struct obs_span *span);
 
 #ifdef __cplusplus
 }
+#endif
+
+/* obs_counter_add() within its callers. */
+#if defined(__OPTIMIZE__) && !defined(OBSRING_NO_INLINE) && defined(__LP64__) && \
+	(defined(__x86_64__) || defined(__aarch64__)) && defined(__has_include)
+#if __has_include(<sys/rseq.h>)
+#include <obsring/count.h>
+#endif
 #endif
 
 #endif /* OBSRING_H */

@@ -34,17 +34,17 @@
  * that its parent was last on.
  *
  * The kernel looks at the descriptor of the last sequence at the next preemption,
- * even when the sequence is over: the memory that holds it, the library, must stay
- * as long as the thread lives (linked with -z nodelete).
+ * even when the sequence is over: the memory that holds it must stay as long as the
+ * thread lives, or the thread disarms it. The library stays (-z nodelete). Programs and
+ * plug-ins that have additions inline disarm (count.h).
  */
 #ifndef _OBSRING_RSEQ_H
 #define _OBSRING_RSEQ_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <linux/types.h>
 #include <sys/rseq.h>
-
-#include "platform.h"
 
 /* Aborts in a row after which a thread adds to the shared row. */
 #define OBS_RSEQ_ABORTS	16
@@ -83,20 +83,27 @@ static inline bool obs_rseq_registered(void)
 	return __rseq_size != 0;
 }
 
+/* The last descriptor is not looked at any more: the kernel's part, where it aborted. */
+static inline void obs_rseq_disarm(struct rseq *area)
+{
+	__atomic_store_n((__u64 *)&area->rseq_cs, 0, __ATOMIC_RELAXED);
+}
+
 /*
  * Add @n to the slot @offset bytes into this CPU's row.
  *
  * The descriptor {version, flags, start, length, abort} stands in a section of its
- * own, 32 bytes aligned. Its address is stored into the area to arm the sequence;
- * between start and commit nothing but the registers is written. The abort label
- * stands behind the signature, which the kernel demands.
+ * own, 32 bytes aligned, which goes where the function goes that is compiled (?: of
+ * C++, there may be others of it). Its address is stored into the area to arm the
+ * sequence; between start and commit nothing but the registers is written. The abort
+ * label stands behind the signature, which the kernel demands.
  */
 #if defined(__x86_64__)
 
 static inline enum obs_rseq_result
 obs_rseq_try_add(struct rseq *area, const struct obs_rows *rows, __u64 offset, __u64 n)
 {
-	asm volatile goto(".pushsection __rseq_cs, \"aw\"\n\t"
+	__asm__ volatile goto(".pushsection __rseq_cs, \"aw?\"\n\t"
 		".balign 32\n"
 		"3:\n\t"
 		".long 0, 0\n\t"
@@ -112,7 +119,7 @@ obs_rseq_try_add(struct rseq *area, const struct obs_rows *rows, __u64 offset, _
 		"addq %[slot], %%rax\n\t"
 		"addq %[n], (%%rax)\n"		/* commit */
 		"2:\n\t"
-		".pushsection __rseq_failure, \"ax\"\n\t"
+		".pushsection __rseq_failure, \"ax?\"\n\t"
 		".byte 0x0f, 0xb9, 0x3d\n\t"	/* ud1: never run, seen by debuggers */
 		".long %c[sig]\n"
 		"4:\n\t"
@@ -137,7 +144,7 @@ no_row:
 static inline enum obs_rseq_result
 obs_rseq_try_add(struct rseq *area, const struct obs_rows *rows, __u64 offset, __u64 n)
 {
-	asm volatile goto(".pushsection __rseq_cs, \"aw\"\n\t"
+	__asm__ volatile goto(".pushsection __rseq_cs, \"aw?\"\n\t"
 		".balign 32\n"
 		"3:\n\t"
 		".long 0, 0\n\t"
@@ -213,12 +220,12 @@ static inline bool obs_rows_add(const struct obs_rows *rows, __u32 slot, __u64 n
 /* The value of @slot: of all rows, now. */
 static inline __u64 obs_rows_sum(const struct obs_rows *rows, __u32 slot)
 {
-	__u64 sum = obs_read_once(&rows->shared[slot]);
+	__u64 sum = __atomic_load_n(&rows->shared[slot], __ATOMIC_RELAXED);
 	__u32 cpu;
 
 	for (cpu = 0; cpu < rows->nr_cpus; cpu++)
-		sum += obs_read_once((__u64 *)((char *)rows->base + cpu * rows->stride) +
-				     slot);
+		sum += __atomic_load_n((__u64 *)((char *)rows->base + cpu * rows->stride) +
+				       slot, __ATOMIC_RELAXED);
 	return sum;
 }
 

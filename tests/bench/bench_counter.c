@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * What an update costs a process: of a service's series, beside a word that all threads
- * share, one under a mutex, one that is found by its labels' text under locks, and the
- * Go client.
+ * share, one under a mutex, one that is found by its labels' text under locks, the
+ * library whose method that is, where it is compiled in, and the Go client.
  *
  * usage: bench_counter [ROUNDS [PEER]]		prints Markdown
  *
@@ -26,6 +26,10 @@
 #include <obsring.h>
 
 #include "rows.h"
+
+#ifdef WITH_PROM
+#include <prom.h>
+#endif
 
 #define THREADS_MAX	2
 #define TRIES		100	/* of a turn */
@@ -61,6 +65,12 @@ static void rows(unsigned int n)
 {
 	while (n--)
 		obs_counter_add(obs.counter, 1);
+}
+
+static void called(unsigned int n)
+{
+	while (n--)
+		(obs_counter_add)(obs.counter, 1);
 }
 
 static void found(unsigned int n)
@@ -115,109 +125,191 @@ static void mutex(unsigned int n)
 
 /*
  * The method of prometheus-client-c, written anew, not its code: an increment takes the
- * metric's lock, puts name and labels together as the text of the sample in a buffer that
- * grows, copies that, finds it in a hash table under the table's lock (Sedgewick's
- * universal hash of strings: two divisions a character), and adds to a double by
- * compare-and-swap.
+ * metric's lock, puts name and labels together as the text of the sample, a string or a
+ * character at a time in a buffer that grows, copies that, and begins another buffer. It
+ * takes the map's lock, hashes the text (Sedgewick's universal hash of strings: two
+ * divisions a character), makes a node with a copy of it to compare the nodes of the
+ * bucket with, by a function that the list has, and frees what it made. Then it adds to a
+ * double by compare-and-swap.
  */
-struct sample {
-	struct sample *next;
+#define BUFFER	32
+
+struct node {
 	char *text;
-	_Atomic double value;
+	struct sample *sample;
 };
 
-static struct {
-	pthread_rwlock_t lock, table_lock;
-	struct sample *bucket[32];
-} labelled = { .lock = PTHREAD_RWLOCK_INITIALIZER, .table_lock = PTHREAD_RWLOCK_INITIALIZER };
+struct item {
+	struct item *next;
+	struct node *node;
+};
+
+struct sample {
+	_Atomic double value;
+};
 
 struct builder {
 	char *text;
 	size_t len, room;
 };
 
-static void text_put(struct builder *b, const char *s)
+static struct {
+	pthread_rwlock_t lock, map_lock;
+	struct builder builder;
+	size_t nr_buckets;
+	struct item *bucket[32];
+	int (*compare)(const struct node *a, const struct node *b);
+} labelled = { .lock = PTHREAD_RWLOCK_INITIALIZER, .map_lock = PTHREAD_RWLOCK_INITIALIZER };
+
+static void *checked(void *p)
+{
+	must(p, "out of memory");
+	return p;
+}
+
+static void builder_start(struct builder *b)
+{
+	b->text = checked(malloc(BUFFER));
+	b->room = BUFFER;
+	b->len = 0;
+}
+
+/* These are functions of another file there: never inline. */
+static __attribute__((noinline)) void builder_grow(struct builder *b, size_t n)
+{
+	if (b->room >= b->len + n + 1)
+		return;
+	while (b->room < b->len + n + 1)
+		b->room *= 2;
+	b->text = checked(realloc(b->text, b->room));
+}
+
+static __attribute__((noinline)) void string_put(struct builder *b, const char *s)
 {
 	size_t n = strlen(s);
 
-	while (b->room < b->len + n + 1) {
-		b->room = b->room ? 2 * b->room : 32;
-		b->text = realloc(b->text, b->room);
-		must(b->text, "out of memory");
-	}
-	memcpy(b->text + b->len, s, n + 1);
+	builder_grow(b, n);
+	memcpy(b->text + b->len, s, n);
 	b->len += n;
+	b->text[b->len] = '\0';
 }
 
-static char *sample_text(void)
+static __attribute__((noinline)) void char_put(struct builder *b, char c)
 {
-	struct builder b = { .text = NULL };
+	builder_grow(b, 1);
+	b->text[b->len++] = c;
+	b->text[b->len] = '\0';
+}
+
+static char *sample_text(struct builder *b)
+{
 	unsigned int i;
 	char *text;
 
-	text_put(&b, counter_spec.name);
+	string_put(b, counter_spec.name);
 	for (i = 0; i < NR(labels); i++) {
-		text_put(&b, i ? "," : "{");
-		text_put(&b, labels[i]);
-		text_put(&b, "=\"");
-		text_put(&b, values[i]);
-		text_put(&b, "\"");
+		if (!i)
+			char_put(b, '{');
+		string_put(b, labels[i]);
+		char_put(b, '=');
+		char_put(b, '"');
+		string_put(b, values[i]);
+		char_put(b, '"');
+		char_put(b, i == NR(labels) - 1 ? '}' : ',');
 	}
-	text_put(&b, "}");
-	text = strdup(b.text);
-	free(b.text);
-	must(text, "out of memory");
+	text = checked(malloc(b->len + 1));
+	memcpy(text, b->text, b->len + 1);
+	free(b->text);
+	builder_start(b);
 	return text;
 }
 
-/* The number of buckets is no constant: the compiler has to divide. */
-static volatile size_t nr_buckets = NR(labelled.bucket);
-
-static size_t text_hash(const char *text)
+static size_t text_hash(const char *text, const size_t *nr)
 {
-	size_t hash = 0, a = 31415, b = 27183, nr = nr_buckets;
+	size_t hash = 0, a = 31415, b = 27183;
 
-	for (; *text; text++) {
-		hash = (a * hash + (unsigned char)*text) % nr;
-		a = a * b % (nr - 1);
-	}
+	for (; *text; text++, a = a * b % (*nr - 1))
+		hash = (a * hash + (size_t)*text) % *nr;
 	return hash;
 }
 
-static struct sample *sample_find(const char *text)
+static struct node *node_make(const char *text, struct sample *sample)
 {
-	struct sample **bucket = &labelled.bucket[text_hash(text)], *sample;
+	struct node *node = checked(malloc(sizeof(*node)));
 
-	for (sample = *bucket; sample; sample = sample->next)
-		if (!strcmp(sample->text, text))
-			return sample;
-	sample = calloc(1, sizeof(*sample));
-	must(sample, "out of memory");
-	sample->text = strdup(text);
-	sample->next = *bucket;
-	*bucket = sample;
-	return sample;
+	node->text = checked(strdup(text));
+	node->sample = sample;
+	return node;
+}
+
+static __attribute__((noinline)) int node_compare(const struct node *a, const struct node *b)
+{
+	return strcmp(a->text, b->text);
+}
+
+static __attribute__((noinline)) struct sample *sample_find(const char *text)
+{
+	struct item *item = labelled.bucket[text_hash(text, &labelled.nr_buckets)];
+	struct node *wanted = node_make(text, NULL);
+	struct sample *found = NULL;
+
+	for (; item && !found; item = item->next)
+		if (!labelled.compare(item->node, wanted))
+			found = item->node->sample;
+	free(wanted->text);
+	free(wanted);
+	return found;
+}
+
+static __attribute__((noinline)) void sample_add(struct sample *sample, double n)
+{
+	double old = atomic_load(&sample->value);
+
+	while (!atomic_compare_exchange_weak(&sample->value, &old, old + n))
+		;
 }
 
 static void by_labels(unsigned int n)
 {
 	struct sample *sample;
-	double old;
 	char *text;
 
 	while (n--) {
 		pthread_rwlock_wrlock(&labelled.lock);
-		text = sample_text();
-		pthread_rwlock_wrlock(&labelled.table_lock);
+		text = sample_text(&labelled.builder);
+		pthread_rwlock_wrlock(&labelled.map_lock);
 		sample = sample_find(text);
-		pthread_rwlock_unlock(&labelled.table_lock);
-		free(text);
+		pthread_rwlock_unlock(&labelled.map_lock);
 		pthread_rwlock_unlock(&labelled.lock);
-		old = atomic_load(&sample->value);
-		while (!atomic_compare_exchange_weak(&sample->value, &old, old + 1))
-			;
+		free(text);
+		sample_add(sample, 1);
 	}
 }
+
+/* The one sample that there is, found a first time. */
+static void labelled_start(void)
+{
+	struct item *item = checked(calloc(1, sizeof(*item)));
+	char *text;
+
+	labelled.nr_buckets = NR(labelled.bucket);
+	labelled.compare = node_compare;
+	builder_start(&labelled.builder);
+	text = sample_text(&labelled.builder);
+	item->node = node_make(text, checked(calloc(1, sizeof(struct sample))));
+	labelled.bucket[text_hash(text, &labelled.nr_buckets)] = item;
+	free(text);
+}
+
+#ifdef WITH_PROM
+static prom_counter_t *prom;
+
+static void by_prom(unsigned int n)
+{
+	while (n--)
+		prom_counter_inc(prom, (const char **)values);
+}
+#endif
 
 struct way {
 	const char *name;
@@ -228,6 +320,7 @@ struct way {
 
 static const struct way ways[] = {
 	{ "`obs_counter_add()`", rows, NULL, 200000 },
+	{ "`(obs_counter_add)()`, a call of the library", called, NULL, 200000 },
 	{ "`obs_histogram_observe()`", histogram, NULL, 200000 },
 	{ "`obs_gauge_add()`", gauge, NULL, 200000 },
 	{ "`obs_gauge_set()`", gauge_set, NULL, 200000 },
@@ -235,6 +328,9 @@ static const struct way ways[] = {
 	{ "a word shared by all threads, atomic", atomic_word, NULL, 100000 },
 	{ "a word under a pthread mutex", mutex, NULL, 50000 },
 	{ "method of prometheus-client-c, 3 labels", by_labels, NULL, 5000 },
+#ifdef WITH_PROM
+	{ "prometheus-client-c, 3 labels", by_prom, NULL, 5000 },
+#endif
 	{ "Go client, `Inc()`", NULL, "inc", 100000 },
 	{ "Go client, `WithLabelValues().Inc()`, 3 labels", NULL, "with", 20000 },
 };
@@ -446,6 +542,11 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	service_start();
+	labelled_start();
+#ifdef WITH_PROM
+	prom = prom_counter_new(counter_spec.name, "Requests.", NR(labels),
+				(const char **)labels);
+#endif
 	if (argc > 2)
 		peer_start(argv[2]);
 	workers_start();

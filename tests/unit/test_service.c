@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -425,6 +426,30 @@ static void test_none(void **state)
 	obs_service_detach(NULL);
 }
 
+/*
+ * Within its caller and called, the same is added; and the caller's code may go then: the
+ * kernel is not told of it any more. A preemption on the way leaves the library's.
+ */
+static void test_inline(void **state)
+{
+	const struct obs_family_spec spec = COUNTER;
+	const volatile __u64 *armed = (const volatile __u64 *)&obs_rseq_area()->rseq_cs;
+	struct obs_counter *counter;
+	unsigned int i, left = 0;
+
+	assert_int_equal(obs_counter_new(*state, &spec, VALUES("GET", "200"), &counter), 0);
+	for (i = 0; i < 1000; i++) {
+		obs_counter_add(counter, 2);
+		/* Whose CPU has no row is left to the library. */
+		left += *armed != 0 && sched_getcpu() < CPUS;
+		(obs_counter_add)(counter, 3);
+	}
+	assert_int_equal(sum(0), 5000);
+	assert_in_range(left, 0, 500);
+	obs_counter_add(counter, (uint64_t)-1);
+	assert_int_equal(sum(0), 4999);
+}
+
 /* All threads ask for the same series, whoever comes first: one handle each. */
 #define ASKERS	4
 #define ASKED	500
@@ -517,6 +542,7 @@ int main(void)
 		TEST(test_exponential),
 		TEST(test_states),
 		TEST(test_none),
+		TEST(test_inline),
 		TEST(test_threads),
 		TEST(test_attach_fails),
 	};

@@ -6,6 +6,9 @@
 #include <errno.h>
 #include <time.h>
 
+/* Here are the functions that are called where they are not inline. */
+#define OBSRING_NO_INLINE
+
 #include <obsring/state.h>
 
 #include "handle.h"

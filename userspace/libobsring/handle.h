@@ -26,7 +26,7 @@ struct obs_metric {
 
 /**
  * struct obs_handle - a series that this process counts in
- * @rows: as in struct obs_place
+ * @rows: as in struct obs_place; the first, for obs_counter_add() within programs
  * @layout: of a histogram
  * @share: of an add-type gauge
  * @node: by family and label values, but for overflow series
