@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "clients.h"
+#include "lock.h"
 
 #define NS_PER_S	1000000000ULL
 
@@ -76,7 +77,7 @@ int clients_init(struct clients *clients, const struct client_limits *limits)
 		return -ENOMEM;
 	for (state = 0; state < CLIENT_STATE_NR; state++)
 		TAILQ_INIT(&clients->list[state]);
-	pthread_mutex_init(&clients->lock, NULL);
+	lock_init(&clients->lock);
 	return 0;
 }
 

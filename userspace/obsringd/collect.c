@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "collect.h"
+#include "lock.h"
 #include "log.h"
 
 /* What an errno of the library means for this daemon's reader. */
@@ -148,7 +149,7 @@ static int read_device(struct collector *collector)
 void collector_init(struct collector *collector, const char *path, int epoll)
 {
 	*collector = (struct collector){ .path = path, .epoll = epoll };
-	pthread_mutex_init(&collector->lock, NULL);
+	lock_init(&collector->lock);
 }
 
 void collector_exit(struct collector *collector)

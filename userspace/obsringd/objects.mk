@@ -3,7 +3,7 @@
 # obsringd, from the device to the answer.
 
 OBSRINGD_OBJS := $(addprefix obsringd/, \
-	collect.o \
+	lock.o collect.o \
 	text.o number.o escape.o expose.o proto.o layout.o \
 	chunk.o piece.o plan.o render.o deflate.o \
 	jsontext.o filter.o process.o requests.o version.o self.o \

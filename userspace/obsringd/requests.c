@@ -36,33 +36,37 @@ void requests_exit(struct requests *requests)
 
 void requests_begin(struct requests *requests)
 {
-	pthread_mutex_lock(&requests->lock);
-	requests->in_flight++;
-	pthread_mutex_unlock(&requests->lock);
+	atomic_fetch_add(&requests->in_flight, 1);
 }
 
 void requests_count(struct requests *requests, enum request_status status)
 {
-	pthread_mutex_lock(&requests->lock);
-	requests->answered[status]++;
-	pthread_mutex_unlock(&requests->lock);
+	atomic_fetch_add_explicit(&requests->answered[status], 1, memory_order_relaxed);
 }
 
+/*
+ * requests_end:A, pairs with requests_wait_idle:B: who ends the last one sees that
+ * somebody waits, or that one sees that it was ended.
+ */
 void requests_end(struct requests *requests)
 {
+	if (atomic_fetch_sub(&requests->in_flight, 1) != 1 ||
+	    !atomic_load(&requests->waiting))
+		return;
 	pthread_mutex_lock(&requests->lock);
-	if (!--requests->in_flight)
-		pthread_cond_broadcast(&requests->idle);
+	pthread_cond_broadcast(&requests->idle);
 	pthread_mutex_unlock(&requests->lock);
 }
 
 void requests_get(struct requests *requests, uint64_t *ret_in_flight,
 		  uint64_t ret_answered[REQUEST_STATUS_NR])
 {
-	pthread_mutex_lock(&requests->lock);
-	*ret_in_flight = requests->in_flight;
-	memcpy(ret_answered, requests->answered, sizeof(requests->answered));
-	pthread_mutex_unlock(&requests->lock);
+	int status;
+
+	*ret_in_flight = atomic_load_explicit(&requests->in_flight, memory_order_relaxed);
+	for (status = 0; status < REQUEST_STATUS_NR; status++)
+		ret_answered[status] = atomic_load_explicit(&requests->answered[status],
+							    memory_order_relaxed);
 }
 
 bool requests_wait_idle(struct requests *requests, unsigned int seconds)
@@ -74,9 +78,12 @@ bool requests_wait_idle(struct requests *requests, unsigned int seconds)
 	clock_gettime(CLOCK_MONOTONIC, &deadline);
 	deadline.tv_sec += seconds;
 	pthread_mutex_lock(&requests->lock);
-	while (requests->in_flight && !r)
+	/* requests_wait_idle:B, pairs with requests_end:A */
+	atomic_store(&requests->waiting, true);
+	while (atomic_load(&requests->in_flight) && !r)
 		r = pthread_cond_timedwait(&requests->idle, &requests->lock, &deadline);
-	idle = !requests->in_flight;
+	idle = !atomic_load(&requests->in_flight);
+	atomic_store(&requests->waiting, false);
 	pthread_mutex_unlock(&requests->lock);
 	return idle;
 }

@@ -6,6 +6,7 @@
 #define OBSRINGD_REQUESTS_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -26,11 +27,13 @@ enum request_status {
 /* "200", "404", ... */
 extern const char *const request_code[REQUEST_STATUS_NR];
 
+/* Counted by the threads that answer, without a lock. */
 struct requests {
-	pthread_mutex_t lock;
+	_Atomic uint64_t in_flight;
+	_Atomic uint64_t answered[REQUEST_STATUS_NR];
+	atomic_bool waiting;	/* somebody does, for none to be in flight */
+	pthread_mutex_t lock;	/* of those who wait */
 	pthread_cond_t idle;
-	uint64_t in_flight;
-	uint64_t answered[REQUEST_STATUS_NR];
 };
 
 void requests_init(struct requests *requests);
@@ -44,7 +47,7 @@ void requests_end(struct requests *requests);
 void requests_get(struct requests *requests, uint64_t *ret_in_flight,
 		  uint64_t ret_answered[REQUEST_STATUS_NR]);
 
-/* Wait until none is in flight; false: some still were after @seconds. */
+/* Wait until none is in flight, one at a time; false: some still were after @seconds. */
 bool requests_wait_idle(struct requests *requests, unsigned int seconds);
 
 #endif /* OBSRINGD_REQUESTS_H */
