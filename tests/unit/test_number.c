@@ -144,6 +144,38 @@ static void test_bound_log2_reads_back(void **state)
 	}
 }
 
+/* Digit by digit what it would be if it were written as a whole. */
+static void check_raise(uint64_t shown, uint64_t value, char fill)
+{
+	char whole[20], raised[20];
+
+	number_fill(whole, sizeof(whole), fill, value, false, 0);
+	number_fill(raised, sizeof(raised), fill, shown, false, 0);
+	number_raise(raised + sizeof(raised), shown, value);
+	assert_memory_equal(raised, whole, sizeof(whole));
+}
+
+static void test_raise(void **state)
+{
+	uint64_t from, to, power;
+	unsigned int i, seed = 1;
+
+	(void)state;
+	for (from = 0; from < 1200; from++)
+		for (to = from + 1; to <= 1300; to++)
+			check_raise(from, to, from & 1 ? '0' : ' ');
+	for (power = 1; power <= UINT64_MAX / 10; power *= 10) {
+		check_raise(power - 1, power, ' ');
+		check_raise(0, power, '0');
+		check_raise(power, UINT64_MAX, ' ');
+		for (i = 0; i < 1000; i++) {
+			from = power * (rand_r(&seed) % 9) + (unsigned int)rand_r(&seed);
+			to = from + 1 + (unsigned int)rand_r(&seed) % power;
+			check_raise(from, to, '0');
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -152,6 +184,7 @@ int main(void)
 		cmocka_unit_test(test_bound_scaled),
 		cmocka_unit_test(test_bound_log2),
 		cmocka_unit_test(test_bound_log2_reads_back),
+		cmocka_unit_test(test_raise),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

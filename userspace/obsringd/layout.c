@@ -97,6 +97,17 @@ void layout_number(char *out, const struct format *format, enum field_type type,
 			    type == FIELD_SIGNED, exp10);
 }
 
+void layout_change(char *out, const struct format *format, enum field_type type,
+		   uint64_t shown, uint64_t value, int exp10)
+{
+	/* Signed ones below 0 are greater than all others here, and have a sign. */
+	if (format->proto || value <= shown || (int64_t)value < 0 ||
+	    (exp10 && is_scaled(type)))
+		layout_number(out, format, type, value, exp10);
+	else
+		number_raise(out + decimal_width(type, 0), shown, value);
+}
+
 /* Those whose numbers are decimal end the line. */
 static void put_number(struct layout *layout, enum field_type type, unsigned int last)
 {

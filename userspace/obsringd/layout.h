@@ -55,4 +55,8 @@ unsigned int layout_width(const struct format *format, enum field_type type, int
 void layout_number(char *out, const struct format *format, enum field_type type,
 		   uint64_t value, int exp10);
 
+/* The same where @shown is what it says so far: no more than what differs. */
+void layout_change(char *out, const struct format *format, enum field_type type,
+		   uint64_t shown, uint64_t value, int exp10);
+
 #endif /* OBSRINGD_LAYOUT_H */

@@ -60,6 +60,16 @@ static char *put_before(char *p, uint64_t value)
 	return p;
 }
 
+void number_raise(char *end, uint64_t shown, uint64_t value)
+{
+	for (; value != shown && value >= 10; value /= 100, shown /= 100) {
+		end -= 2;
+		memcpy(end, two_digits + value % 100 * 2, 2);
+	}
+	if (value != shown)
+		*--end = '0' + value;
+}
+
 char *number_u64(char *out, uint64_t value)
 {
 	char buffer[DIGITS_MAX], *p = put_before(buffer + DIGITS_MAX, value);

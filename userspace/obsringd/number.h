@@ -29,6 +29,12 @@ char *number_scaled_signed(char *out, int64_t value, int exp10);
 void number_fill(char *out, unsigned int width, char fill, uint64_t value,
 		 bool negative, int exp10);
 
+/*
+ * The number that ends at @end says @shown, in decimal digits: let it say @value, which
+ * is greater. Digits in front that stay are not written.
+ */
+void number_raise(char *end, uint64_t shown, uint64_t value);
+
 /* The double that is nearest, or next to it. */
 double number_double(uint64_t value, int exp10);
 double number_double_signed(int64_t value, int exp10);

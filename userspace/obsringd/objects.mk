@@ -5,7 +5,7 @@
 OBSRINGD_OBJS := $(addprefix obsringd/, \
 	lock.o collect.o \
 	text.o number.o escape.o expose.o proto.o layout.o \
-	chunk.o piece.o plan.o render.o deflate.o \
+	chunk.o index.o piece.o plan.o render.o deflate.o \
 	jsontext.o filter.o process.o requests.o version.o self.o \
 	body.o metrics.o \
 	file.o conf.o webconfig.o tls.o web.o basic.o auth.o \

@@ -27,6 +27,8 @@ void piece_free(struct piece *piece)
 	chunk_put(piece->bytes);
 	free(piece->entry);
 	free(piece->field);
+	free(piece->shown);
+	index_exit(&piece->index);
 	deflated_free(piece->deflated);
 	free(piece);
 }
@@ -93,6 +95,8 @@ int piece_splice(struct piece *piece, uint32_t entry, size_t at, size_t remove,
 		memcpy(bytes->data + at, data, len);
 	bytes->len += len - remove;
 	piece->entry[entry].len += len - remove;
+	if (len != remove)
+		piece->index.state = INDEX_STALE;
 	return len != remove;
 }
 
@@ -124,14 +128,32 @@ int piece_insert(struct piece *piece, struct place place, const struct entry *en
 		(piece->nr_entries - place.entry) * sizeof(*piece->entry));
 	piece->entry[place.entry] = *entry;
 	piece->nr_entries++;
+	piece->index.state = INDEX_STALE;
 	return 0;
+}
+
+static int reserve_fields(struct piece *piece, uint32_t more)
+{
+	int r = reserve(&piece->field, piece->nr_fields, &piece->max_fields, more,
+			sizeof(*piece->field));
+
+	return r ? r : reserve(&piece->shown, piece->nr_fields, &piece->max_shown, more,
+			       sizeof(*piece->shown));
+}
+
+/* Those from @from on are from @to on. */
+static void move_fields(struct piece *piece, uint32_t to, uint32_t from)
+{
+	memmove(&piece->field[to], &piece->field[from],
+		(piece->nr_fields - from) * sizeof(*piece->field));
+	memmove(&piece->shown[to], &piece->shown[from],
+		(piece->nr_fields - from) * sizeof(*piece->shown));
 }
 
 int piece_fill(struct piece *piece, struct place place, const void *data, size_t len,
 	       const struct field *field, unsigned int nr, unsigned int lent)
 {
-	int r = reserve(&piece->field, piece->nr_fields, &piece->max_fields, nr,
-			sizeof(*piece->field));
+	int r = reserve_fields(piece, nr);
 
 	if (r < 0)
 		return r;
@@ -139,13 +161,14 @@ int piece_fill(struct piece *piece, struct place place, const void *data, size_t
 	if (r < 0)
 		return r;
 	if (nr) {
-		memmove(&piece->field[place.field + nr], &piece->field[place.field],
-			(piece->nr_fields - place.field) * sizeof(*piece->field));
+		move_fields(piece, place.field + nr, place.field);
 		memcpy(&piece->field[place.field], field, nr * sizeof(*piece->field));
+		memset(&piece->shown[place.field], 0, nr * sizeof(*piece->shown));
 	}
 	piece->nr_fields += nr;
 	piece->entry[place.entry].nr_fields = nr;
 	piece->entry[place.entry].shown = true;
+	piece->index.state = INDEX_STALE;
 	return 0;
 }
 
@@ -159,17 +182,18 @@ int piece_clear(struct piece *piece, struct place place, unsigned int lent)
 	if (r < 0)
 		return r;
 	if (nr)
-		memmove(&piece->field[place.field], &piece->field[place.field + nr],
-			(piece->nr_fields - place.field - nr) * sizeof(*piece->field));
+		move_fields(piece, place.field, place.field + nr);
 	piece->nr_fields -= nr;
 	entry->nr_fields = 0;
 	entry->shown = false;
+	piece->index.state = INDEX_STALE;
 	return 0;
 }
 
 void piece_remove(struct piece *piece, struct place place)
 {
 	piece->nr_entries--;
+	piece->index.state = INDEX_STALE;
 	memmove(&piece->entry[place.entry], &piece->entry[place.entry + 1],
 		(piece->nr_entries - place.entry) * sizeof(*piece->entry));
 }
@@ -185,16 +209,18 @@ static int copy_tail(const struct piece *piece, struct place place, struct piece
 		    sizeof(*tail->entry));
 	if (r < 0)
 		return r;
-	r = reserve(&tail->field, 0, &tail->max_fields, nr_fields,
-		    sizeof(*tail->field));
+	r = reserve_fields(tail, nr_fields);
 	if (r < 0)
 		return r;
 	if (nr_entries)
 		memcpy(tail->entry, piece->entry + place.entry,
 		       nr_entries * sizeof(*tail->entry));
-	if (nr_fields)
+	if (nr_fields) {
 		memcpy(tail->field, piece->field + place.field,
 		       nr_fields * sizeof(*tail->field));
+		memcpy(tail->shown, piece->shown + place.field,
+		       nr_fields * sizeof(*tail->shown));
+	}
 	tail->nr_entries = nr_entries;
 	tail->nr_fields = nr_fields;
 	tail->bytes->len = piece->bytes->len - place.at;
@@ -215,6 +241,7 @@ struct piece *piece_split(struct piece *piece, struct place place, unsigned int 
 	piece->nr_entries = place.entry;
 	piece->nr_fields = place.field;
 	piece->bytes->len = place.at;
+	piece->index.state = INDEX_STALE;
 	tail->changed = true;
 	return tail;
 }

@@ -17,6 +17,7 @@
 #include <obsring.h>
 
 #include "chunk.h"
+#include "index.h"
 
 enum field_type {
 	FIELD_UNSIGNED,
@@ -33,7 +34,6 @@ struct field {
 	uint16_t last;
 	uint8_t type;
 	bool exemplar;		/* one follows the number, EXPOSE_EXEMPLAR_LEN bytes */
-	uint64_t shown;		/* what it says, in stored units */
 };
 
 enum entry_type {
@@ -61,8 +61,10 @@ struct piece {
 	struct chunk *bytes;
 	struct entry *entry;
 	struct field *field;
+	uint64_t *shown;	/* what each field says, in stored units */
 	uint32_t nr_entries, max_entries;
-	uint32_t nr_fields, max_fields;
+	uint32_t nr_fields, max_fields, max_shown;
+	struct index index;
 	bool changed;		/* since whoever cares cleared it */
 	struct deflated *deflated;	/* of its bytes, unless they changed; or NULL */
 };

@@ -4,6 +4,7 @@
 
 #include <obsring/state.h>
 
+#include "number.h"
 #include "proto.h"
 #include "render.h"
 
@@ -11,6 +12,7 @@
 struct cursor {
 	struct plan *plan;
 	struct piece *piece;
+	const struct piece *owned;	/* the last whose bytes were made writable */
 	const struct values *values;
 	uint64_t array;			/* of the sums below; -1: none */
 	const uint64_t *sums;
@@ -23,15 +25,19 @@ struct cursor {
 	struct obs_exemplar exemplar[OBS_RANGES_MAX];
 };
 
+static const uint64_t *sums_of(struct cursor *cursor, uint64_t array)
+{
+	if (array != cursor->array) {
+		cursor->array = array;
+		cursor->sums = cursor->values->own ? cursor->values->own :
+			       obs_snapshot_sums(cursor->values->snapshot, array);
+	}
+	return cursor->sums;
+}
+
 static const uint64_t *slots_of(struct cursor *cursor, const struct entry *entry)
 {
-	if (entry->array != cursor->array) {
-		cursor->array = entry->array;
-		cursor->sums = cursor->values->own ? cursor->values->own :
-			       obs_snapshot_sums(cursor->values->snapshot,
-						 entry->array);
-	}
-	return cursor->sums + entry->slot;
+	return sums_of(cursor, entry->array) + entry->slot;
 }
 
 static bool own(struct cursor *cursor)
@@ -39,12 +45,15 @@ static bool own(struct cursor *cursor)
 	struct plan *plan = cursor->plan;
 	struct chunk *before = cursor->piece->bytes;
 
+	if (cursor->owned == cursor->piece)
+		return true;
 	if (piece_own(cursor->piece, 0, plan->lent) < 0) {
 		plan->failed = true;
 		return false;
 	}
 	if (cursor->piece->bytes != before)
 		plan->moved = true;
+	cursor->owned = cursor->piece;
 	return true;
 }
 
@@ -115,19 +124,20 @@ static void render_fields(struct cursor *cursor, const struct entry *entry,
 	const struct format *format = cursor->plan->format;
 	struct field *field = &cursor->piece->field[cursor->place.field];
 	struct field *end = field + entry->nr_fields;
+	uint64_t *shown = &cursor->piece->shown[cursor->place.field];
 	size_t at = cursor->place.at;
 	uint64_t value, before;
 
-	for (; field < end; field++) {
+	for (; field < end; field++, shown++) {
 		at += field->skip;
 		before = cursor->cumulated;
 		value = field_value(cursor, field, slots);
-		if (value != field->shown) {
+		if (value != *shown) {
 			if (!own(cursor))
 				return;
-			layout_number(cursor->piece->bytes->data + at, format,
-				      field->type, value, entry->exp10);
-			field->shown = value;
+			layout_change(cursor->piece->bytes->data + at, format,
+				      field->type, *shown, value, entry->exp10);
+			*shown = value;
 		}
 		at += layout_width(format, field->type, entry->exp10);
 		if (field->type == FIELD_BUCKET &&
@@ -142,13 +152,14 @@ static void render_fields(struct cursor *cursor, const struct entry *entry,
 /* One number and nothing else, as most series are. */
 static void render_one(struct cursor *cursor, const struct entry *entry, uint64_t value)
 {
-	struct field *field = &cursor->piece->field[cursor->place.field];
+	const struct field *field = &cursor->piece->field[cursor->place.field];
+	uint64_t *shown = &cursor->piece->shown[cursor->place.field];
 
-	if (value == field->shown || !own(cursor))
+	if (value == *shown || !own(cursor))
 		return;
-	layout_number(cursor->piece->bytes->data + cursor->place.at + field->skip,
-		      cursor->plan->format, field->type, value, entry->exp10);
-	field->shown = value;
+	layout_change(cursor->piece->bytes->data + cursor->place.at + field->skip,
+		      cursor->plan->format, field->type, *shown, value, entry->exp10);
+	*shown = value;
 }
 
 /* ---- Histograms ---------------------------------------------------------- */
@@ -256,9 +267,73 @@ static void render_entry(struct cursor *cursor, const struct entry *entry)
 	}
 }
 
+/*
+ * Here the most time of a large scrape goes, and of that much where bytes that are in no
+ * cache are written: those of the numbers that changed are called for while the next ones
+ * are looked at.
+ */
+#define AHEAD 64
+
+static void render_some(struct cursor *cursor, const struct index_run *run,
+			const uint64_t *sums, const uint32_t *at, uint64_t *shown,
+			unsigned int nr)
+{
+	const struct format *format = cursor->plan->format;
+	char *bytes = cursor->piece->bytes->data;
+	unsigned int changed[AHEAD], nr_changed = 0, i, c;
+
+	for (i = 0; i < nr; i++) {
+		if (sums[i] == shown[i])
+			continue;
+		__builtin_prefetch(bytes + at[i] + NUMBER_DIGITS - 1, 1);
+		changed[nr_changed++] = i;
+	}
+	if (!nr_changed || !own(cursor))
+		return;
+	bytes = cursor->piece->bytes->data;
+	for (c = 0; c < nr_changed; c++) {
+		i = changed[c];
+		layout_change(bytes + at[i], format, run->type, shown[i], sums[i],
+			      run->exp10);
+		shown[i] = sums[i];
+	}
+}
+
+static void render_run(struct cursor *cursor, const struct index_run *run,
+		       const uint32_t *at, uint64_t *shown)
+{
+	const uint64_t *sums = sums_of(cursor, run->array) + run->slot;
+	uint32_t i, nr;
+
+	for (i = 0; i < run->nr; i += nr) {
+		nr = run->nr - i < AHEAD ? run->nr - i : AHEAD;
+		render_some(cursor, run, sums + i, at + i, shown + i, nr);
+	}
+}
+
+static void render_indexed(struct cursor *cursor, const struct piece *piece)
+{
+	const struct index *index = &piece->index;
+	uint32_t i, field = 0;
+
+	for (i = 0; i < index->nr_runs; i++) {
+		render_run(cursor, &index->run[i], index->at + field,
+			   piece->shown + field);
+		field += index->run[i].nr;
+	}
+	for (i = 0; i < index->nr_hidden; i++)
+		render_hidden(cursor, &piece->entry[index->hidden[i]]);
+}
+
 static void render_piece(struct cursor *cursor, struct piece *piece)
 {
 	cursor->piece = piece;
+	if (piece->index.state == INDEX_STALE)
+		index_make(&piece->index, piece);
+	if (piece->index.state == INDEX_READY) {
+		render_indexed(cursor, piece);
+		return;
+	}
 	cursor->place = (struct place){ 0 };
 	while (cursor->place.entry < piece->nr_entries) {
 		if (piece->entry[cursor->place.entry].type == ENTRY_SERIES)
