@@ -4,7 +4,7 @@
 
 #include "body.h"
 
-static struct MHD_Response *make_response(const struct body *body)
+static struct MHD_Response *make_from_list(const struct body *body)
 {
 	struct MHD_IoVec *iov = calloc(body->nr_chunks + 1, sizeof(*iov));
 	struct MHD_Response *response;
@@ -24,6 +24,15 @@ static struct MHD_Response *make_response(const struct body *body)
 	response = MHD_create_response_from_iovec(iov, nr, NULL, NULL);
 	free(iov);
 	return response;
+}
+
+/* MHD sends what is all in one place together with its head, and else apart. */
+static struct MHD_Response *make_response(const struct body *body)
+{
+	if (body->nr_chunks != 1 || *body->end)
+		return make_from_list(body);
+	return MHD_create_response_from_buffer(body->chunk[0]->len, body->chunk[0]->data,
+					       MHD_RESPMEM_PERSISTENT);
 }
 
 static bool add_header(struct MHD_Response *response, const char *name,

@@ -191,6 +191,20 @@ static void quit(void *context)
 	watch_end(&daemon->watch);
 }
 
+static void expire_formats(void *context)
+{
+	struct daemon *daemon = context;
+
+	metrics_expire(&daemon->metrics);
+}
+
+static void expire_formats_in(void *context, uint64_t ns)
+{
+	struct daemon *daemon = context;
+
+	watch_time(&daemon->watch, ns);
+}
+
 static void status(void *context, struct text *json)
 {
 	struct daemon *daemon = context;
@@ -234,6 +248,7 @@ static int start(struct daemon *daemon, char reason[DAEMON_REASON_MAX])
 		.context = daemon,
 		.reload = reload_by_signal,
 		.poked = follow_files,
+		.timed = expire_formats,
 		.changed = files_changed,
 	};
 	int r;
@@ -254,6 +269,8 @@ static int start(struct daemon *daemon, char reason[DAEMON_REASON_MAX])
 	collector_init(&daemon->collector, daemon->options.device,
 		       daemon->watch.epoll);
 	metrics_init(&daemon->metrics, &daemon->collector, &daemon->self);
+	daemon->metrics.context = daemon;
+	daemon->metrics.expire_in = expire_formats_in;
 	r = self_init(&daemon->self, &daemon->requests);
 	if (!r)
 		r = clients_init(&daemon->clients, &daemon->limits);

@@ -3,7 +3,7 @@
  * A scrape: the device's snapshot and the daemon's own numbers, as a body.
  *
  * For each format that was asked for in the last five minutes there is a plan, always
- * complete. A scrape reads the device and writes over what changed, in place if no
+ * complete; one that was not goes by itself. A scrape reads the device and writes over what changed, in place if no
  * answer is being sent of it; else the pieces that change are copied first, and the
  * body is replaced as a whole, so that what is being sent stays as it is.
  */
@@ -12,30 +12,23 @@
 
 #include <pthread.h>
 
-#include "body.h"
 #include "collect.h"
-#include "deflate.h"
 #include "filter.h"
-#include "plan.h"
+#include "kept.h"
 #include "self.h"
 
-/* A format as it is kept. */
-struct metrics_format {
-	uint64_t epoch;		/* opening of the device that it is of; 0: none */
-	uint64_t used_ns;	/* asked for last */
-	struct plan device;	/* guarded by the collector */
-	struct plan self;
-	struct body *plain, *gzip;	/* NULL: to be made anew */
-	struct deflated *end;
-};
-
 struct metrics {
+	uint64_t (*now_ns)(void);	/* monotonic; a test has another */
+	/* Have metrics_expire() called in @ns, once; NULL: nobody does. */
+	void (*expire_in)(void *context, uint64_t ns);
+	void *context;
 	pthread_mutex_t lock;	/* of all below; before the collector's */
+	bool expiring;		/* that was said, and it was not called yet */
 	struct collector *collector;
 	struct self *self;
 	struct deflater *deflater;	/* made when first needed */
 	uint64_t epoch;		/* opening whose events are heard; 0: none */
-	struct metrics_format format[FORMAT_NR];
+	struct kept format[FORMAT_NR];	/* plans of the device: also its lock */
 };
 
 struct metrics_request {
@@ -47,7 +40,7 @@ struct metrics_request {
 void metrics_init(struct metrics *metrics, struct collector *collector,
 		  struct self *self);
 
-/* All bodies were given back. */
+/* All bodies were given back. No metrics_expire() any more. */
 void metrics_exit(struct metrics *metrics);
 
 /*
@@ -58,5 +51,8 @@ void metrics_exit(struct metrics *metrics);
  */
 int metrics_scrape(struct metrics *metrics, const struct metrics_request *request,
 		   struct body **ret_body, char reason[COLLECT_REASON_MAX]);
+
+/* Drop what nobody asked for in the last five minutes. */
+void metrics_expire(struct metrics *metrics);
 
 #endif /* OBSRINGD_METRICS_H */

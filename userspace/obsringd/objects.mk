@@ -7,7 +7,7 @@ OBSRINGD_OBJS := $(addprefix obsringd/, \
 	text.o number.o escape.o expose.o proto.o layout.o \
 	chunk.o index.o piece.o plan.o render.o deflate.o \
 	jsontext.o filter.o process.o requests.o version.o self.o \
-	body.o metrics.o \
+	body.o kept.o metrics.o \
 	file.o conf.o webconfig.o tls.o web.o basic.o auth.o \
 	accept.o page.o query.o series.o records.o api.o serve.o http.o \
 	clients.o intake.o listen.o notify.o log.o watch.o options.o \

@@ -6,6 +6,7 @@
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
 #include <sys/signalfd.h>
+#include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -48,10 +49,13 @@ static int init_files(struct watch *watch)
 	if (watch->epoll < 0)
 		return -errno;
 	watch->poke = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	watch->timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
 	watch->inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-	if (watch->poke < 0 || watch->inotify < 0)
+	if (watch->poke < 0 || watch->timer < 0 || watch->inotify < 0)
 		return -errno;
 	r = add(watch, watch->poke);
+	if (!r)
+		r = add(watch, watch->timer);
 	return r ? r : add(watch, watch->inotify);
 }
 
@@ -60,7 +64,8 @@ int watch_init(struct watch *watch, const struct watch_calls *calls)
 	int r;
 
 	*watch = (struct watch){
-		.epoll = -1, .signals = -1, .poke = -1, .inotify = -1,
+		.epoll = -1, .signals = -1, .poke = -1, .timer = -1,
+		.inotify = -1,
 		.calls = *calls,
 	};
 	r = init_files(watch);
@@ -73,7 +78,8 @@ int watch_init(struct watch *watch, const struct watch_calls *calls)
 
 void watch_exit(struct watch *watch)
 {
-	int files[] = { watch->inotify, watch->poke, watch->signals, watch->epoll };
+	int files[] = { watch->inotify, watch->timer, watch->poke, watch->signals,
+			watch->epoll };
 	size_t i;
 
 	for (i = 0; i < sizeof(files) / sizeof(files[0]); i++)
@@ -215,6 +221,13 @@ static bool poke_came(struct watch *watch)
 	return !eventfd_read(watch->poke, &value);
 }
 
+static bool time_came(struct watch *watch)
+{
+	uint64_t times;
+
+	return read(watch->timer, &times, sizeof(times)) == sizeof(times);
+}
+
 int watch_run(struct watch *watch, struct collector *collector)
 {
 	struct epoll_event event;
@@ -234,6 +247,8 @@ int watch_run(struct watch *watch, struct collector *collector)
 			collector_check(collector);
 		if (poke_came(watch))
 			watch->calls.poked(watch->calls.context);
+		if (time_came(watch))
+			watch->calls.timed(watch->calls.context);
 		if (watch->ending)
 			return 0;
 		signal = signal_came(watch);
@@ -247,6 +262,15 @@ int watch_run(struct watch *watch, struct collector *collector)
 void watch_poke(struct watch *watch)
 {
 	eventfd_write(watch->poke, 1);
+}
+
+void watch_time(struct watch *watch, uint64_t ns)
+{
+	const struct itimerspec time = {
+		.it_value = { .tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000 },
+	};
+
+	timerfd_settime(watch->timer, 0, &time, NULL);
 }
 
 void watch_end(struct watch *watch)

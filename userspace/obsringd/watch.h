@@ -20,6 +20,7 @@ struct watch_calls {
 	void *context;
 	void (*reload)(void *context);		/* SIGHUP */
 	void (*poked)(void *context);		/* watch_poke() */
+	void (*timed)(void *context);		/* watch_time() */
 	/*
 	 * Nothing more has happened for a moment where configuration files
 	 * are. @named: and it happened to one of them by name.
@@ -32,6 +33,7 @@ struct watch {
 	int epoll;
 	int signals;
 	int poke;
+	int timer;
 	atomic_bool ending;
 	int inotify;
 	char name[NAME_MAX + 1];	/* of the device in its directory */
@@ -68,5 +70,8 @@ void watch_end(struct watch *watch);
 
 /* From any thread: poked() is called, in watch_run()'s. */
 void watch_poke(struct watch *watch);
+
+/* From any thread: timed() is called in @ns, in watch_run()'s. */
+void watch_time(struct watch *watch, uint64_t ns);
 
 #endif /* OBSRINGD_WATCH_H */
