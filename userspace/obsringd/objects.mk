@@ -4,6 +4,7 @@
 
 OBSRINGD_OBJS := $(addprefix obsringd/, \
 	lock.o collect.o \
+	trend.o \
 	text.o number.o escape.o expose.o proto.o layout.o \
 	chunk.o index.o piece.o plan.o render.o deflate.o \
 	jsontext.o filter.o process.o requests.o version.o self.o \
@@ -13,7 +14,7 @@ OBSRINGD_OBJS := $(addprefix obsringd/, \
 	clients.o intake.o listen.o notify.o log.o watch.o options.o \
 	status.o confine.o daemon.o main.o)
 
-OBSRINGD_LIBS := -lmicrohttpd -lgnutls -lyaml -lcrypt -lz
+OBSRINGD_LIBS := -lmicrohttpd -lgnutls -lyaml -lcrypt -lz -lm
 
 # Intel's library compresses several times as fast; WITHOUT_ISAL=1: not even if there.
 ifeq ($(WITHOUT_ISAL)$(shell $(or $(PKG_CONFIG),pkg-config) --exists libisal && echo there),there)
