@@ -4,7 +4,7 @@
 
 OBSRINGD_OBJS := $(addprefix obsringd/, \
 	lock.o collect.o \
-	trend.o \
+	trend.o leak.o \
 	text.o number.o escape.o expose.o proto.o layout.o \
 	chunk.o index.o piece.o plan.o render.o deflate.o \
 	jsontext.o filter.o process.o requests.o version.o self.o \
