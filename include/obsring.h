@@ -218,6 +218,32 @@ int obs_cpu_next(const struct obs_device *device, int cpu);
 /* Bound @index of a histogram in the Prometheus unit; +Inf for nr_bounds. */
 double obs_family_bound(const struct obs_family_info *family, unsigned int index);
 
+/* ---- Processes ----------------------------------------------------------- */
+
+/*
+ * What each process holds, in the order of their numbers, while source "process" is
+ * on: section 9 of <linux/obsring.h>. @fn ends it with what it returns, unless 0. Not
+ * a snapshot: processes come and go meanwhile. -ENODATA: the source is off; -EPERM: the
+ * caller is in another PID namespace; -ENOTTY: a hosted segment, or a module without.
+ */
+int obs_process_list(int device_fd,
+		     int (*fn)(const struct obsring_process *process, void *arg), void *arg);
+
+/* Tasks that are in no group. */
+struct obs_sleeper_counts {
+	uint32_t tasks;		/* all, those in groups too */
+	uint32_t running;
+	uint32_t exited;	/* not waited for yet */
+	uint32_t unknown;	/* asleep, nobody saw where */
+};
+
+/*
+ * Tasks of process @pid, or of all (0), by where they sleep: @fn is called for each of
+ * the largest groups. Errors as above; -EOPNOTSUPP: this kernel saves no stacks.
+ */
+int obs_sleeper_list(int device_fd, uint32_t pid, struct obs_sleeper_counts *ret_counts,
+		     int (*fn)(const struct obsring_sleep_group *group, void *arg), void *arg);
+
 /* ---- The log ------------------------------------------------------------- */
 
 struct obs_log;

@@ -25,6 +25,7 @@
 #include "context.h"
 #include "logread.h"
 #include "logwrite.h"
+#include "process.h"
 #include "service.h"
 #include "store.h"
 
@@ -232,6 +233,15 @@ static int declare_seen(struct open *open, u64 seen)
 	return 0;
 }
 
+/* About others: for who may read. */
+static int ask_processes(const struct file *file, unsigned int cmd, unsigned long arg)
+{
+	if (!(file->f_mode & FMODE_READ))
+		return -EPERM;
+	return cmd == OBSRING_IOC_PROCESSES ? obs_process_list(arg) :
+					      obs_process_sleepers(arg);
+}
+
 static long device_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	u64 word;
@@ -239,6 +249,8 @@ static long device_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	/* Who writes here is counted: that is writing. */
 	if (cmd == OBSRING_IOC_ATTACH)
 		return file->f_mode & FMODE_WRITE ? obs_service_attach(arg) : -EPERM;
+	if (cmd == OBSRING_IOC_PROCESSES || cmd == OBSRING_IOC_SLEEPERS)
+		return ask_processes(file, cmd, arg);
 	if (cmd != OBSRING_IOC_SEEN && cmd != OBSRING_IOC_CONTEXT)
 		return -ENOTTY;
 	if (copy_from_user(&word, (void __user *)arg, sizeof(word)))

@@ -79,6 +79,7 @@ struct obs_source {
 /* The table of sources: one line adds one. on: enabled at load by default. */
 #define OBS_SOURCES(X)		\
 	X(task,		true)	\
+	X(process,	false)	\
 	X(runqueue,	false)	\
 	X(reclaim,	true)	\
 	X(syscall,	false)	\

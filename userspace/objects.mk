@@ -23,6 +23,7 @@ LIB_OBJS := \
 	libobsring/control.o \
 	libobsring/info.o \
 	libobsring/source.o \
+	libobsring/process.o \
 	libobsring/probe.o \
 	libobsring/logsize.o \
 	libobsring/sample.o \

@@ -17,7 +17,8 @@ import ynl_refuse  # noqa: F401  pylint: disable=unused-import
 import ynl_service  # noqa: F401  pylint: disable=unused-import
 
 DEVICE = "/dev/obsring"
-SOURCES = {"task", "runqueue", "reclaim", "syscall", "block", "netdrop", "tcp", "irq", "printk"}
+SOURCES = {"task", "process", "runqueue", "reclaim", "syscall", "block", "netdrop", "tcp", "irq",
+           "printk"}
 NOT_A_READER = ("values need CAP_PERFMON, CAP_NET_ADMIN or CAP_SYS_ADMIN in the initial user "
                 "namespace, or device-fd")
 NOT_PRIVILEGED = "this needs CAP_NET_ADMIN or CAP_SYS_ADMIN in the initial user namespace"

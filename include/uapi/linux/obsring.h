@@ -335,8 +335,24 @@
  *   EXEMPLARS is not there
  *   poll      a file tells nobody that it changed
  *
- * 9. Growth
- * =========
+ * 9. Processes and where tasks sleep
+ * ==================================
+ *
+ * While source "process" is on (SOURCE_SET; it is off at load), an open file can be
+ * asked what each process holds, by OBSRING_IOC_PROCESSES, and where tasks sleep, by
+ * OBSRING_IOC_SLEEPERS: kernel stacks that were saved as the tasks went to sleep, as
+ * names of functions, never as addresses. Numbers of processes are those of the initial
+ * PID namespace: callers of another one are refused (EPERM). Who opens the device reads
+ * names and figures of all processes then, whatever hidepid says of /proc: that is
+ * what switching the source on allows.
+ *
+ * Not every sleep is saved: a task's first 16 are, later ones one in 16, each as far as
+ * its CPU's budget goes (OBSRING_SLEEPS_BUDGET a second of either kind). What was
+ * saved counts as long as the task sleeps that same sleep. Of those asleep when the
+ * source is switched on nothing is known.
+ *
+ * 10. Growth
+ * ==========
  *
  * abi_major changes when an old reader would misread: refuse another one.
  * abi_minor counts compatible additions. Entry sizes are those that the header
@@ -344,7 +360,7 @@
  * reserved ones, and 0 in them means what their absence meant. Regions may be
  * added: nr_regions says how many the header lists.
  *
- * 10. Generic netlink family "obsring", version 1
+ * 11. Generic netlink family "obsring", version 1
  * ===========================================
  *
  * include/netlink/obsring.yaml describes it in the kernel's own format. It
@@ -937,6 +953,91 @@ struct obsring_metric {
 };
 
 #define OBSRING_IOC_METRIC	_IOWR(0xf7, 4, struct obsring_metric)
+
+/**
+ * struct obsring_process - what a process holds
+ * @pid: its number
+ * @threads: of it
+ * @start_ns: CLOCK_MONOTONIC; tells it from another one of the same number
+ * @files: open descriptors
+ * @memory_bytes: resident memory that is of no file, and what of it is swapped out:
+ *	what can't be had back but by the process itself. Approximate, to some pages
+ *	for each CPU
+ * @comm: its name, ended by a NUL
+ */
+struct obsring_process {
+	__u32 pid;
+	__u32 threads;
+	__u64 start_ns;
+	__u64 files;
+	__u64 memory_bytes;
+	char comm[16];
+};
+
+/**
+ * struct obsring_processes - tell what processes hold, in the order of their numbers
+ * @size: in: sizeof(struct obsring_processes) of the caller
+ * @pid: in: the first to tell of, 1 for all; out: where to go on, 0 after the last
+ * @nr: in: room at @process; out: entries written there, perhaps fewer
+ * @reserved: in: 0
+ * @process: in: address of struct obsring_process[@nr]
+ *
+ * Kernel threads are left out. ENODATA: source "process" is off; EPERM: the file is not
+ * open for reading, or the caller is in another PID namespace; EINVAL, EFAULT, ENOMEM,
+ * EINTR.
+ */
+struct obsring_processes {
+	__u32 size;
+	__u32 pid;
+	__u32 nr;
+	__u32 reserved;
+	__u64 process;
+};
+
+#define OBSRING_IOC_PROCESSES	_IOWR(0xf7, 5, struct obsring_processes)
+
+#define OBSRING_STACK_MAX	248	/* bytes, with the NUL */
+#define OBSRING_SLEEPS_BUDGET	1024
+
+/**
+ * struct obsring_sleep_group - tasks that sleep in one place
+ * @tasks: their number
+ * @reserved: 0
+ * @stack: functions, the innermost first, '<' between: "futex_wait<do_futex<..."
+ */
+struct obsring_sleep_group {
+	__u32 tasks;
+	__u32 reserved;
+	char stack[OBSRING_STACK_MAX];
+};
+
+/**
+ * struct obsring_sleepers - count tasks by where they sleep
+ * @size: in: sizeof(struct obsring_sleepers) of the caller
+ * @pid: in: a process; 0: all tasks, those of the kernel too
+ * @nr: in: room at @group; out: groups written there, the largest first
+ * @tasks: out: all that were looked at; of these
+ * @running: out: do not sleep
+ * @exited: out: have exited, and were not waited for yet
+ * @unknown: out: sleep where nobody saw, or in a group that had no room
+ * @reserved: in: 0
+ * @group: in: address of struct obsring_sleep_group[@nr]
+ *
+ * Errors as OBSRING_IOC_PROCESSES, and EOPNOTSUPP: this kernel saves no stacks.
+ */
+struct obsring_sleepers {
+	__u32 size;
+	__u32 pid;
+	__u32 nr;
+	__u32 tasks;
+	__u32 running;
+	__u32 exited;
+	__u32 unknown;
+	__u32 reserved;
+	__u64 group;
+};
+
+#define OBSRING_IOC_SLEEPERS	_IOWR(0xf7, 6, struct obsring_sleepers)
 
 /* A state set's word: include/obsring/state.h. */
 #define OBS_STATE_MAX		255

@@ -4,7 +4,7 @@
 #include "packet.h"
 #include "test.h"
 
-#define NR_SOURCES	9
+#define NR_SOURCES	10
 
 static const struct {
 	const char *name;
@@ -15,6 +15,8 @@ static const struct {
 	{ "task", true, { "obsring_tasks", "obsring_task_forks_total",
 	  "obsring_task_exits_total", "obsring_task_lifetime_seconds" },
 	  { "task_newtask", "sched_process_exit" } },
+	{ "process", false, { "obsring_process_sleeps_saved_total",
+	  "obsring_process_sleeps_missed_total" }, { "sched_switch" } },
 	{ "runqueue", false, { "obsring_runqueue_latency_seconds",
 	  "obsring_context_switches_total" },
 	  { "sched_switch", "sched_wakeup", "sched_wakeup_new" } },
@@ -260,7 +262,7 @@ static const struct {
 	{ "sources=task,reclaim,block,netdrop,tcp,printk,syscall,irq",
 	  { "task", "reclaim", "block", "netdrop", "tcp", "printk", "syscall", "irq" } },
 	{ "sources=all", { "task", "reclaim", "block", "netdrop", "tcp", "printk",
-	  "syscall", "irq", "runqueue" } },
+	  "syscall", "irq", "runqueue", "process" } },
 };
 
 static bool listed(const char *const *names, const char *name)
