@@ -28,7 +28,7 @@ static int confined(int (*fn)(void))
 
 	assert_true(pid >= 0);
 	if (!pid)
-		_exit(confine(false, false) ? 200 : fn());
+		_exit(confine(false, false, false) ? 200 : fn());
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	return status;
 }
@@ -125,7 +125,7 @@ static void test_updates(void **state)
 
 	(void)state;
 	if (!pid) {
-		if (confine(false, true))
+		if (confine(false, true, false))
 			_exit(200);
 		if (syscall(SYS_openat, AT_FDCWD, "/dev/null", O_RDWR) < 0)
 			_exit(1);
@@ -133,6 +133,29 @@ static void test_updates(void **state)
 			_exit(2);
 		_exit(REFUSED((SYS_openat, AT_FDCWD, "/tmp/x", O_RDWR | O_CREAT, 0600)) ?
 		      0 : 3);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
+/* What it takes to log to the device, and no more. */
+static void test_appends(void **state)
+{
+	int status;
+	pid_t pid = fork();
+
+	(void)state;
+	if (!pid) {
+		if (confine(false, false, true))
+			_exit(200);
+		if (syscall(SYS_openat, AT_FDCWD, "/dev/null", O_WRONLY | O_APPEND) < 0)
+			_exit(1);
+		if (!REFUSED((SYS_openat, AT_FDCWD, "/dev/null", O_WRONLY)))
+			_exit(2);
+		if (!REFUSED((SYS_openat, AT_FDCWD, "/dev/null", O_RDWR | O_APPEND)))
+			_exit(3);
+		_exit(REFUSED((SYS_openat, AT_FDCWD, "/tmp/x",
+			       O_WRONLY | O_APPEND | O_CREAT, 0600)) ? 0 : 4);
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(status, 0);
@@ -170,6 +193,7 @@ int main(void)
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_allowed),
 		cmocka_unit_test(test_updates),
+		cmocka_unit_test(test_appends),
 		cmocka_unit_test(test_deadly),
 	};
 

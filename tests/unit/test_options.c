@@ -48,6 +48,10 @@ static void test_defaults(void **state)
 	assert_int_equal(options.max_connections, 2048);
 	assert_string_equal(options.telemetry_path, "/metrics");
 	assert_string_equal(options.device, "/dev/obsring");
+	assert_true(options.leak_watch);
+	assert_int_equal(options.leak_interval_ms, 100);
+	assert_int_equal(options.leak_window_ms, 600000);
+	assert_int_equal(options.leak_confirm_ms, 300000);
 	assert_int_equal(options.log_level, LEVEL_INFO);
 	assert_int_equal(options.log_format, LOG_LOGFMT);
 }
@@ -67,6 +71,32 @@ static void test_values(void **state)
 	assert_int_equal(options.log_format, LOG_JSON);
 	assert_int_equal(parse(&options, more), -1);
 	assert_int_equal(options.log_level, LEVEL_ERROR);
+}
+
+static const struct {
+	const char *value;
+	unsigned int ms;	/* 0: it is no good */
+} times[] = {
+	{ "10ms", 10 }, { "1500ms", 1500 }, { "5s", 5000 }, { "1m", 60000 },
+	{ "9ms", 0 }, { "61s", 0 }, { "2m", 0 }, { "1h", 0 }, { "100", 0 }, { "", 0 },
+	{ "ms", 0 }, { "-1s", 0 }, { "1 s", 0 }, { "1s ", 0 }, { "0x1s", 0 },
+	{ "99999999999999999999s", 0 }, { "1.5s", 0 }, { "4294968s", 0 },
+};
+
+static void test_times(void **state)
+{
+	char flag[64];
+	const char *args[ARGS_MAX] = { flag };
+	struct options options;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
+		snprintf(flag, sizeof(flag), "--leak.interval=%s", times[i].value);
+		assert_int_equal(parse(&options, args), times[i].ms ? -1 : 2);
+		if (times[i].ms)
+			assert_int_equal(options.leak_interval_ms, times[i].ms);
+	}
 }
 
 /* All addresses that are given count, in the place of the default. */
@@ -345,6 +375,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_values),
+		cmocka_unit_test(test_times),
 		cmocka_unit_test(test_several_addresses),
 		cmocka_unit_test(test_too_many_addresses),
 		cmocka_unit_test(test_switches),

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -186,6 +187,20 @@ int collector_ready(struct collector *collector, char reason[COLLECT_REASON_MAX]
 		explain(collector, r, reason);
 	pthread_mutex_unlock(&collector->lock);
 	return r;
+}
+
+int collector_dup(struct collector *collector)
+{
+	int fd = -ENODEV;
+
+	pthread_mutex_lock(&collector->lock);
+	if (collector->device) {
+		fd = fcntl(obs_device_fd(collector->device), F_DUPFD_CLOEXEC, 0);
+		if (fd < 0)
+			fd = -errno;
+	}
+	pthread_mutex_unlock(&collector->lock);
+	return fd;
 }
 
 /* Does the path still name the file that is open? */

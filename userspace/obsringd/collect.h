@@ -42,6 +42,12 @@ void collector_end(struct collector *collector);
 /* Is the device open, or can it be opened and read, and not draining? As above. */
 int collector_ready(struct collector *collector, char reason[COLLECT_REASON_MAX]);
 
+/*
+ * A descriptor of the open device, to be closed soon: it keeps the module from being
+ * unloaded. -ENODEV: it is closed; -errno.
+ */
+int collector_dup(struct collector *collector);
+
 /* Something happened to the path: open, or close what it no longer names. */
 void collector_check(struct collector *collector);
 

@@ -100,6 +100,8 @@ static const struct rule allowed[] = {
 	ANY(inotify_add_watch),
 	ANY(inotify_rm_watch),
 	IF(ioctl, 1, EXACTLY, OBSRING_IOC_SEEN),
+	IF(ioctl, 1, EXACTLY, OBSRING_IOC_PROCESSES),
+	IF(ioctl, 1, EXACTLY, OBSRING_IOC_SLEEPERS),
 	IF(ioctl, 1, EXACTLY, FIONBIO),
 	IF(ioctl, 1, EXACTLY, FIONREAD),
 	IF(ioctl, 1, EXACTLY, TCGETS),
@@ -151,6 +153,10 @@ static const struct rule allowed[] = {
 static const struct rule updating =
 	IF(openat, 2, O_ACCMODE | O_CREAT | O_TRUNC, O_RDWR);
 
+/* Records of its own in the device's log. */
+static const struct rule appending =
+	IF(openat, 2, O_ACCMODE | O_CREAT | O_TRUNC | O_APPEND, O_WRONLY | O_APPEND);
+
 static const int unlinking[] = {
 	SYS_unlinkat,
 #ifdef __x86_64__
@@ -167,7 +173,7 @@ static const int deadly[] = {
 
 #define NR(array) (sizeof(array) / sizeof((array)[0]))
 #define PER_RULE 6
-#define FILTER_MAX (16 + PER_RULE * (NR(allowed) + 1) + 2 * (NR(unlinking) + NR(deadly)))
+#define FILTER_MAX (16 + PER_RULE * (NR(allowed) + 2) + 2 * (NR(unlinking) + NR(deadly)))
 
 struct filter {
 	struct sock_filter code[FILTER_MAX];
@@ -209,7 +215,7 @@ static void put_rule(struct filter *filter, const struct rule *rule)
 	put(filter, LOAD, DATA(nr), 0, 0);
 }
 
-static void build(struct filter *filter, bool unlinks, bool updates)
+static void build(struct filter *filter, bool unlinks, bool updates, bool appends)
 {
 	unsigned int i;
 
@@ -224,6 +230,8 @@ static void build(struct filter *filter, bool unlinks, bool updates)
 		put_rule(filter, &allowed[i]);
 	if (updates)
 		put_rule(filter, &updating);
+	if (appends)
+		put_rule(filter, &appending);
 	for (i = 0; unlinks && i < NR(unlinking); i++)
 		put_call(filter, unlinking[i], SECCOMP_RET_ALLOW);
 	for (i = 0; i < NR(deadly); i++)
@@ -233,12 +241,12 @@ static void build(struct filter *filter, bool unlinks, bool updates)
 	put(filter, RETURN, SECCOMP_RET_ERRNO | EPERM, 0, 0);
 }
 
-int confine(bool unlinks, bool updates)
+int confine(bool unlinks, bool updates, bool appends)
 {
 	struct sock_fprog program;
 	struct filter filter;
 
-	build(&filter, unlinks, updates);
+	build(&filter, unlinks, updates, appends);
 	program = (struct sock_fprog){ .len = filter.len, .filter = filter.code };
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
 	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program))

@@ -89,6 +89,27 @@ static int set_web_path(struct daemon *daemon, const char *path,
 	return 0;
 }
 
+/* In a thread of its own, confined as the others. */
+static int watch_leaks(struct daemon *daemon)
+{
+	const struct options *options = &daemon->options;
+	const struct leakwatch_config config = {
+		.device = options->device,
+		.proc = "/proc",
+		.interval_ns = options->leak_interval_ms * 1000000ULL,
+		.window_ns = options->leak_window_ms * 1000000ULL,
+		.confirm_ns = options->leak_confirm_ms * 1000000ULL,
+	};
+	int r;
+
+	if (!options->leak_watch)
+		return 0;
+	r = leakwatch_start(&daemon->leakwatch, &config, &daemon->collector);
+	if (!r)
+		daemon->self.leakwatch = &daemon->leakwatch;
+	return r;
+}
+
 static bool same_places(const struct options *a, const struct options *b)
 {
 	unsigned int i;
@@ -100,15 +121,18 @@ static bool same_places(const struct options *a, const struct options *b)
 			return false;
 	return a->systemd_socket == b->systemd_socket && !strcmp(a->device, b->device) &&
 	       !strcmp(a->telemetry_path, b->telemetry_path) &&
-	       a->max_connections == b->max_connections;
+	       a->max_connections == b->max_connections && a->leak_watch == b->leak_watch &&
+	       a->leak_interval_ms == b->leak_interval_ms &&
+	       a->leak_window_ms == b->leak_window_ms &&
+	       a->leak_confirm_ms == b->leak_confirm_ms;
 }
 
 /* What can change while all runs. */
 static void take_options(struct daemon *daemon, const struct options *options)
 {
 	if (!same_places(&daemon->options, options))
-		log_event(LEVEL_WARN, "addresses, the device, paths and the number of "
-			  "connections change at the next start only", NULL);
+		log_event(LEVEL_WARN, "addresses, the device, paths, the number of "
+			  "connections and the leak watch change at the next start only", NULL);
 	daemon->options.max_requests = options->max_requests;
 	daemon->options.enable_lifecycle = options->enable_lifecycle;
 	daemon->options.web_log = options->web_log;
@@ -235,7 +259,8 @@ static bool is_file(const char *device)
 /* All is open that will be; the threads that follow are under it too. */
 static void give_up_calls(const struct daemon *daemon)
 {
-	int r = confine(has_paths(&daemon->sockets), is_file(daemon->options.device));
+	int r = confine(has_paths(&daemon->sockets), is_file(daemon->options.device),
+			daemon->options.leak_watch);
 
 	if (r < 0)
 		log_event(LEVEL_WARN, "no seccomp filter", "reason", strerror(-r), NULL);
@@ -299,6 +324,9 @@ static int start(struct daemon *daemon, char reason[DAEMON_REASON_MAX])
 	};
 	if (daemon->options.seccomp && daemon->argc)
 		give_up_calls(daemon);
+	r = watch_leaks(daemon);
+	if (r < 0)
+		return fail(reason, r, "watch for leaks", strerror(-r));
 	r = http_start(&daemon->http, &daemon->sockets);
 	return r < 0 ? fail(reason, r, "start the HTTP server", strerror(-r)) : 0;
 }
@@ -332,6 +360,7 @@ void daemon_stop(struct daemon *daemon)
 {
 	http_stop(&daemon->http);
 	clients_exit(&daemon->clients);
+	leakwatch_stop(&daemon->leakwatch);
 	self_exit(&daemon->self);
 	if (daemon->collector.path) {
 		metrics_exit(&daemon->metrics);

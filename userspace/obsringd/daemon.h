@@ -8,6 +8,7 @@
 #include "clients.h"
 #include "collect.h"
 #include "http.h"
+#include "leakwatch.h"
 #include "listen.h"
 #include "metrics.h"
 #include "options.h"
@@ -33,6 +34,7 @@ struct daemon {
 	struct requests requests;
 	struct self self;
 	struct metrics metrics;
+	struct leakwatch leakwatch;
 	struct control control;
 	struct http http;
 };

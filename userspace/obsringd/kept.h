@@ -23,6 +23,7 @@
 
 struct kept {
 	uint64_t epoch;		/* opening of the device that it is of; 0: none */
+	uint64_t self_epoch;	/* the daemon's own series that it has */
 	uint64_t used_ns;	/* asked for last */
 	struct plan device;
 	struct plan self;

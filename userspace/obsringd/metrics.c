@@ -59,6 +59,18 @@ static void format_build(struct kept *format, enum format_id id,
 			add_family(&format->device, snapshot, family);
 	self_plan(metrics->self, &format->self, filter);
 	format->epoch = metrics->epoch;
+	format->self_epoch = metrics->self->epoch;
+}
+
+/* Own series came or went: those of the device stay as they are. */
+static void format_build_self(struct kept *format, enum format_id id,
+			      const struct metrics *metrics, const struct filter *filter)
+{
+	plan_exit(&format->self);
+	plan_init(&format->self, &formats[id]);
+	self_plan(metrics->self, &format->self, filter);
+	format->self.moved = true;
+	format->self_epoch = metrics->self->epoch;
 }
 
 /* ---- Families and series that come and go -------------------------------- */
@@ -150,9 +162,12 @@ static int read_device(struct metrics *metrics, struct kept *format,
 	struct values values = { .snapshot = metrics->collector->snapshot };
 
 	follow(metrics);
+	self_update(metrics->self);
 	if (format->epoch != metrics->epoch || plan_failed(&format->device) ||
 	    plan_failed(&format->self))
 		format_build(format, request->format, metrics, request->filter);
+	if (format->self_epoch != metrics->self->epoch)
+		format_build_self(format, request->format, metrics, request->filter);
 	kept_lend(format);
 	if (!plan_failed(&format->device))
 		render(&format->device, &values);

@@ -3,8 +3,8 @@
 # obsringd, from the device to the answer.
 
 OBSRINGD_OBJS := $(addprefix obsringd/, \
-	lock.o collect.o \
-	trend.o leak.o \
+	lock.o collect.o machine.o \
+	trend.o leak.o leaknote.o leaktell.o leakwatch.o leakshow.o \
 	text.o number.o escape.o expose.o proto.o layout.o \
 	chunk.o index.o piece.o plan.o render.o deflate.o \
 	jsontext.o filter.o process.o requests.o version.o self.o \

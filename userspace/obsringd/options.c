@@ -15,6 +15,7 @@
 
 #define REQUESTS_LIMIT		100000
 #define CONNECTIONS_LIMIT	100000
+#define DAY_MS			(24 * 3600 * 1000)
 
 static const char *const levels[] = { "debug", "info", "warn", "error", NULL };
 static const char *const formats[] = { "logfmt", "json", NULL };
@@ -52,6 +53,7 @@ enum flag_kind {
 	FLAG_ADDRESSES,	/* all of one origin count; else the last */
 	FLAG_TEXT,	/* const char * */
 	FLAG_NUMBER,	/* unsigned int */
+	FLAG_TIME,	/* unsigned int: ms */
 	FLAG_CHOICE,	/* an enum */
 	FLAG_SWITCH,	/* bool; bare: true; --no-FLAG: false */
 	FLAG_END,	/* prints something, and ends the program */
@@ -69,7 +71,7 @@ static const struct flag {
 	const char *help;
 	const char *(*check)(const char *value);	/* of a text */
 	const char *const *choice;
-	unsigned int max;
+	unsigned int min, max;
 	bool here_only;		/* not in the file */
 } flags[] = {
 	{ "config.file", FLAG_TEXT, AT(config_file), "FILE", "",
@@ -98,6 +100,14 @@ static const struct flag {
 	  .check = check_file },
 	{ "seccomp", FLAG_SWITCH, AT(seccomp), NULL, "true",
 	  .help = "give up all system calls that serving does not take" },
+	{ "leak.watch", FLAG_SWITCH, AT(leak_watch), NULL, "true",
+	  .help = "watch for leaks and memory pressure" },
+	{ "leak.interval", FLAG_TIME, AT(leak_interval_ms), "TIME", "100ms",
+	  .help = "from one sample to the next", .min = 10, .max = 60 * 1000 },
+	{ "leak.window", FLAG_TIME, AT(leak_window_ms), "TIME", "10m",
+	  .help = "what has to rise; at least 32 samples", .min = 1000, .max = DAY_MS },
+	{ "leak.confirm", FLAG_TIME, AT(leak_confirm_ms), "TIME", "5m",
+	  .help = "how long it has to rise then", .min = 100, .max = DAY_MS },
 	{ "log.level", FLAG_CHOICE, AT(log_level), "LEVEL", "info",
 	  .help = "debug, info, warn or error", .choice = levels },
 	{ "log.format", FLAG_CHOICE, AT(log_format), "FORMAT", "logfmt",
@@ -154,6 +164,45 @@ static const char *set_number(unsigned int *ret_number, const char *value,
 	return NULL;
 }
 
+/* The greatest first: what is shown has the greatest that divides it. */
+static const struct {
+	const char *name;
+	unsigned int ms;
+} time_units[] = {
+	{ "h", 3600 * 1000 }, { "m", 60 * 1000 }, { "s", 1000 }, { "ms", 1 },
+};
+
+#define NR_TIME_UNITS (sizeof(time_units) / sizeof(time_units[0]))
+
+static const char *set_time(unsigned int *ret_ms, const char *value, const struct flag *flag)
+{
+	size_t digits = strspn(value, "0123456789"), i = 0;
+	unsigned long long ms;
+
+	if (!digits || digits > 9)
+		return "not a time, such as 100ms, 5s, 10m or 1h";
+	while (i < NR_TIME_UNITS && strcmp(value + digits, time_units[i].name))
+		i++;
+	if (i == NR_TIME_UNITS)
+		return "not a time, such as 100ms, 5s, 10m or 1h";
+	ms = strtoull(value, NULL, 10) * time_units[i].ms;
+	if (ms < flag->min)
+		return "too short";
+	if (ms > flag->max)
+		return "too long";
+	*ret_ms = ms;
+	return NULL;
+}
+
+static void get_time(unsigned int ms, char *buffer, size_t size)
+{
+	size_t i = 0;
+
+	while (ms % time_units[i].ms)
+		i++;
+	snprintf(buffer, size, "%u%s", ms / time_units[i].ms, time_units[i].name);
+}
+
 static const char *set_choice(unsigned int *ret_choice, const char *value,
 			      const struct flag *flag)
 {
@@ -190,6 +239,8 @@ static const char *set(struct options *options, const struct flag *flag,
 		return set_text(at, value, flag);
 	case FLAG_NUMBER:
 		return set_number(at, value, flag);
+	case FLAG_TIME:
+		return set_time(at, value, flag);
 	case FLAG_CHOICE:
 		return set_choice(at, value, flag);
 	case FLAG_SWITCH:
@@ -226,6 +277,9 @@ static void get(const struct options *options, const struct flag *flag, char *bu
 		break;
 	case FLAG_NUMBER:
 		snprintf(buffer, size, "%u", *(const unsigned int *)at);
+		break;
+	case FLAG_TIME:
+		get_time(*(const unsigned int *)at, buffer, size);
 		break;
 	case FLAG_CHOICE:
 		snprintf(buffer, size, "%s", flag->choice[*(const unsigned int *)at]);

@@ -38,6 +38,8 @@ struct options {
 	bool web_log;
 	const char *device;
 	bool seccomp;
+	bool leak_watch;
+	unsigned int leak_interval_ms, leak_window_ms, leak_confirm_ms;
 	enum log_level log_level;
 	enum log_format log_format;
 	enum option_origin origin[OPTIONS_MAX];	/* of each flag in the table */

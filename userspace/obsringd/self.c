@@ -27,12 +27,15 @@ struct self_metric {
 	unsigned int nr_series;		/* 0: one without labels */
 };
 
+#define SERIES_COME ((unsigned int)-1)	/* they come and go: leakshow.h */
+
 #define VALUE(member) offsetof(struct self_values, member)
 
 static const char *const build_label[] = { "version", "revision" };
 static const char *const build_value[] = { obsringd_version, obsringd_revision };
 static const char *const code_label[] = { "code" };
 static const char *const reason_label[] = { "reason" };
+static const char *const leak_label[] = { "resource", "kind" };
 
 static const struct self_metric metrics[] = {
 	{ OBSRING_KIND_INFO, "obsring_build_info", "",
@@ -59,6 +62,51 @@ static const struct self_metric metrics[] = {
 	{ OBSRING_KIND_GAUGE, "obsringd_config_last_reload_success_timestamp_seconds",
 	  "seconds", "When a configuration was taken into force last.",
 	  VALUE(config_loaded_ns), -9, NULL, 0, NULL, 0 },
+	{ OBSRING_KIND_GAUGE, "obsringd_leak_available", "",
+	  "Whether the leak watch sees it: of the machine, or of processes.",
+	  VALUE(leak.available), 0, leak_label, 1, leak_label_name, LEAK_LABEL_NR },
+	{ OBSRING_KIND_GAUGE, "obsringd_leak_alarms", "",
+	  "Leaks that are going on.",
+	  VALUE(leak.alarms), 0, leak_label, 1, leak_label_name, LEAK_ALARM_LABELS },
+	{ OBSRING_KIND_COUNTER, "obsringd_leak_alarms_total", "",
+	  "Leaks that were found, by whether they allocate or block.",
+	  VALUE(leak.raised), 0, leak_label, 2, leak_alarm_kind, LEAK_ALARM_KINDS },
+	{ OBSRING_KIND_GAUGE, "obsringd_leak_growth_per_second", "",
+	  "How fast what leaks, or is suspected to, grows: tasks, threads, open files or bytes.",
+	  VALUE(leak_growth), -3, leakshow_label, LEAKSHOW_LABELS, NULL, SERIES_COME },
+	{ OBSRING_KIND_GAUGE, "obsringd_leak_processes", "",
+	  "Processes that the leak watch follows.",
+	  VALUE(leak.processes), 0, NULL, 0, NULL, 0 },
+	{ OBSRING_KIND_GAUGE, "obsringd_leak_processes_untracked", "",
+	  "Processes that it has no room for.",
+	  VALUE(leak.untracked), 0, NULL, 0, NULL, 0 },
+	{ OBSRING_KIND_COUNTER, "obsringd_leak_samples_total", "",
+	  "Samples that the leak watch took.",
+	  VALUE(leak.samples), 0, NULL, 0, NULL, 0 },
+	{ OBSRING_KIND_GAUGE, "obsringd_leak_interval_seconds", "seconds",
+	  "Time from its last sample to the next.",
+	  VALUE(leak.interval_ns), -9, NULL, 0, NULL, 0 },
+	{ OBSRING_KIND_COUNTER, "obsringd_leak_cpu_seconds_total", "seconds",
+	  "CPU time that the leak watch took.",
+	  VALUE(leak.cpu_ns), -9, NULL, 0, NULL, 0 },
+	{ OBSRING_KIND_GAUGE, "obsring_memory_pressure_available", "",
+	  "Whether the kernel tells how long tasks wait for memory (PSI).",
+	  VALUE(leak.pressure_available), 0, NULL, 0, NULL, 0 },
+	{ OBSRING_KIND_COUNTER, "obsring_memory_pressure_waiting_seconds_total", "seconds",
+	  "Time in which some task waited for memory.",
+	  VALUE(leak.waiting_us), -6, NULL, 0, NULL, 0 },
+	{ OBSRING_KIND_COUNTER, "obsring_memory_pressure_stalled_seconds_total", "seconds",
+	  "Time in which all tasks that were not idle waited for memory.",
+	  VALUE(leak.stalled_us), -6, NULL, 0, NULL, 0 },
+	{ OBSRING_KIND_COUNTER, "obsring_memory_reclaim_stalls_total", "",
+	  "Allocations that had to reclaim memory themselves.",
+	  VALUE(leak.reclaims), 0, NULL, 0, NULL, 0 },
+	{ OBSRING_KIND_COUNTER, "obsring_memory_compaction_stalls_total", "",
+	  "Allocations that had to compact memory themselves.",
+	  VALUE(leak.compactions), 0, NULL, 0, NULL, 0 },
+	{ OBSRING_KIND_COUNTER, "obsring_memory_compaction_failures_total", "",
+	  "Compactions that made no room.",
+	  VALUE(leak.compaction_failures), 0, NULL, 0, NULL, 0 },
 	{ OBSRING_KIND_COUNTER, "process_cpu_seconds_total", "seconds",
 	  "Total user and system CPU time spent in seconds.",
 	  VALUE(process.cpu_ns), -9, NULL, 0, NULL, 0 },
@@ -117,6 +165,10 @@ static void add_metric(struct self *self, const struct self_metric *metric)
 		.nr_labels = metric->nr_labels,
 		.label = metric->label,
 	};
+	if (metric->nr_series == SERIES_COME) {
+		self->leak_family = family;
+		return;
+	}
 	for (i = 0; i < (metric->nr_series ? metric->nr_series : 1); i++)
 		add_series(self, family, metric, i);
 }
@@ -127,7 +179,9 @@ int self_init(struct self *self, struct requests *requests)
 	size_t i;
 
 	process_usage_read(&usage);
-	*self = (struct self){ .requests = requests, .start_ns = usage.start_ns };
+	*self = (struct self){
+		.requests = requests, .start_ns = usage.start_ns, .epoch = 1,
+	};
 	self->family = calloc(NR_METRICS, sizeof(*self->family));
 	if (!self->family)
 		return -ENOMEM;
@@ -142,15 +196,25 @@ void self_exit(struct self *self)
 	self->family = NULL;
 }
 
-void self_plan(const struct self *self, struct plan *plan, const struct filter *filter)
+void self_update(struct self *self)
+{
+	if (self->leakwatch && leakshow_update(&self->leak, self->leakwatch))
+		self->epoch++;
+}
+
+static bool wanted(const struct filter *filter, const struct obs_family_info *family)
+{
+	return !filter || filter_has(filter, family->kind, family->name);
+}
+
+void self_plan(struct self *self, struct plan *plan, const struct filter *filter)
 {
 	const struct obs_series_info *series, *before = NULL;
 	unsigned int i;
 
 	for (i = 0; i < self->nr_series; i++) {
 		series = &self->series[i];
-		if (filter && !filter_has(filter, series->family->kind,
-					  series->family->name))
+		if (!wanted(filter, series->family))
 			continue;
 		if (before && before->family != series->family)
 			before = NULL;
@@ -159,6 +223,9 @@ void self_plan(const struct self *self, struct plan *plan, const struct filter *
 		plan_series_add_at(plan, series, before, 0, self->slot[i]);
 		before = series;
 	}
+	if (wanted(filter, self->leak_family))
+		leakshow_plan(&self->leak, plan, self->leak_family, self->nr_series,
+			      VALUE(leak_growth) / sizeof(uint64_t), self->start_ns);
 }
 
 /* What stands behind a family's name, in one format or the other, by kind. */
@@ -217,6 +284,7 @@ static uint64_t monotonic_ns(void)
 void self_read(struct self *self, uint64_t scrape_ns, struct self_values *ret_values)
 {
 	uint64_t now = monotonic_ns();
+	unsigned int i;
 
 	if (!self->usage_ns || now - self->usage_ns > SELF_USAGE_NS) {
 		process_usage_read(&self->usage);
@@ -234,4 +302,8 @@ void self_read(struct self *self, uint64_t scrape_ns, struct self_values *ret_va
 	if (self->web)
 		web_health(self->web, &ret_values->config_successful,
 			   &ret_values->config_loaded_ns);
+	if (self->leakwatch)
+		leakwatch_counts(self->leakwatch, &ret_values->leak);
+	for (i = 0; i < self->leak.nr; i++)
+		ret_values->leak_growth[i] = self->leak.row[i].milli_per_s;
 }
