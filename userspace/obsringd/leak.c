@@ -324,6 +324,13 @@ static void push(uint64_t *mark, uint64_t value)
 	mark[LEAK_MARKS - 1] = value;
 }
 
+static void series_mark(struct leak_series *series)
+{
+	bool known = series->low != LEAK_UNKNOWN;
+
+	push(series->mark, known ? series->low : series->mark[LEAK_MARKS - 1]);
+}
+
 /* Of a mark that began before it did, what it held is not known. */
 static void subject_mark(struct leak_subject *subject)
 {
@@ -331,8 +338,8 @@ static void subject_mark(struct leak_subject *subject)
 
 	for (i = 0; i < nr_series(subject); i++) {
 		if (subject->whole)
-			push(subject->series[i].mark, subject->series[i].low);
-		subject->series[i].low = UINT64_MAX;
+			series_mark(&subject->series[i]);
+		subject->series[i].low = LEAK_UNKNOWN;
 	}
 	if (subject->whole && subject->nr_marks < LEAK_MARKS)
 		subject->nr_marks++;
@@ -415,7 +422,7 @@ static struct leak_subject *process_new(const struct obsring_process *process)
 	subject->pid = process->pid;
 	subject->start_ns = process->start_ns;
 	for (i = 0; i < LEAK_PROCESS_NR; i++)
-		subject->series[i].low = UINT64_MAX;
+		subject->series[i].low = LEAK_UNKNOWN;
 	return subject;
 }
 

@@ -134,6 +134,8 @@ void leak_exit(struct leak *leak);
  * then the end of it, at @now_ns, which is CLOCK_MONOTONIC as processes' starts are.
  * Without processes (@processes false) none is watched any more.
  */
+#define LEAK_UNKNOWN UINT64_MAX	/* a value: it stays as it was */
+
 void leak_machine(struct leak *leak, const uint64_t value[LEAK_RESOURCE_NR]);
 void leak_process(struct leak *leak, const struct obsring_process *process);
 void leak_sampled(struct leak *leak, uint64_t now_ns, bool processes);

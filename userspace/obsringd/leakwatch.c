@@ -241,11 +241,10 @@ static void publish(struct leakwatch *watch, const bool available[LEAK_LABEL_NR]
 	pthread_mutex_unlock(&watch->lock);
 }
 
-/* One sample, and what ends with it. */
-static void take_sample(struct leakwatch *watch)
+void leakwatch_sample(struct leakwatch *watch, uint64_t now_ns)
 {
 	bool machine[LEAK_RESOURCE_NR], available[LEAK_LABEL_NR] = { false };
-	uint64_t value[LEAK_RESOURCE_NR], mark = watch->leak.at[LEAK_MARKS - 1], now;
+	uint64_t value[LEAK_RESOURCE_NR], mark = watch->leak.at[LEAK_MARKS - 1];
 	struct rows rows = { .nr = 0 };
 	bool ended;
 	int r;
@@ -255,8 +254,7 @@ static void take_sample(struct leakwatch *watch)
 	watch->device_fd = collector_dup(watch->collector);
 	r = watch->device_fd < 0 ? -ENODEV :
 				   obs_process_list(watch->device_fd, take_process, &watch->leak);
-	now = clock_ns(CLOCK_MONOTONIC);
-	leak_sampled(&watch->leak, now, !r);
+	leak_sampled(&watch->leak, now_ns, !r);
 	ended = watch->leak.at[LEAK_MARKS - 1] != mark;
 	if (ended)
 		watch->sees = leaknote_sees(watch->device_fd);
@@ -264,11 +262,11 @@ static void take_sample(struct leakwatch *watch)
 	if (watch->device_fd >= 0)
 		close(watch->device_fd);
 	watch->device_fd = -1;
-	if (now - watch->pressure_ns >= LEAKWATCH_PRESSURE_NS)
-		pressure_read(watch, now);
+	if (!watch->pressure_ns || now_ns - watch->pressure_ns >= LEAKWATCH_PRESSURE_NS)
+		pressure_read(watch, now_ns);
 	if (ended) {
 		leak_each(&watch->leak, row_take, &rows);
-		pressure_judge(watch, now);
+		pressure_judge(watch, now_ns);
 	}
 	available[LEAK_LABEL_TASKS] = machine[LEAK_TASKS];
 	available[LEAK_LABEL_THREADS] = !r;
@@ -295,7 +293,7 @@ static void *run(void *arg)
 	do {
 		begun = clock_ns(CLOCK_MONOTONIC);
 		cpu = clock_ns(CLOCK_THREAD_CPUTIME_ID);
-		take_sample(watch);
+		leakwatch_sample(watch, begun);
 		cpu = clock_ns(CLOCK_THREAD_CPUTIME_ID) - cpu;
 		pause = watch->config.interval_ns;
 		if (cpu * REST > pause)
@@ -334,16 +332,14 @@ int leakwatch_start(struct leakwatch *watch, const struct leakwatch_config *conf
 	}
 	pthread_mutex_init(&watch->lock, NULL);
 	machine_open(&watch->machine, config->proc);
-	r = pthread_create(&watch->thread, NULL, run, watch);
 	watch->running = true;
-	if (!r)
+	if (!config->interval_ns)
 		return 0;
-	watch->running = false;
-	machine_close(&watch->machine);
-	leak_exit(&watch->leak);
-	pthread_mutex_destroy(&watch->lock);
-	close(watch->stop);
-	return -r;
+	r = -pthread_create(&watch->thread, NULL, run, watch);
+	watch->threaded = !r;
+	if (r < 0)
+		leakwatch_stop(watch);
+	return r;
 }
 
 void leakwatch_stop(struct leakwatch *watch)
@@ -351,7 +347,8 @@ void leakwatch_stop(struct leakwatch *watch)
 	if (!watch->running)
 		return;
 	eventfd_write(watch->stop, 1);
-	pthread_join(watch->thread, NULL);
+	if (watch->threaded)
+		pthread_join(watch->thread, NULL);
 	watch->running = false;
 	machine_close(&watch->machine);
 	/* What it knew goes; it has not ended, and nobody is told so. */

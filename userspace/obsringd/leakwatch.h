@@ -86,14 +86,15 @@ struct leakwatch_row {
 struct leakwatch_config {
 	const char *device;
 	const char *proc;
-	uint64_t interval_ns, window_ns, confirm_ns;
+	uint64_t interval_ns;	/* 0: no thread, who started it calls leakwatch_sample() */
+	uint64_t window_ns, confirm_ns;
 };
 
 struct leakwatch {
 	struct leakwatch_config config;
 	struct collector *collector;
 	pthread_t thread;
-	bool running;
+	bool running, threaded;
 	int stop;		/* eventfd */
 	pthread_mutex_t lock;	/* guards what is shown */
 	struct leakwatch_counts counts;
@@ -112,12 +113,15 @@ struct leakwatch {
 	bool sees;		/* where tasks sleep */
 };
 
-/* Begin to watch, in a thread. -errno. */
+/* Begin to watch, in a thread unless @config says otherwise. -errno. */
 int leakwatch_start(struct leakwatch *watch, const struct leakwatch_config *config,
 		    struct collector *collector);
 
 /* @watch may be zeroed. */
 void leakwatch_stop(struct leakwatch *watch);
+
+/* Take one sample, at that time of CLOCK_MONOTONIC. */
+void leakwatch_sample(struct leakwatch *watch, uint64_t now_ns);
 
 /* What is shown now: rows, if they are others than of *@epoch, which is set. */
 void leakwatch_counts(struct leakwatch *watch, struct leakwatch_counts *ret_counts);

@@ -124,12 +124,15 @@ void machine_read(const struct machine *machine, uint64_t ret_value[LEAK_RESOURC
 {
 	char text[TEXT_MAX];
 	bool has = read_text(machine, MACHINE_MEMINFO, text);
+	int i;
 
-	memset(ret_value, 0, LEAK_RESOURCE_NR * sizeof(*ret_value));
 	ret_available[LEAK_TASKS] = read_tasks(machine, &ret_value[LEAK_TASKS]);
 	ret_available[LEAK_FILES] = read_files(machine, &ret_value[LEAK_FILES]);
 	ret_available[LEAK_MEMORY] = has && memory_of(text, &ret_value[LEAK_MEMORY]);
 	ret_available[LEAK_SLAB] = has && kib_of(text, "SUnreclaim:", &ret_value[LEAK_SLAB]);
+	for (i = 0; i < LEAK_RESOURCE_NR; i++)
+		if (!ret_available[i])
+			ret_value[i] = LEAK_UNKNOWN;
 }
 
 /* ---- What it lacks ------------------------------------------------------- */

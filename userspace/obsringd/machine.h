@@ -42,7 +42,7 @@ void machine_close(struct machine *machine);
 
 /*
  * Tasks, open files, memory that is of no file (resident or swapped out) and slab that
- * can't be reclaimed. What is not available is false and 0.
+ * can't be reclaimed. What is not available is false and LEAK_UNKNOWN.
  */
 void machine_read(const struct machine *machine, uint64_t ret_value[LEAK_RESOURCE_NR],
 		  bool ret_available[LEAK_RESOURCE_NR]);
