@@ -104,6 +104,7 @@ CTL_OBJS := \
 	obsringctl/drain.o \
 	obsringctl/doctorhost.o \
 	obsringctl/doctorvalues.o \
+	obsringctl/doctormemory.o \
 	obsringctl/doctordaemon.o \
 	obsringctl/doctor.o \
 	obsringctl/tracewhy.o \

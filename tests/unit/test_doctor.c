@@ -31,6 +31,7 @@ static char root[] = "/tmp/test_doctor.XXXXXX";
 #define SIG_ENFORCE	"/sys/module/module/parameters/sig_enforce"
 #define TAINT		"/sys/module/obsring/taint"
 #define LOCKDOWN	"/sys/kernel/security/lockdown"
+#define PRESSURE	"/proc/pressure/memory"
 #define CLOCKSOURCE	"/sys/devices/system/clocksource/clocksource0/current_clocksource"
 
 struct file {
@@ -180,6 +181,12 @@ static const struct host_case {
 	{ doctor_clock, { { CLOCKSOURCE, "hpet\n", 0 } }, "warning", "hpet" },
 	{ doctor_clock, { { CLOCKSOURCE, "acpi_pm\n", 0 } }, "warning", "slow device" },
 	{ doctor_clock, { { CLOCKSOURCE, "sundial\n", 0 } }, "note", "sundial" },
+	{ doctor_memory, { }, "note", "psi=1" },
+	{ doctor_memory, { { PRESSURE, "", 0 } }, "note", "psi=1" },
+	{ doctor_memory, { { PRESSURE, "some avg10=9.00 avg60=0.25 avg300=1.00 total=5\nfull x\n", 0 } },
+	  "ok", "0.25 % of the last minute" },
+	{ doctor_memory, { { PRESSURE, "some avg10=0.00 avg60=10.00 avg300=1.00 total=5\n", 0 } },
+	  "warning", "memory runs short: tasks waited for it 10.00 %" },
 };
 
 static void test_host(void **state)
@@ -527,6 +534,37 @@ static void test_values(void **state)
 	segment_free(s);
 }
 
+/* Stalls that the module timed stand beside what the kernel says. */
+static void test_stalls(void **state)
+{
+	const struct file pressure = { PRESSURE, "some avg10=0.00 avg60=1.50 total=5\n", 0 };
+	const uint64_t bound = 1000;
+	struct segment *s = segment_new(NULL);
+	struct doctor doctor;
+	struct view view;
+	uint64_t *slot;
+
+	(void)state;
+	file_make(&pressure);
+	slot = segment_slot(s, segment_series_add(s, segment_family_add(s,
+		&(struct obs_family_spec){
+			.name = "obsring_reclaim_stall_seconds", .exp10 = -9,
+			.kind = OBSRING_KIND_HISTOGRAM, .nr_bounds = 1, .bound = &bound,
+		}), NULL), 0);
+	slot[0] = 2500000000;
+	slot[1] = 3;
+	slot[2] = 4;
+	/* A name alone makes no histogram. */
+	count(s, counter_add(s, "obsring_compaction_stall_seconds", NULL, ""), NULL, 9);
+	doctor = view_open(&view, s);
+	run(&doctor, doctor_memory);
+	told("ok", "1.50 % of the last minute, and since the module was loaded 7 allocations "
+	     "waited 2.5 s for reclaim, and 0 0 s for compaction");
+	view_close(&view);
+	segment_free(s);
+	tree_clear();
+}
+
 static void test_no_losses(void **state)
 {
 	struct segment *s = segment_new(NULL);
@@ -724,6 +762,7 @@ int main(void)
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_values),
 		cmocka_unit_test(test_no_losses),
+		cmocka_unit_test(test_stalls),
 		cmocka_unit_test(test_daemon),
 		cmocka_unit_test(test_urls),
 		cmocka_unit_test(test_command),

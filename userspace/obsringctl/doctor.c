@@ -28,6 +28,7 @@ static const struct {
 	{ "sources", doctor_sources, false },
 	{ "log", doctor_log, true },
 	{ "clock", doctor_clock, true },
+	{ "memory", doctor_memory, true },
 	{ "limits", doctor_limits, true },
 	{ "refused", doctor_refused, true },
 	{ "losses", doctor_losses, true },

@@ -117,6 +117,9 @@ void doctor_source(struct doctor *doctor, const struct obs_source_info *source);
 /* Add a ring to those of its origin. */
 void doctor_ring(struct doctor *doctor, const struct obs_log_ring_info *ring);
 
+/* doctormemory.c: does memory run short? */
+void doctor_memory(struct doctor *doctor);
+
 /* doctordaemon.c: is obsringd there, and can it read the device? */
 void doctor_daemon(struct doctor *doctor);
 
