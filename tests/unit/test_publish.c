@@ -15,6 +15,7 @@
 
 #include <libobsring/propagate.h>
 #include <libobsring/service.h>
+#include <obsring/platform.h>
 
 #define W3C	"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
