@@ -714,6 +714,44 @@ static uint64_t open_fds(void)
 }
 
 /* Clients that give up in the middle of a request free their place at once. */
+/*
+ * Empty lines where a request may begin, as many as somebody likes: none of them is a
+ * request, and what comes behind them is answered.
+ */
+static void test_repeated_crlfcrlf(void **state)
+{
+	static const char healthy[] = "GET /-/healthy HTTP/1.1\r\nHost: x\r\n";
+	struct segment *segment = segment_with(42);
+	struct server server;
+	struct answer answer;
+	const char *second;
+	int fd, i;
+
+	(void)state;
+	server_start(&server);
+	device_put(&server, segment);
+	fd = client_connect(&server);
+	for (i = 0; i < 100; i++)
+		client_send(fd, "\r\n\r\n", 4);
+	client_send(fd, healthy, strlen(healthy));
+	for (i = 0; i < 100; i++)
+		client_send(fd, "\r\n\r\n", 4);
+	client_ask(fd, "GET", "/metrics", "");
+	client_read(fd, &answer);
+	assert_int_equal(answer.status, 200);
+	second = strstr(answer.body, "HTTP/1.1 ");
+	assert_non_null(second);
+	assert_int_equal(strncmp(second, "HTTP/1.1 200 ", 13), 0);
+	assert_null(strstr(second + 1, "HTTP/1.1 "));
+	assert_true(says(second, "demo_total", "42\n"));
+	assert_true(says(second, "obsringd_http_requests_total{code=\"200\"}", "1\n"));
+	assert_true(says(second, "obsringd_http_requests_total{code=\"400\"}", "0\n"));
+	answer_free(&answer);
+	assert_int_equal(scrape(&server, "", "42\n"), 200);
+	server_stop(&server);
+	segment_free(segment);
+}
+
 static void test_aborted_requests(void **state)
 {
 	struct timespec deadline = patience();
@@ -1214,6 +1252,7 @@ int main(void)
 		cmocka_unit_test(test_lifecycle_is_off),
 		cmocka_unit_test(test_lifecycle),
 		cmocka_unit_test(test_oversize_request),
+		cmocka_unit_test(test_repeated_crlfcrlf),
 		cmocka_unit_test(test_aborted_requests),
 		cmocka_unit_test(test_comes_and_goes),
 		cmocka_unit_test(test_drains),
