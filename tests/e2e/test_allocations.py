@@ -2,8 +2,7 @@
 # SPDX-License-Identifier: MIT
 """
 test_allocations.py OBSRINGD SHIM SEED: as TAP: on a warm connection that is kept, a
-scrape allocates nothing while no series comes or goes, whatever the values do
-(libmicrohttpd's loop does once before each poll, whatever comes of it).
+scrape allocates nothing while no series comes or goes, whatever the values do.
 
 SHIM is count_allocations.c as a library; SEED is make_segment, whose values are changed
 from here as a producer would. Of protobuf only the counters: what a histogram is encoded
@@ -68,7 +67,7 @@ def main():
         with open(path, "wb") as out:
             subprocess.run([seed, str(COUNTERS), str(HISTOGRAMS), str(FIRST)], stdout=out, check=True)
         with open(counter, "wb") as out:
-            out.write(bytes(16))
+            out.write(bytes(8))
         segment = Segment(path)
         found = len(segment.counters), len(segment.histograms)
         if found != (COUNTERS, 14 * HISTOGRAMS):
@@ -92,7 +91,7 @@ class Unix(http.client.HTTPConnection):
 
 def run(segment, socket, counter):
     with open(counter, "r+b") as file:
-        allocations = mmap.mmap(file.fileno(), 16)
+        allocations = mmap.mmap(file.fileno(), 8)
     deadline = time.monotonic() + 60
     while not os.path.exists(socket) and time.monotonic() < deadline:
         time.sleep(0.01)

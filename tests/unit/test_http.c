@@ -23,6 +23,7 @@
 #include <zlib.h>
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <cmocka.h>
 
 #include "obsringd/daemon.h"
@@ -186,6 +187,7 @@ static void client_read(int fd, struct answer *answer)
 
 	while ((len = recv(fd, buffer, sizeof(buffer), 0)) > 0)
 		text_put(&text, buffer, len);
+	assert_false(len < 0 && errno == EAGAIN);	/* of client_say(): it never ends */
 	text_put(&text, "", 1);
 	close(fd);
 	assert_false(text_failed(&text));
@@ -713,6 +715,15 @@ static uint64_t open_fds(void)
 	return usage.open_fds;
 }
 
+/* Deadlines that no test lives to see. */
+static void server_start_patient(struct server *server)
+{
+	server_prepare(server);
+	server->daemon.limits.new_ns = 3600 * 1000000000ULL;
+	server->daemon.limits.idle_ns = 3600 * 1000000000ULL;
+	server_launch(server);
+}
+
 /* Clients that give up in the middle of a request free their place at once. */
 /*
  * Empty lines where a request may begin, as many as somebody likes: none of them is a
@@ -754,23 +765,78 @@ static void test_repeated_crlfcrlf(void **state)
 
 static void test_aborted_requests(void **state)
 {
-	struct timespec deadline = patience();
+	struct timespec deadline;
 	struct server server;
 	uint64_t before_all;
 	int i, fd;
 
 	(void)state;
-	deadline.tv_sec -= PATIENCE_S - 10;	/* below http.c's time-out */
-	server_start(&server);
+	server_start_patient(&server);
 	before_all = open_fds();
 	for (i = 0; i < 200; i++) {
 		fd = client_connect(&server);
 		client_send(fd, "GET /me", 7);
 		close(fd);
 	}
+	deadline = patience();
 	while (open_fds() > before_all)
 		assert_true(before(&deadline));
 	assert_int_equal(status_of(&server, "GET", "/-/healthy"), 200);
+	server_stop(&server);
+}
+
+/* In one packet: @data and the end of what the client has to say. */
+static int client_say(const struct server *server, const char *data, bool unix_socket)
+{
+	int fd = unix_socket ? unix_connect(server) : client_connect(server);
+
+	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO,
+				    &(struct timeval){ .tv_sec = PATIENCE_S },
+				    sizeof(struct timeval)), 0);
+	if (!unix_socket)
+		assert_int_equal(setsockopt(fd, IPPROTO_TCP, TCP_CORK, &(int){ 1 },
+					    sizeof(int)), 0);
+	client_send(fd, data, strlen(data));
+	assert_int_equal(shutdown(fd, SHUT_WR), 0);
+	return fd;
+}
+
+/*
+ * A client whose end comes with its request, or half of one, though it would be kept for
+ * more: it has its answers, and the connection ends.
+ */
+static void test_end_comes_with_request(void **state)
+{
+	static const struct {
+		const char *data;
+		unsigned int answers;
+	} cases[] = {
+		{ "", 0 },
+		{ "GET /-/hea", 0 },
+		{ "GET /-/healthy HTTP/1.1\r\nHost: x\r\n", 0 },
+		{ "GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n", 1 },
+		{ "GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n"
+		  "GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n", 2 },
+		{ "GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\nGET /-/", 1 },
+	};
+	unsigned int round, i, nr;
+	struct answer answer;
+	struct server server;
+	const char *found;
+
+	(void)state;
+	server_start_patient(&server);
+	for (round = 0; round < 100; round++) {
+		for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+			client_read(client_say(&server, cases[i].data, round & 1), &answer);
+			nr = 0;
+			for (found = answer.data; (found = strstr(found, "HTTP/1.1 200"));
+			     found++)
+				nr++;
+			assert_int_equal(nr, cases[i].answers);
+			answer_free(&answer);
+		}
+	}
 	server_stop(&server);
 }
 
@@ -1254,6 +1320,7 @@ int main(void)
 		cmocka_unit_test(test_oversize_request),
 		cmocka_unit_test(test_repeated_crlfcrlf),
 		cmocka_unit_test(test_aborted_requests),
+		cmocka_unit_test(test_end_comes_with_request),
 		cmocka_unit_test(test_comes_and_goes),
 		cmocka_unit_test(test_drains),
 		cmocka_unit_test(test_hangup_unmaps_without_a_scrape),

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -69,7 +70,7 @@ int clients_init(struct clients *clients, const struct client_limits *limits)
 {
 	int state;
 
-	*clients = (struct clients){ .limits = *limits };
+	*clients = (struct clients){ .limits = *limits, .epoll = -1 };
 	clients->limits.connections = fit_files(limits->connections);
 	clients->size = 2 * clients->limits.connections + OTHER_FILES;
 	clients->table = calloc(clients->size, sizeof(*clients->table));
@@ -97,10 +98,17 @@ void clients_set_requests(struct clients *clients, unsigned int requests)
 	pthread_mutex_unlock(&clients->lock);
 }
 
+static bool waits_gone(const struct client *client)
+{
+	return client->gone &&
+	       (client->state == CLIENT_NEW || client->state == CLIENT_IDLE);
+}
+
 static void leave(struct client *client)
 {
 	struct clients *clients = client->clients;
 
+	clients->nr_gone -= waits_gone(client);
 	TAILQ_REMOVE(&clients->list[client->state], client, entry);
 	clients->nr_ending -= client->state == CLIENT_ENDING;
 	client->state = CLIENT_NONE;
@@ -115,6 +123,7 @@ static void enter(struct client *client, enum client_state state, uint64_t limit
 	client->since_ns = now_ns();
 	client->deadline_ns = client->since_ns + limit_ns;
 	clients->nr_ending += state == CLIENT_ENDING;
+	clients->nr_gone += waits_gone(client);
 	TAILQ_INSERT_TAIL(&clients->list[state], client, entry);
 }
 
@@ -229,6 +238,8 @@ struct client *client_add(struct clients *clients, int fd,
 	pthread_mutex_lock(&clients->lock);
 	client = &clients->table[fd];
 	*client = (struct client){ .clients = clients, .fd = fd,
+				   .generation = ++clients->generation ?:
+						 ++clients->generation,
 				   .source = source_of(address) };
 	enter(client, CLIENT_NEW, clients->limits.new_ns);
 	clients->nr++;
@@ -245,6 +256,66 @@ void client_remove(struct client *client)
 	leave(client);
 	clients->nr--;
 	pthread_mutex_unlock(&clients->lock);
+}
+
+void clients_set_epoll(struct clients *clients, int epoll)
+{
+	pthread_mutex_lock(&clients->lock);
+	clients->epoll = epoll;
+	pthread_mutex_unlock(&clients->lock);
+}
+
+/* It is in the set until it is closed. */
+void client_watch(struct client *client)
+{
+	struct clients *clients = client->clients;
+	struct epoll_event event = {
+		.events = EPOLLRDHUP | EPOLLONESHOT,
+		.data.u64 = (uint64_t)client->generation << 32 | (uint32_t)client->fd,
+	};
+
+	pthread_mutex_lock(&clients->lock);
+	if (clients->epoll >= 0)
+		epoll_ctl(clients->epoll, EPOLL_CTL_ADD, client->fd, &event);
+	pthread_mutex_unlock(&clients->lock);
+}
+
+/* Of what its peer has ended it ends nothing more, but whoever waits there wakes up. */
+static void nudge(const struct client *client)
+{
+	shutdown(client->fd, SHUT_RD);
+}
+
+/* The server may not have read what came before the end: clients_nudge() goes on. */
+void clients_gone(struct clients *clients, uint64_t key)
+{
+	struct client *client = &clients->table[(uint32_t)key];
+
+	pthread_mutex_lock(&clients->lock);
+	if (client->state != CLIENT_NONE && client->generation == key >> 32) {
+		client->gone = true;
+		clients->nr_gone += waits_gone(client);
+	}
+	pthread_mutex_unlock(&clients->lock);
+}
+
+unsigned int clients_nudge(struct clients *clients)
+{
+	const struct client *client;
+	unsigned int nr;
+
+	pthread_mutex_lock(&clients->lock);
+	nr = clients->nr_gone;
+	if (nr) {
+		TAILQ_FOREACH(client, &clients->list[CLIENT_NEW], entry)
+			if (client->gone)
+				nudge(client);
+		TAILQ_FOREACH(client, &clients->list[CLIENT_IDLE], entry)
+			if (client->gone)
+				nudge(client);
+	}
+	pthread_mutex_unlock(&clients->lock);
+	return nr;
 }
 
 void client_begin(struct client *client, uint64_t timeout_ns)
@@ -269,6 +340,9 @@ void client_end(struct client *client)
 	if (client->state != CLIENT_ENDING) {
 		leave(client);
 		enter(client, CLIENT_IDLE, clients->limits.idle_ns);
+		/* All that was read was before this: it sees the end now. */
+		if (client->gone)
+			nudge(client);
 	}
 	pthread_mutex_unlock(&clients->lock);
 }

@@ -55,12 +55,14 @@ enum client_end {
 struct client {
 	struct clients *clients;
 	int fd;
+	uint32_t generation;	/* of all that have had this descriptor */
 	struct source source;
 	struct body *body;	/* that is being sent; of the thread that answers */
 	/* Guarded by the lock. */
 	TAILQ_ENTRY(client) entry;	/* of its state */
 	enum client_state state;
 	bool admitted;		/* counts against limits.requests */
+	bool gone;		/* its peer sends no more: see clients_gone() */
 	uint64_t since_ns;
 	uint64_t deadline_ns;
 	/* The server's: of the request, and of the connection. */
@@ -84,6 +86,9 @@ struct clients {
 	uint64_t accepted_ns;		/* the last of them */
 	unsigned int nr_ending;
 	unsigned int nr_admitted;
+	unsigned int nr_gone;		/* of them those without a request */
+	uint32_t generation;		/* the last one's */
+	int epoll;			/* tells who is gone; -1: none does */
 	uint64_t ended[CLIENT_END_NR];
 };
 
@@ -110,6 +115,19 @@ unsigned int clients_reap(struct clients *clients);
 struct client *client_add(struct clients *clients, int fd,
 			  const struct sockaddr *address);
 void client_remove(struct client *client);
+
+/*
+ * A server that waits for edges, as libmicrohttpd does with epoll, takes a read that
+ * fills less than its buffer for the last, and misses the end that was there behind it:
+ * it would keep half a request until its deadline. So another one listens for ends:
+ * @epoll, whose events above 2^32 are keys for clients_gone(), from then on until -1.
+ */
+void clients_set_epoll(struct clients *clients, int epoll);
+void client_watch(struct client *client);
+void clients_gone(struct clients *clients, uint64_t key);
+
+/* Give those that are gone and have no request another edge. How many there are. */
+unsigned int clients_nudge(struct clients *clients);
 
 /* Its request: all of it takes no longer than @timeout_ns, if not 0. */
 void client_begin(struct client *client, uint64_t timeout_ns);

@@ -18,6 +18,9 @@
 /* Those that have to go are about to. */
 #define FULL_MS		1
 
+/* Until who is gone is told so again. */
+#define GONE_MS		10
+
 #define TICK_MS		1000
 #define QUIET_TICKS	60
 
@@ -72,6 +75,25 @@ static void accept_some(struct intake *intake, int socket)
 			return;
 }
 
+/* What was accepted becomes a client a moment later. */
+static int next_tick(struct intake *intake, int quiet)
+{
+	unsigned int nr = clients_reap(intake->clients);
+
+	if (clients_nudge(intake->clients))
+		return GONE_MS;
+	return nr || quiet < QUIET_TICKS ? TICK_MS : -1;
+}
+
+/* A socket where some wait, or a connection that is gone. */
+static void take_event(struct intake *intake, uint64_t key)
+{
+	if (key >> 32)
+		clients_gone(intake->clients, key);
+	else
+		accept_some(intake, key);
+}
+
 static void *run(void *arg)
 {
 	struct intake *intake = arg;
@@ -82,19 +104,17 @@ static void *run(void *arg)
 		nr = epoll_wait(intake->epoll, events, LISTEN_MAX + 1, timeout);
 		quiet = nr ? 0 : quiet + 1;
 		for (i = 0; i < nr; i++) {
-			if (events[i].data.fd == intake->stop)
+			if (events[i].data.u64 == (uint64_t)intake->stop)
 				return NULL;
-			accept_some(intake, events[i].data.fd);
+			take_event(intake, events[i].data.u64);
 		}
-		/* What was accepted becomes a client a moment later. */
-		timeout = clients_reap(intake->clients) || quiet < QUIET_TICKS ?
-			  TICK_MS : -1;
+		timeout = next_tick(intake, quiet);
 	}
 }
 
 static int add(const struct intake *intake, int fd)
 {
-	struct epoll_event event = { .events = EPOLLIN, .data.fd = fd };
+	struct epoll_event event = { .events = EPOLLIN, .data.u64 = fd };
 
 	return epoll_ctl(intake->epoll, EPOLL_CTL_ADD, fd, &event) ? -errno : 0;
 }
@@ -116,6 +136,7 @@ static int prepare(struct intake *intake, const struct listen_sockets *sockets)
 
 static void close_files(struct intake *intake)
 {
+	clients_set_epoll(intake->clients, -1);
 	if (intake->epoll >= 0)
 		close(intake->epoll);
 	if (intake->stop >= 0)
@@ -130,6 +151,8 @@ int intake_start(struct intake *intake, const struct listen_sockets *sockets,
 	*intake = (struct intake){ .clients = clients, .take = take,
 				   .context = context };
 	r = prepare(intake, sockets);
+	if (!r)
+		clients_set_epoll(clients, intake->epoll);
 	if (!r)
 		r = -pthread_create(&intake->thread, NULL, run, intake);
 	if (r)

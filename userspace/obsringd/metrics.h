@@ -3,9 +3,8 @@
  * A scrape: the device's snapshot and the daemon's own numbers, as a body.
  *
  * For each format that was asked for in the last five minutes there is a plan, always
- * complete; one that was not goes by itself. A scrape reads the device and writes over what changed, in place if no
- * answer is being sent of it; else the pieces that change are copied first, and the
- * body is replaced as a whole, so that what is being sent stays as it is.
+ * complete; one that nobody asks for goes by itself. A scrape reads the device and
+ * writes over what changed, in place if no answer is being sent of it: see kept.h.
  */
 #ifndef OBSRINGD_METRICS_H
 #define OBSRINGD_METRICS_H
