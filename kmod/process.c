@@ -45,7 +45,10 @@ void obs_process_stop(void)
 	obs_sleepers_stop();
 }
 
-/* Return: 0 with the lock held for reading, or -errno. */
+/*
+ * Return: 0 with the lock held for reading, or -errno. Never across a copy to user
+ * memory, which may take as long as its owner likes.
+ */
 static int answer_begin(void)
 {
 	/* Numbers of another namespace would be no numbers to it. */
@@ -129,13 +132,15 @@ static bool process_fill(struct task_struct *task, struct obsring_process *ret)
 	return true;
 }
 
-/* The next ones from @nr on, as many as one step takes. Return: how many. */
-static unsigned int processes_step(u32 *nr, struct obsring_process *process,
-				   unsigned int room)
+/* The next ones from @nr on, as many as one step takes. Return: how many, or -errno. */
+static int processes_step(u32 *nr, struct obsring_process *process, unsigned int room)
 {
 	unsigned int looks = STEP_LOOKS, told = 0;
 	struct task_struct *task;
+	int ret = answer_begin();
 
+	if (ret)
+		return ret;
 	rcu_read_lock();
 	while (told < room) {
 		task = task_from(nr, PIDTYPE_TGID, &looks);
@@ -145,6 +150,7 @@ static unsigned int processes_step(u32 *nr, struct obsring_process *process,
 		(*nr)++;
 	}
 	rcu_read_unlock();
+	answer_end();
 	return told;
 }
 
@@ -152,18 +158,21 @@ static int processes_tell(struct obsring_processes *list,
 			  struct obsring_process *process)
 {
 	struct obsring_process __user *to = u64_to_user_ptr(list->process);
-	unsigned int room, told, all = 0;
+	unsigned int room, all = 0;
+	int told;
 
-	while (list->pid && all < list->nr) {
+	do {
 		room = min_t(unsigned int, list->nr - all, STEP_ANSWERS);
 		told = processes_step(&list->pid, process, room);
+		if (told < 0)
+			return told;
 		if (copy_to_user(to + all, process, told * sizeof(*process)))
 			return -EFAULT;
 		all += told;
 		if (fatal_signal_pending(current))
 			return -EINTR;
 		cond_resched();
-	}
+	} while (list->pid && all < list->nr);
 	list->nr = all;
 	return 0;
 }
@@ -180,13 +189,9 @@ int obs_process_list(unsigned long arg)
 	if (list.size != sizeof(list) || list.reserved || !list.pid ||
 	    list.pid > INT_MAX)
 		return -EINVAL;
-	ret = answer_begin();
-	if (ret)
-		return ret;
 	process = kcalloc(STEP_ANSWERS, sizeof(*process), GFP_KERNEL_ACCOUNT);
 	ret = process ? processes_tell(&list, process) : -ENOMEM;
 	kfree(process);
-	answer_end();
 	if (!ret && copy_to_user(user, &list, sizeof(list)))
 		ret = -EFAULT;
 	return ret;
@@ -335,7 +340,7 @@ static int census_make(struct census *census)
 			return -EINTR;
 		cond_resched();
 	}
-	return census_tell(census);
+	return 0;
 }
 
 int obs_process_sleepers(unsigned long arg)
@@ -351,19 +356,20 @@ int obs_process_sleepers(unsigned long arg)
 		return -EINVAL;
 	if (!obs_sleepers_supported())
 		return -EOPNOTSUPP;
-	ret = answer_begin();
-	if (ret)
-		return ret;
 	census = kvzalloc(sizeof(*census), GFP_KERNEL_ACCOUNT);
-	ret = -ENOMEM;
-	if (census) {
-		census->answer = (struct obsring_sleepers){
-			.size = asked.size, .pid = asked.pid, .nr = asked.nr,
-			.group = asked.group,
-		};
+	if (!census)
+		return -ENOMEM;
+	census->answer = (struct obsring_sleepers){
+		.size = asked.size, .pid = asked.pid, .nr = asked.nr,
+		.group = asked.group,
+	};
+	ret = answer_begin();
+	if (!ret) {
 		ret = census_make(census);
+		answer_end();
 	}
-	answer_end();
+	if (!ret)
+		ret = census_tell(census);
 	if (!ret && copy_to_user(user, &census->answer, sizeof(census->answer)))
 		ret = -EFAULT;
 	kvfree(census);

@@ -13,7 +13,7 @@
 #define SLEEPER_BITS	12
 #define SLEEPER_WAYS	4		/* places that a task may have */
 #define YOUNG		16		/* sleeps of a task that are all saved */
-#define ONE_IN		16		/* of those later */
+#define ONE_IN_LOG2	4		/* of those later one in 16, by chance */
 #define PERIOD		max(HZ / 16, 1)	/* in which a budget holds */
 #define BUDGET		(OBSRING_SLEEPS_BUDGET * PERIOD / HZ)
 
@@ -41,12 +41,13 @@ struct sleeper {
  * struct budget - what a CPU may still save in this period
  * @period: which
  * @left: by kind: old, young
- * @turn: counts sleeps of old ones
+ * @chance: the last random number; not a count, which tasks that take turns would
+ *	be in step with
  */
 struct budget {
 	unsigned long period;
 	unsigned int left[2];
-	unsigned int turn;
+	u32 chance;
 };
 
 static DEFINE_PER_CPU(struct budget, budgets);
@@ -84,7 +85,9 @@ static bool budget_take(bool young)
 	struct budget *budget = this_cpu_ptr(&budgets);
 	unsigned long period = jiffies / PERIOD;
 
-	if (!young && ++budget->turn % ONE_IN)
+	/* A linear congruence, whose upper bits are good enough for this. */
+	budget->chance = budget->chance * 1664525 + 1013904223;
+	if (!young && budget->chance >> (32 - ONE_IN_LOG2))
 		return false;
 	if (budget->period != period) {
 		budget->period = period;
