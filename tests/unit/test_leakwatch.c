@@ -268,7 +268,7 @@ static void test_thread(void **state)
 	struct fixture *f = *state;
 	const struct leakwatch_config config = {
 		.device = f->device, .proc = directory, .interval_ns = 1000000,
-		.window_ns = 1000000000, .confirm_ns = 1000000000,
+		.window_ns = 1000000000, .confirm_ns = 1000000000, .max_cpu = 100,
 	};
 
 	collector_init(&f->collector, f->device, -1);

@@ -52,6 +52,7 @@ static void test_defaults(void **state)
 	assert_int_equal(options.leak_interval_ms, 100);
 	assert_int_equal(options.leak_window_ms, 600000);
 	assert_int_equal(options.leak_confirm_ms, 300000);
+	assert_int_equal(options.leak_max_cpu, 2);
 	assert_int_equal(options.log_level, LEVEL_INFO);
 	assert_int_equal(options.log_format, LOG_LOGFMT);
 }

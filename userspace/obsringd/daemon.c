@@ -99,6 +99,7 @@ static int watch_leaks(struct daemon *daemon)
 		.interval_ns = options->leak_interval_ms * 1000000ULL,
 		.window_ns = options->leak_window_ms * 1000000ULL,
 		.confirm_ns = options->leak_confirm_ms * 1000000ULL,
+		.max_cpu = options->leak_max_cpu,
 	};
 	int r;
 
@@ -124,7 +125,8 @@ static bool same_places(const struct options *a, const struct options *b)
 	       a->max_connections == b->max_connections && a->leak_watch == b->leak_watch &&
 	       a->leak_interval_ms == b->leak_interval_ms &&
 	       a->leak_window_ms == b->leak_window_ms &&
-	       a->leak_confirm_ms == b->leak_confirm_ms;
+	       a->leak_confirm_ms == b->leak_confirm_ms &&
+	       a->leak_max_cpu == b->leak_max_cpu;
 }
 
 /* What can change while all runs. */

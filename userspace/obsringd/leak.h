@@ -33,8 +33,9 @@
  *	by a tenth at least. Tasks explain memory; tasks and files explain slab.
  *
  * Memory: 3 resources of about 350 bytes for each process, up to LEAK_PROCESSES_MAX;
- * those beyond are counted, not watched. Time: a comparison for each figure and sample,
- * and for each mark two more unless it is much higher than a window ago.
+ * those beyond are counted, not watched. Time: a comparison for each figure and sample
+ * (measured: 3 us for 300 processes), and for each mark some more, or 10 us where it is
+ * much higher than a window ago.
  */
 #ifndef OBSRINGD_LEAK_H
 #define OBSRINGD_LEAK_H

@@ -21,7 +21,6 @@
 #include "log.h"
 
 #define NS_PER_S	1000000000ULL
-#define REST		50	/* times what a sample took */
 
 const char *const leak_label_name[LEAK_LABEL_NR] = {
 	[LEAK_LABEL_TASKS] = "tasks",
@@ -296,8 +295,8 @@ static void *run(void *arg)
 		leakwatch_sample(watch, begun);
 		cpu = clock_ns(CLOCK_THREAD_CPUTIME_ID) - cpu;
 		pause = watch->config.interval_ns;
-		if (cpu * REST > pause)
-			pause = cpu * REST;
+		if (cpu * 100 / watch->config.max_cpu > pause)
+			pause = cpu * 100 / watch->config.max_cpu;
 		pthread_mutex_lock(&watch->lock);
 		watch->counts.interval_ns = pause;
 		pthread_mutex_unlock(&watch->lock);

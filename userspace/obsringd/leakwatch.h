@@ -13,8 +13,8 @@
  * kernel stack. Seen in no such place, they go on with something: "allocates"; not
  * seen: "unavailable". What leaks without leaking tasks "allocates".
  *
- * It takes no more than a fiftieth of a CPU: after a sample that took long it rests
- * fifty times as long, if that is more than the interval.
+ * It takes no more than max_cpu of a hundred parts of a CPU: after a sample that took
+ * long it rests longer than the interval.
  */
 #ifndef OBSRINGD_LEAKWATCH_H
 #define OBSRINGD_LEAKWATCH_H
@@ -76,7 +76,7 @@ struct leakwatch_counts {
 struct leakwatch_row {
 	char resource[16];
 	char pid[12];		/* "" of the machine */
-	char comm[16];
+	char comm[20];
 	char state[16];		/* "suspect", "leak" */
 	char kind[16];		/* of a leak, else "" */
 	char stack[OBSRING_STACK_MAX];
@@ -88,6 +88,7 @@ struct leakwatch_config {
 	const char *proc;
 	uint64_t interval_ns;	/* 0: no thread, who started it calls leakwatch_sample() */
 	uint64_t window_ns, confirm_ns;
+	unsigned int max_cpu;	/* percent of one, 1 to 100 */
 };
 
 struct leakwatch {

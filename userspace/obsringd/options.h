@@ -40,6 +40,7 @@ struct options {
 	bool seccomp;
 	bool leak_watch;
 	unsigned int leak_interval_ms, leak_window_ms, leak_confirm_ms;
+	unsigned int leak_max_cpu;	/* percent */
 	enum log_level log_level;
 	enum log_format log_format;
 	enum option_origin origin[OPTIONS_MAX];	/* of each flag in the table */
