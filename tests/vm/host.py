@@ -141,6 +141,28 @@ def nameless(*contents):
 # --- QEMU
 
 
+def clock(args):
+    """What an x86 guest is told of its clocks.
+
+    Not to trust its time-stamp counter, except where instructions are counted:
+    QEMU's (cpu_get_ticks(), 10.0) adds to it whatever one thread reads less than
+    the last did, which they do, since the host's rdtsc may be carried out before
+    the lock is taken. It ran 1.17 times too fast where four processors read
+    nothing else, and up to tenfold under some tests: RCU then saw stalls.
+
+    Nor to time its delay loops, where the host's rate is known: on a busy host
+    that takes seconds for each processor, and fails.
+    """
+    if args.icount:
+        return "tsc=reliable"
+    rate = re.search(r"^bogomips\s*: ([\d.]+)$", open("/proc/cpuinfo").read(), re.M)
+    if os.uname().machine != "x86_64" or not rate or not args.hz:
+        return "tsc=unstable clocksource=hpet"
+    # A bogomips is 500000 loops a second; of a delay by counter, one is one cycle.
+    loops = int(float(rate[1]) * 500000 / args.hz)
+    return f"tsc=unstable clocksource=hpet lpj={loops}"
+
+
 class Machine:
     """A QEMU process and this side of its sockets."""
 
@@ -196,7 +218,7 @@ class Machine:
             # Five-level paging: an interrupt while the kernel identifies its processor,
             # which clears its features for a moment, makes KASAN see wild accesses.
             machine = ["-M", "q35", "-cpu", "max,la57=off"]
-            console = "console=ttyS0 tsc=reliable"
+            console = "console=ttyS0 " + clock(args)
         if args.qemu:
             # Its own data; the firmware is the installed one's.
             emulator = [f"{args.qemu}/usr/bin/{emulator[0]}",
@@ -439,6 +461,7 @@ def parse():
     parser.add_argument("--initrd", action="append", default=[])
     parser.add_argument("--smp", default="4")
     parser.add_argument("--mem", default="512")
+    parser.add_argument("--hz", type=int, default=0, help="the guest's CONFIG_HZ; 0: unknown")
     parser.add_argument("--append", default="")
     parser.add_argument("--qemu", default="", help="folder; empty: the installed one")
     parser.add_argument("--threads", default="multi")

@@ -150,6 +150,11 @@ vm -- sh -c 'modprobe null_blk && test -b /dev/nullb0 && modprobe sch_netem && /
 	dd if=/dev/vda of=/dev/null bs=1M 2>/dev/null && ip addr show eth0 | grep 10.0.2.15'
 check "modules, tc, scratch disk, network" status_is 0
 
+# Trusting its time-stamp counter, it runs too fast: tests/vm/host.py.
+gcc -O2 -static -pthread -o "$WORK/clock" "$TOP/tests/vm/clock.c"
+check "its clock is right while all processors read it" /usr/bin/python3 "$TOP/tests/vm/test_clock.py" \
+	"$WORK/clock" "$TOP/scripts/vm" --kernel "$KERNEL" --no-module 2>"$WORK/err"
+
 # QEMU before 8.1 kills the guest within seconds of this: scripts/qemu.sh.
 vm -- sh -c '
 	cd /sys/kernel/tracing && echo "p:probed vfs_read" >kprobe_events && : >/tmp/go
