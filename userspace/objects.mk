@@ -52,6 +52,7 @@ LIB_OBJS := \
 	libobsring/hex.o \
 	libobsring/traceparent.o \
 	libobsring/tracestate.o \
+	libobsring/tracescan.o \
 	libobsring/b3.o \
 	libobsring/grpctrace.o \
 	libobsring/baggage.o \

@@ -212,6 +212,155 @@ static void tracestate(void **state)
 	}
 }
 
+/* ---- tracestate at a glance ---------------------------------------------- */
+
+#define HEADER_MAX	1200
+
+static uint64_t seed = 88172645463325252;
+
+static uint64_t below(uint64_t n)
+{
+	seed ^= seed << 13;
+	seed ^= seed >> 7;
+	seed ^= seed << 17;
+	return seed % n;
+}
+
+static size_t put_chars(char *at, const char *from, size_t nr)
+{
+	size_t i, all = strlen(from);
+
+	for (i = 0; i < nr; i++)
+		at[i] = from[below(all)];
+	return nr;
+}
+
+static size_t some_length(void)
+{
+	return below(12) ? 1 + below(12) : 1 + below(260);
+}
+
+/* Members, as a rule well-formed and without spaces. */
+static size_t make_members(char *text)
+{
+	unsigned int nr = 1 + (unsigned int)below(34);
+	size_t len = 0;
+
+	while (nr-- && len + 600 < HEADER_MAX) {
+		if (below(8)) {
+			len += put_chars(text + len, "az09k", 1);
+			len += put_chars(text + len, "azot09_-*/@", some_length() - 1);
+		} else {
+			memcpy(text + len, "ot", 2);
+			len += 2;
+		}
+		text[len++] = '=';
+		if (below(200))
+			len += put_chars(text + len, "th:c;rv0123456789abcdef!~Az", some_length());
+		if (!below(200))
+			text[len++] = ' ';
+		if (nr)
+			text[len++] = ',';
+	}
+	return len;
+}
+
+static void spoil(char *text, size_t len)
+{
+	static const char odd[] = ",= \tA@~\x7f\x80\xff\0ot;\n\x1f{`+.";
+
+	text[below(len)] = odd[below(sizeof(odd) - 1)];
+}
+
+/* At a glance and byte by byte, which a second header without anything makes it: alike. */
+static bool both_ways(const char *text, size_t len)
+{
+	struct obs_trace_context context[2];
+	struct obs_bytes value[2];
+	bool valid[2], cut[2] = { false, false };
+	/* Of that size exactly: reading beyond it would be seen. */
+	char *copy = malloc(len);
+	unsigned int i;
+
+	assert_non_null(copy);
+	memcpy(copy, text, len);
+	value[0] = obs_bytes(copy, len);
+	value[1] = obs_bytes("", 0);
+	memset(context, 0, sizeof(context));
+	for (i = 0; i < 2; i++)
+		valid[i] = obs_tracestate_parse(value, i + 1, &context[i], &cut[i]);
+	free(copy);
+	assert_int_equal(valid[0], valid[1]);
+	assert_int_equal(cut[0], cut[1]);
+	assert_string_equal(context[0].tracestate, context[1].tracestate);
+	assert_memory_equal(&context[0].th, &context[1].th, sizeof(context[0].th));
+	assert_memory_equal(&context[0].rv, &context[1].rv, sizeof(context[0].rv));
+	assert_int_equal(context[0].has_th, context[1].has_th);
+	assert_int_equal(context[0].has_rv, context[1].has_rv);
+	return valid[0];
+}
+
+static void tracestate_at_a_glance(void **state)
+{
+	unsigned int i, spoils, valid = 0, invalid = 0;
+	char text[HEADER_MAX];
+	size_t len;
+
+	(void)state;
+	for (i = 0; i < 200000; i++) {
+		len = make_members(text);
+		for (spoils = (unsigned int)below(3); spoils; spoils--)
+			spoil(text, len);
+		if (below(4) == 0)
+			len = 1 + below(len);
+		if (both_ways(text, len))
+			valid++;
+		else
+			invalid++;
+	}
+	assert_in_range(valid, 20000, 200000);
+	assert_in_range(invalid, 20000, 200000);
+}
+
+/* What is plain is taken at a glance, of each length; and what begins or ends wrongly not. */
+static void tracestate_is_plain(void **state)
+{
+#ifdef __SSE2__
+	char text[OBS_TRACESTATE_MAX + 2];
+	struct obs_bytes ot;
+	size_t len;
+
+	(void)state;
+	for (len = 3; len <= OBS_TRACESTATE_MAX; len++) {
+		memset(text, 'v', sizeof(text));
+		memcpy(text, "a=", 2);
+		/* Each key and value at a border of 64 bytes once. */
+		if (len > 9)
+			memcpy(text + len - 7, ",ot=th:", 7);
+		if (len > 250)
+			memcpy(text + 200, ",b=", 3);
+		if (len > 450)
+			memcpy(text + 400, ",c=", 3);
+		assert_true(obs_tracestate_plain(obs_bytes(text, len), &ot));
+		if (len > 9) {
+			assert_ptr_equal(ot.at, text + len - 6);
+			assert_int_equal(ot.len, 6);
+		} else {
+			assert_int_equal(ot.len, 0);
+		}
+		assert_false(obs_tracestate_plain(obs_bytes(text + 1, len - 1), &ot));
+		text[len - 1] = ',';
+		assert_false(obs_tracestate_plain(obs_bytes(text, len), &ot));
+		text[len - 1] = '=';
+		assert_false(obs_tracestate_plain(obs_bytes(text, len), &ot));
+	}
+	assert_false(obs_tracestate_plain(obs_bytes(text, len), &ot));
+#else
+	(void)state;
+	skip();
+#endif
+}
+
 static const struct {
 	const char *value;
 	bool has_th, has_rv;
@@ -918,6 +1067,8 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(traceparent),
 		cmocka_unit_test(tracestate),
+		cmocka_unit_test(tracestate_at_a_glance),
+		cmocka_unit_test(tracestate_is_plain),
 		cmocka_unit_test(opentelemetry),
 		cmocka_unit_test(update),
 		cmocka_unit_test(b3_single),

@@ -67,6 +67,12 @@ bool obs_traceparent_parse(struct obs_bytes value, struct obs_trace_context *ret
 bool obs_tracestate_parse(const struct obs_bytes *value, unsigned int nr,
 			  struct obs_trace_context *ret, bool *ret_cut);
 
+/*
+ * tracescan.c: are these members and nothing but a comma between two, together not too
+ * long to be kept? *@ret_ot: the first one of key "ot". False: no, or it can't tell.
+ */
+bool obs_tracestate_plain(struct obs_bytes value, struct obs_bytes *ret_ot);
+
 /* A threshold as "ot" has it, behind @at: its end, without a NUL. */
 char *obs_ot_threshold_write(char *at, uint64_t th);
 

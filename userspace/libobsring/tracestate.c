@@ -23,6 +23,7 @@
 #define KEY_MAX		256
 #define VALUE_MAX	256
 #define LONG_MEMBER	128
+#define PLAIN_MIN	64	/* what is shorter is quicker taken byte by byte */
 
 #define OT		"ot="
 
@@ -217,6 +218,20 @@ static bool members_whole(const struct members *members, unsigned int nr_headers
 	return (size_t)(last->at + last->len - members->member[0].at) == members->len;
 }
 
+/* A header of that length that is plain is taken as it is. */
+static bool plain_parse(struct obs_bytes value, struct obs_trace_context *ret)
+{
+	struct obs_bytes ot;
+
+	if (value.len < PLAIN_MIN || !obs_tracestate_plain(value, &ot))
+		return false;
+	memcpy(ret->tracestate, value.at, value.len);
+	ret->tracestate[value.len] = '\0';
+	if (ot.len)
+		ot_parse(obs_bytes_from(ot, strlen(OT)), ret);
+	return true;
+}
+
 bool obs_tracestate_parse(const struct obs_bytes *value, unsigned int nr,
 			  struct obs_trace_context *ret, bool *ret_cut)
 {
@@ -224,6 +239,10 @@ bool obs_tracestate_parse(const struct obs_bytes *value, unsigned int nr,
 	struct members members;
 	unsigned int i;
 
+	if (nr == 1 && plain_parse(value[0], ret)) {
+		*ret_cut = false;
+		return true;
+	}
 	members.nr = 0;
 	members.len = 0;
 	for (i = 0; i < nr; i++)
