@@ -25,6 +25,7 @@
  *                      stands before it done before
  *   obs_xchg_acquire   what *p was, v being there now; what follows is not done before
  *   obs_mul_high       upper 64 bits of a product (no atomic)
+ *   obs_mul_fold       the same, exclusive or the lower 64
  *   obs_barrier        nothing moves across it in the order that this CPU sees
  *   obs_likely         the branch that is to be straight
  *   obs_outline        a function that stays out of its callers: rarely called
@@ -68,6 +69,7 @@
 #define obs_likely(x)		likely(x)
 #define obs_outline		noinline __maybe_unused
 #define obs_mul_high(a, b)	mul_u64_u64_shr((a), (b), 64)
+#define obs_mul_fold(a, b)	(mul_u64_u64_shr((a), (b), 64) ^ (a) * (b))
 
 #ifdef CONFIG_X86_64
 #include <asm/local.h>
@@ -222,6 +224,13 @@ static inline bool obs_dec_negative_local(__u64 *p)
 static inline __u64 obs_mul_high(__u64 a, __u64 b)
 {
 	return (__uint128_t)a * b >> 64;
+}
+
+static inline __u64 obs_mul_fold(__u64 a, __u64 b)
+{
+	__uint128_t product = (__uint128_t)a * b;
+
+	return (__u64)(product >> 64) ^ (__u64)product;
 }
 
 #ifndef __user

@@ -42,14 +42,15 @@
  *   those that are dropped.
  *
  *   A count runs down to the next pick. A decision is: look whether the slot was
- *   drawn for the rule's word, decrement the count (left). A slot drawn for another
- *   word is drawn anew, at a random place in a random block: so each event is kept
- *   with p from the first one on, however often the rule changes.
+ *   drawn for the rule's word, decrement the count (left). Where the pick behind that
+ *   one is has been drawn already (ahead): no event waits for the drawing. A slot drawn
+ *   for another word is drawn anew, at a random place in a random block: so each event
+ *   is kept with p from the first one on, however often the rule changes.
  *
  *        >= 0   events until the next pick
  *        -1     owned by the context that made it so: by decrementing (its
  *               event is the pick) or by exchanging it (it draws anew). It alone
- *               writes word, rest and carry, and ends by storing left
+ *               writes what is drawn, and ends by storing left
  *        < -1   a nested context decremented while an outer one owns it: it takes
  *               that back, and decides by a coin of the same p
  *
@@ -164,10 +165,12 @@ struct obs_sample_rule {
 };
 
 /**
- * struct obs_sample_slot - what one CPU knows of a rule, 96 bytes
+ * struct obs_sample_slot - what one CPU knows of a rule, 112 bytes
  * @word: rule's word for which @left was drawn
  * @left: events until the next pick
- * @rest: events of the present block behind the pick
+ * @density: picks in 2^56 events, of @word
+ * @ahead: what @left is to be behind that pick
+ * @rest: events of the last block drawn behind its pick
  * @carry: fraction of an event by which the block's end lies behind it
  * @seen: TARGET: events
  * @asked: events that asked the quota
@@ -181,6 +184,8 @@ struct obs_sample_rule {
 struct obs_sample_slot {
 	__u64 word;
 	__u64 left;
+	__u64 density;
+	__u64 ahead;
 	__u64 rest;
 	__u64 carry;
 	__u64 seen;
@@ -211,14 +216,12 @@ struct obs_sample_floor {
 
 /* ---- Randomness ---------------------------------------------------------- */
 
-/* SplitMix64: a nested call takes another number, and none is taken twice. */
+/* wyrand: a nested call takes another value of the counter, and none is taken twice. */
 static inline __u64 obs_sample_random(struct obs_sample_rng *rng)
 {
-	__u64 z = obs_add_return_local(&rng->state, 0x9e3779b97f4a7c15ULL);
+	__u64 z = obs_add_return_local(&rng->state, 0xa0761d6478bd642fULL);
 
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ULL;
-	z = (z ^ z >> 27) * 0x94d049bb133111ebULL;
-	return z ^ z >> 31;
+	return obs_mul_fold(z, z ^ 0xe7037ed1a0b428dbULL);
 }
 
 /* A trace's 56 bits, where no rv is given: its id's last 7 bytes. */
@@ -329,7 +332,7 @@ static inline __u64 obs_sample_density(__u64 word)
 	return obs_sample_picks_kept(word) ? OBSRING_THRESHOLD_ONE - threshold : threshold;
 }
 
-/* The owner goes on to the next block: events until its pick. */
+/* The owner draws the next block: events from the last one's pick to its pick. */
 static inline __u64 obs_sample_next(struct obs_sample_slot *slot,
 				    struct obs_sample_rng *rng, __u64 density)
 {
@@ -391,7 +394,8 @@ static obs_outline __u64 obs_sample_pick(struct obs_sample_slot *slot,
 	}
 	/* A nested context may have drawn for another one before it was ours. */
 	word = obs_read_once(&slot->word);
-	left = obs_sample_next(slot, rng, obs_sample_density(word));
+	left = slot->ahead;
+	slot->ahead = obs_sample_next(slot, rng, slot->density);
 	obs_barrier();
 	obs_write_once(&slot->left, left);
 	return obs_sample_picked(word, true);
@@ -410,9 +414,11 @@ static obs_outline __u64 obs_sample_redraw(struct obs_sample_slot *slot,
 			return obs_sample_coin(rng, word);
 	} while (!obs_try_cmpxchg_local(&slot->left, &left, OBS_SAMPLE_OWNED));
 	obs_write_once(&slot->word, word);
+	slot->density = density;
 	left = obs_sample_begin(slot, rng, density);
 	picked = !left;
 	left = picked ? obs_sample_next(slot, rng, density) : left - 1;
+	slot->ahead = obs_sample_next(slot, rng, density);
 	obs_barrier();
 	obs_write_once(&slot->left, left);
 	return obs_sample_picked(word, picked);
@@ -550,13 +556,15 @@ static inline __u64 obs_sample_verdict(__u64 word, struct obs_sample_rule *rule,
 {
 	enum obs_sample_mode mode = obs_sample_mode(word);
 
+	/* First what has the most to do yet: there a jump more counts. */
+	if (obs_likely(mode == OBS_SAMPLE_BLOCKS || mode == OBS_SAMPLE_TRACE)) {
+		if (mode == OBS_SAMPLE_TRACE && randomness)
+			return *randomness < obs_sample_threshold(word) ?
+				OBS_SAMPLE_DROPPED : obs_sample_threshold(word);
+		return obs_sample_blocks(slot, rng, word);
+	}
 	if (mode == OBS_SAMPLE_KEEP)
 		return 0;
-	if (mode == OBS_SAMPLE_TRACE && randomness)
-		return *randomness < obs_sample_threshold(word) ?
-			OBS_SAMPLE_DROPPED : obs_sample_threshold(word);
-	if (mode == OBS_SAMPLE_BLOCKS || mode == OBS_SAMPLE_TRACE)
-		return obs_sample_blocks(slot, rng, word);
 	if (mode == OBS_SAMPLE_RATE)
 		return obs_sample_rate(rule, slot);
 	if (mode == OBS_SAMPLE_TARGET)

@@ -10,7 +10,8 @@
  * A record has 16 bytes of head, of which 8 are the time, and data. In each round
  * each way has a turn of about a millisecond in each case, so that what else the
  * machine does meets all of them; the median of the rounds is told. A turn lasts
- * from the first thread's start to the last one's end. It is repeated if a thread
+ * from the first thread's start to the last one's end. Each thread has a processor of
+ * its own, if there are enough. A turn is repeated if a thread
  * was preempted, or if the threads did not start together.
  */
 #include <pthread.h>
@@ -221,11 +222,27 @@ static long preemptions(void)
 	return usage.ru_nivcsw;
 }
 
+/* A processor of its own, if there are enough. */
+static void settle(unsigned int index)
+{
+	cpu_set_t all, one;
+	unsigned int cpu;
+
+	sched_getaffinity(0, sizeof(all), &all);
+	CPU_ZERO(&one);
+	for (cpu = 0; cpu < CPU_SETSIZE; cpu++)
+		if (CPU_ISSET(cpu, &all) && index-- == 0)
+			CPU_SET(cpu, &one);
+	if (CPU_COUNT(&one))
+		sched_setaffinity(0, sizeof(one), &one);
+}
+
 static void *run(void *arg)
 {
 	struct writer *w = arg;
 	long before;
 
+	settle((unsigned int)(w - writers));
 	for (;;) {
 		pthread_barrier_wait(&turn_begins);
 		if (!turn_way)
@@ -234,7 +251,7 @@ static void *run(void *arg)
 			/* Closer together than the barrier lets them go. */
 			atomic_fetch_add(&at_start, 1);
 			while (atomic_load(&at_start) < nr_threads)
-				sched_yield();
+				;
 			before = preemptions();
 			w->began = clock_ns();
 			turn_way->write(w, turn_bytes);

@@ -8,7 +8,8 @@
  * In each round each way has a turn in each case, so that what else the machine
  * does meets all of them; the median of the rounds is told. A turn lasts from the
  * first thread's start to the last one's end, and is a second to the controller of
- * rates and targets. It is repeated if a thread was preempted, or if the threads
+ * rates and targets. Each thread has a processor of its own, if there are enough. A turn
+ * is repeated if a thread was preempted, or if the threads
  * did not start together.
  */
 #include <pthread.h>
@@ -40,6 +41,7 @@ struct decider {
 	struct obs_sample_slot slot[CASES];	/* one for each case */
 	__u64 randomness[TRACES];
 	__u64 kept, weight;
+	unsigned int answer;
 	__u64 began, ended;
 	bool preempted;
 };
@@ -54,6 +56,7 @@ struct way {
 static struct decider deciders[THREADS_MAX];
 static struct obs_sample_rule rules[CASES] __attribute__((aligned(128)));
 static struct obs_sample_control controls[CASES];
+static bool answers[1 << 22];
 static unsigned int nr_threads;
 static const struct way *turn_way;
 static unsigned int turn_case;
@@ -100,6 +103,25 @@ static void traced(struct decider *d, unsigned int nr)
 	decide(d, nr, true);
 }
 
+/*
+ * Acting on answers that were drawn beforehand, each event's for itself: what a decision
+ * at random costs whoever acts on it, however little it costs to decide.
+ */
+static void drawn(struct decider *d, unsigned int nr)
+{
+	__u64 kept = 0;
+	__u32 i;
+
+	(void)nr;
+	for (i = 0; i < DECISIONS; i++)
+		if (answers[d->answer++ % NR(answers)]) {
+			kept++;
+			/* A jump, not a sum. */
+			__asm__ volatile("" : "+r" (kept));
+		}
+	d->kept += kept;
+}
+
 static struct {
 	atomic_ulong counter __attribute__((aligned(128)));
 	pthread_mutex_t lock __attribute__((aligned(128)));
@@ -142,6 +164,7 @@ static const struct way ways[] = {
 	{ "by trace, 1 %, event without one", plain, OBSRING_RULE_TRACE, PERCENT(1) },
 	{ "rate, 1000 a turn", plain, OBSRING_RULE_RATE, 1000 },
 	{ "target, 2000 a turn", plain, OBSRING_RULE_TARGET, 2000 },
+	{ "10 % drawn beforehand, acted on", drawn, OBSRING_RULE_UNSPEC, 0 },
 	{ "shared counter % 100", counter, OBSRING_RULE_UNSPEC, 0 },
 	{ "mutex, counter % 100", mutex, OBSRING_RULE_UNSPEC, 0 },
 };
@@ -176,11 +199,27 @@ static long preemptions(void)
 	return usage.ru_nivcsw;
 }
 
+/* A processor of its own, if there are enough. */
+static void settle(unsigned int index)
+{
+	cpu_set_t all, one;
+	unsigned int cpu;
+
+	sched_getaffinity(0, sizeof(all), &all);
+	CPU_ZERO(&one);
+	for (cpu = 0; cpu < CPU_SETSIZE; cpu++)
+		if (CPU_ISSET(cpu, &all) && index-- == 0)
+			CPU_SET(cpu, &one);
+	if (CPU_COUNT(&one))
+		sched_setaffinity(0, sizeof(one), &one);
+}
+
 static void *run(void *arg)
 {
 	struct decider *d = arg;
 	long before;
 
+	settle((unsigned int)(d - deciders));
 	for (;;) {
 		pthread_barrier_wait(&turn_begins);
 		if (!turn_way)
@@ -189,7 +228,7 @@ static void *run(void *arg)
 			/* Closer together than the barrier lets them go. */
 			atomic_fetch_add(&at_start, 1);
 			while (atomic_load(&at_start) < nr_threads)
-				sched_yield();
+				;
 			before = preemptions();
 			d->began = clock_ns();
 			turn_way->decide(d, turn_case);
@@ -253,6 +292,15 @@ static double turn(unsigned int way, unsigned int threads)
 	return ns;
 }
 
+static void answers_draw(void)
+{
+	struct obs_sample_rng rng = { clock_ns() };
+	size_t i;
+
+	for (i = 0; i < NR(answers); i++)
+		answers[i] = obs_sample_random(&rng) % 10 == 0;
+}
+
 static void deciders_start(void)
 {
 	unsigned int i, j;
@@ -301,6 +349,7 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	_Static_assert(NR(ways) * THREADS_MAX <= CASES, "each has a case");
+	answers_draw();
 	deciders_start();
 	for (i = 0; i < NR(ways) * THREADS_MAX; i++)
 		prepare(i / THREADS_MAX, i, true);
