@@ -5,6 +5,8 @@
  *
  *   obs_read_once      relaxed load of an aligned word, not torn, not repeated
  *   obs_write_once     relaxed store, likewise
+ *   obs_write_pair     two words at @to, that are behind each other at @from: each is
+ *                      stored as by obs_write_once, or both at once
  *   obs_load_acquire   what follows it is not done before it
  *   obs_store_release  what stands before it is done before it
  *   obs_rmb            loads before it are done before loads behind it
@@ -50,6 +52,8 @@
 
 #define obs_read_once(p)	READ_ONCE(*(p))
 #define obs_write_once(p, v)	WRITE_ONCE(*(p), (v))
+#define obs_write_pair(to, from) \
+	(WRITE_ONCE((to)[0], (from)[0]), WRITE_ONCE((to)[1], (from)[1]))
 /* The partner of each of these is named where it is used. */
 #define obs_load_acquire(p)	smp_load_acquire(p)
 /* See above. */
@@ -164,6 +168,23 @@ fault:
 #define obs_barrier()		__atomic_signal_fence(__ATOMIC_SEQ_CST)
 #define obs_likely(x)		__builtin_expect(!!(x), 1)
 #define obs_outline		__attribute_noinline__ __attribute_maybe_unused__
+
+#if defined(__SSE2__) && !defined(__SANITIZE_THREAD__)
+#include <emmintrin.h>
+
+static inline void obs_write_pair(__u64 *to, const __u64 *from)
+{
+	const __m128i pair = _mm_loadu_si128((const __m128i *)from);
+
+	__asm__ volatile("movups %1, %0" : "=m" (*(__m128i *)to) : "x" (pair));
+}
+#else
+static inline void obs_write_pair(__u64 *to, const __u64 *from)
+{
+	obs_write_once(&to[0], from[0]);
+	obs_write_once(&to[1], from[1]);
+}
+#endif
 
 /* A locked instruction costs many times more. ThreadSanitizer sees no assembly. */
 #if defined(__x86_64__) && !defined(__SANITIZE_THREAD__)

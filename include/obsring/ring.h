@@ -252,12 +252,9 @@ static inline __u32 obs_ring_claim(struct obs_ring_writer *w, __u32 pos, __u32 n
 /* The words of a whole line behind its first: a loop takes twice as long. */
 static inline void obs_ring_fill_line(struct obsring_line *line, const __u64 *word)
 {
-	obs_write_once(&line->word[1], word[1]);
-	obs_write_once(&line->word[2], word[2]);
-	obs_write_once(&line->word[3], word[3]);
-	obs_write_once(&line->word[4], word[4]);
-	obs_write_once(&line->word[5], word[5]);
-	obs_write_once(&line->word[6], word[6]);
+	obs_write_pair(&line->word[1], &word[1]);
+	obs_write_pair(&line->word[3], &word[3]);
+	obs_write_pair(&line->word[5], &word[5]);
 }
 
 /* Line by line: to divide each word's index by 7 costs more than to store it. */

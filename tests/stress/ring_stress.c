@@ -41,6 +41,8 @@ static void step(void);
 #undef obs_barrier
 #define obs_read_once(p) (step(), __atomic_load_n((p), __ATOMIC_RELAXED))
 #define obs_write_once(p, v) (step(), __atomic_store_n((p), (v), __ATOMIC_RELAXED))
+#define obs_write_pair(to, from) \
+	(obs_write_once(&(to)[0], (from)[0]), obs_write_once(&(to)[1], (from)[1]))
 #define obs_barrier() (step(), __atomic_signal_fence(__ATOMIC_SEQ_CST))
 
 #include <obsring/ring.h>

@@ -24,6 +24,8 @@ static void step(void);
 #undef obs_store_release
 #define obs_read_once(p) (step(), __atomic_load_n((p), __ATOMIC_RELAXED))
 #define obs_write_once(p, v) (step(), __atomic_store_n((p), (v), __ATOMIC_RELAXED))
+#define obs_write_pair(to, from) \
+	(obs_write_once(&(to)[0], (from)[0]), obs_write_once(&(to)[1], (from)[1]))
 #define obs_load_acquire(p) (step(), __atomic_load_n((p), __ATOMIC_ACQUIRE))
 #define obs_store_release(p, v) (step(), __atomic_store_n((p), (v), __ATOMIC_RELEASE))
 
