@@ -11,6 +11,7 @@
 #   make soak-daemon     obsringd among hostile clients, for half an hour
 #   make soak-services   processes that count in the module, in a guest: half an hour
 #   make model           Spin models of the lock-free protocols: minutes
+#   make mutations       is each order of the shared headers needed? minutes
 #   make bench-kernel    instructions that updates take, counted in a guest
 #   make bench-log       the same of records in the log
 #   make bench-ring      what a log record costs; bench-sample: a sampling decision;
@@ -44,7 +45,7 @@ export VERSION PREFIX DESTDIR
 
 .PHONY: all module userspace examples install uninstall clean help guest check test bench \
 	headers-needed module-install debug-kernel bench-kernel bench-log bench-ring \
-	bench-sample bench-trace bench-counter bench-scrape model soak-daemon \
+	bench-sample bench-trace bench-counter bench-scrape model mutations soak-daemon \
 	soak-services test-kasan test-kcsan
 
 all: userspace module
@@ -147,6 +148,9 @@ soak-services:
 
 model:
 	$(MAKE) -C tests/model run BUILD=$(BUILD)/tests/model
+
+mutations:
+	$(MAKE) -C tests/model mutations BUILD=$(BUILD)/tests/model
 
 bench-log:
 	tests/bench/bench_log.sh

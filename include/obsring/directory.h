@@ -31,10 +31,10 @@
  *   tell:D with journal_quiet:D  likewise the raised position; so if the
  *			position did not move, nothing that was read between
  *			changed its owner.
- *   tell:E with journal_copy:E   the journal is a ring: overwriting entry
- *			n - nr begins only after position n was visible, so a
- *			reader that copied the overwriting value sees that it
- *			was overrun.
+ *   tell:D with journal_copy:E   the journal is a ring: the next tell, which
+ *			overwrites entry n - nr, begins only after position n was
+ *			visible, so a reader that copied the overwriting value
+ *			sees that it was overrun.
  *
  * When the ring is full the oldest change is overwritten: nothing a reader does
  * reaches the writer. A reader that was overrun scans the tables once.
@@ -58,7 +58,8 @@ static inline bool obs_gen_alive(__u32 gen)
 /* Make an entry visible; its fields, text and slots are complete. */
 static inline void obs_entry_publish(__u32 *gen)
 {
-	obs_store_release(gen, *gen + 1);		/* publish:A */
+	/* publish:A, pairs with begin:A */
+	obs_store_release(gen, *gen + 1);
 }
 
 /*
@@ -83,15 +84,12 @@ static inline void obs_journal_tell(struct obsring_header *header, __u64 *ring,
 {
 	__u64 pos = header->journal_pos;
 
-	/*
-	 * tell:E, pairs with journal_copy:E: the position that was stored last
-	 * must be visible before an older entry is overwritten.
-	 */
-	obs_wmb();
 	obs_write_once(&ring[pos & (nr - 1)],
 		       (__u64)table << OBSRING_JOURNAL_TABLE_SHIFT | index);
-	obs_store_release(&header->journal_pos, pos + 1);	/* tell:B */
-	obs_wmb();						/* tell:D */
+	/* tell:B, pairs with journal:B */
+	obs_store_release(&header->journal_pos, pos + 1);
+	/* tell:D, pairs with end:C, journal_quiet:D and journal_copy:E */
+	obs_wmb();
 }
 
 /* Reader. */
@@ -99,26 +97,30 @@ static inline void obs_journal_tell(struct obsring_header *header, __u64 *ring,
 /* First half of reading an entry: its generation; go on if it is alive. */
 static inline __u32 obs_entry_begin(const __u32 *gen)
 {
-	return obs_load_acquire(gen);			/* begin:A */
+	/* begin:A, pairs with publish:A */
+	return obs_load_acquire(gen);
 }
 
 /* Second half: does what was copied since belong to the life @begun? */
 static inline bool obs_entry_end(const __u32 *gen, __u32 begun)
 {
-	obs_rmb();					/* end:C */
+	/* end:C, pairs with tell:D */
+	obs_rmb();
 	return obs_read_once(gen) == begun;
 }
 
 static inline __u64 obs_journal_pos(const struct obsring_header *header)
 {
-	return obs_load_acquire(&header->journal_pos);	/* journal:B */
+	/* journal:B, pairs with tell:B */
+	return obs_load_acquire(&header->journal_pos);
 }
 
 /* Has the directory stood still since it was at @pos? */
 static inline bool obs_journal_quiet(const struct obsring_header *header,
 				     __u64 pos)
 {
-	obs_rmb();					/* journal_quiet:D */
+	/* journal_quiet:D, pairs with tell:D */
+	obs_rmb();
 	return obs_read_once(&header->journal_pos) == pos;
 }
 
@@ -143,7 +145,8 @@ static inline bool obs_journal_copy(const struct obsring_header *header,
 		return false;
 	for (pos = seen; pos != end; pos++)
 		changes[pos - seen] = obs_read_once(&ring[pos & (nr - 1)]);
-	obs_rmb();					/* journal_copy:E */
+	/* journal_copy:E, pairs with the tell:D of the tell before */
+	obs_rmb();
 	/*
 	 * The change after journal_pos may be half told: its entry overwrites
 	 * that of journal_pos - nr, which therefore counts as lost already.

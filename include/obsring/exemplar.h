@@ -24,9 +24,10 @@
  *   take:B with end:B       a reader that copied a word of a later writer sees,
  *			after its read barrier, a seq that was raised.
  *   publish:C with look:A   a writer sees the words of the one before, and has
- *			a later time than it had.
- *   publish:C with take:D   the words of two writers are written one after the
- *			other: those of the later one stay.
+ *			a later time than it had. The words of two writers are
+ *			written one after the other, and those of the later one
+ *			stay: take:D, which has no order of its own, succeeds
+ *			only on the very seq that look:A saw.
  *
  * Nobody waits. A writer that meets another one in the slot, which it may have
  * interrupted, drops its exemplar (BUSY). So does one that comes less than
@@ -81,7 +82,7 @@ static inline void obs_exemplar_publish(struct obsring_exemplar *slot, __u64 seq
 	obs_wmb();		/* take:B, pairs with end:B */
 	for (i = 0; i < OBS_EXEMPLAR_WORDS; i++)
 		obs_write_once(&to[i], word[i]);
-	/* publish:C, pairs with begin:C, look:A and take:D */
+	/* publish:C, pairs with begin:C and look:A */
 	obs_store_release(&slot->seq, seq + 1);
 }
 
@@ -121,8 +122,8 @@ obs_exemplar_put(struct obsring_exemplar *slot, __u64 seq, __u64 value,
 			 sizeof(trace->trace_id));
 	__builtin_memcpy(&word[OBS_EXEMPLAR_SPAN], trace->span_id,
 			 sizeof(trace->span_id));
-	/* take:D, pairs with publish:C */
-	if (!obs_try_cmpxchg_acquire(&slot->seq, &seq, seq + 1))
+	/* take:D: look:A has the order */
+	if (!obs_try_cmpxchg(&slot->seq, &seq, seq + 1))
 		return OBS_EXEMPLAR_BUSY;
 	obs_exemplar_publish(slot, seq + 1, word);
 	return OBS_EXEMPLAR_STORED;

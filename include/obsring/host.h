@@ -325,7 +325,8 @@ static inline bool obs_host_line_mend(struct obsring_line *line, __u32 pos)
 
 	if (stamp == obs_ring_stamp(pos))
 		return false;
-	obs_store_release(&line->stamp, obs_ring_stamp(pos));
+	/* Nothing is behind such a stamp: it needs no order. */
+	obs_write_once(&line->stamp, obs_ring_stamp(pos));
 	return true;
 }
 
@@ -334,6 +335,7 @@ static inline void obs_host_epoch_mend(__u64 *epoch, __u32 count)
 {
 	__u64 now = obs_read_once(epoch);
 
+	/* ring_write:E, made good; pairs with ring_head:F */
 	if ((now ^ count >> 31) & 1)
 		obs_store_release(epoch, now + 1);
 }

@@ -342,8 +342,8 @@ static inline bool obs_ring_write(struct obs_ring_writer *w, const __u64 *word,
 
 	if (nesting == OBS_RING_CLOSED)
 		return false;
+	/* These two in either order, as an interrupt sees them; before the rest. */
 	obs_write_once(&w->nesting, nesting + 1);
-	obs_barrier();
 	if (!nesting)
 		obs_write_once(&w->guard,
 			       (__u32)(obs_read_once(&w->ring->head) >> 32));
