@@ -33,6 +33,7 @@
 #define SLOW_EVERY	64	/* reads between two that are slow */
 #define SIGNAL_NS	200000
 #define LIFE_NS		200000
+#define MORE		30	/* s, for what did not happen yet */
 
 struct tally {
 	unsigned long stored, held, busy, nested_stored, nested_busy;
@@ -87,6 +88,28 @@ static enum obs_exemplar_put write_one(unsigned int i)
 	return obs_exemplar_put(&slot[i], seq, value, time, &trace);
 }
 
+/* What must happen; without any order, which would hide a race. */
+enum {
+	MET_STORED = 1 << 0,
+	MET_HELD = 1 << 1,
+	MET_BUSY = 1 << 2,
+	MET_NESTED_STORED = 1 << 3,
+	MET_NESTED_BUSY = 1 << 4,
+	MET_FOUND = 1 << 5,
+	MET_NONE = 1 << 6,
+	MET_WRITTEN = 1 << 7,
+	MET_ENDED = 1 << 8,
+	MET_ALL = (1 << 9) - 1
+};
+
+static atomic_uint met;
+
+static void meet(unsigned int what)
+{
+	if (!(atomic_load_explicit(&met, memory_order_relaxed) & what))
+		atomic_fetch_or_explicit(&met, what, memory_order_relaxed);
+}
+
 static void interrupted(int signal)
 {
 	unsigned int i;
@@ -98,9 +121,11 @@ static void interrupted(int signal)
 		switch (write_one(i % SLOTS)) {
 		case OBS_EXEMPLAR_STORED:
 			self->tally.nested_stored++;
+			meet(MET_NESTED_STORED);
 			break;
 		case OBS_EXEMPLAR_BUSY:
 			self->tally.nested_busy++;
+			meet(MET_NESTED_BUSY);
 			break;
 		case OBS_EXEMPLAR_HELD:
 			break;
@@ -156,12 +181,15 @@ static void *write_all(void *arg)
 			switch (write_one((self->nr + i) % SLOTS)) {
 			case OBS_EXEMPLAR_STORED:
 				self->tally.stored++;
+				meet(MET_STORED);
 				break;
 			case OBS_EXEMPLAR_HELD:
 				self->tally.held++;
+				meet(MET_HELD);
 				break;
 			case OBS_EXEMPLAR_BUSY:
 				self->tally.busy++;
+				meet(MET_BUSY);
 				break;
 			}
 		}
@@ -187,6 +215,7 @@ static void check(struct thread *t, unsigned int i, __u32 life,
 	struct obsring_trace trace = trace_of(e->value);
 
 	t->tally.found++;
+	meet(MET_FOUND);
 	if (e->value >> 32 != (__u32)e->time_ns ||
 	    memcmp(e->trace_id, trace.trace_id, sizeof(e->trace_id)) ||
 	    memcmp(e->span_id, trace.span_id, sizeof(e->span_id)))
@@ -213,14 +242,18 @@ static void read_one(struct thread *t, unsigned int i)
 		sched_yield();
 	if (!obs_entry_end(&gen, life)) {
 		t->tally.ended++;
+		meet(MET_ENDED);
 		return;
 	}
-	if (get == OBS_EXEMPLAR_FOUND)
+	if (get == OBS_EXEMPLAR_FOUND) {
 		check(t, i, life, &e);
-	else if (get == OBS_EXEMPLAR_NONE)
+	} else if (get == OBS_EXEMPLAR_NONE) {
 		t->tally.none++;
-	else
+		meet(MET_NONE);
+	} else {
 		t->tally.written++;
+		meet(MET_WRITTEN);
+	}
 }
 
 static void *read_all(void *arg)
@@ -249,6 +282,7 @@ static void life_end(void)
 	atomic_store(&closed, false);
 }
 
+/* And on until all that must happen has, where many others run. */
 static unsigned long lives_until(time_t seconds)
 {
 	struct timespec life = { .tv_nsec = LIFE_NS }, now;
@@ -256,7 +290,9 @@ static unsigned long lives_until(time_t seconds)
 	time_t end;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	for (end = now.tv_sec + seconds; now.tv_sec < end; lives++) {
+	for (end = now.tv_sec + seconds;
+	     now.tv_sec < end || (atomic_load(&met) != MET_ALL && now.tv_sec < end + MORE);
+	     lives++) {
 		nanosleep(&life, NULL);
 		life_end();
 		clock_gettime(CLOCK_MONOTONIC, &now);
