@@ -52,8 +52,6 @@
 
 #define obs_read_once(p)	READ_ONCE(*(p))
 #define obs_write_once(p, v)	WRITE_ONCE(*(p), (v))
-#define obs_write_pair(to, from) \
-	(WRITE_ONCE((to)[0], (from)[0]), WRITE_ONCE((to)[1], (from)[1]))
 /* The partner of each of these is named where it is used. */
 #define obs_load_acquire(p)	smp_load_acquire(p)
 /* See above. */
@@ -110,6 +108,12 @@ static __always_inline bool obs_dec_negative_local(u64 *p)
 	return atomic64_dec_return_relaxed((atomic64_t *)p) < 0;
 }
 #endif
+
+static __always_inline void obs_write_pair(u64 *to, const u64 *from)
+{
+	WRITE_ONCE(to[0], from[0]);
+	WRITE_ONCE(to[1], from[1]);
+}
 
 static __always_inline bool obs_try_cmpxchg_local(u64 *p, u64 *old, u64 new)
 {
