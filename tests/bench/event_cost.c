@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: MIT
 /*
- * event_cost ROUNDS CALLS: what a call of getppid() takes: CALLS of them are
- * timed together, ROUNDS times, and the median round is printed, as ns a call.
+ * event_cost ROUNDS CALLS [function]: what a call of getppid() takes, or one of a
+ * function that does nothing: CALLS of them are timed together, ROUNDS times, and the
+ * median round is printed, as ns a call.
  * In a guest that counts time in instructions (scripts/vm --icount) these are
  * instructions; the rounds that a timer interrupt fell into are not the median.
  */
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -20,12 +23,24 @@ static int64_t now_ns(void)
 	return ts.tv_sec * INT64_C(1000000000) + ts.tv_nsec;
 }
 
+/* For uprobes. */
+__attribute__((noinline)) void event_cost_target(void)
+{
+	__asm__ volatile("");
+}
+
+static bool function;
+
 static int64_t round_ns(long calls)
 {
 	int64_t begin = now_ns();
 
-	while (calls--)
-		syscall(SYS_getppid);
+	if (function)
+		while (calls--)
+			event_cost_target();
+	else
+		while (calls--)
+			syscall(SYS_getppid);
 	return now_ns() - begin;
 }
 
@@ -54,8 +69,9 @@ int main(int argc, char **argv)
 	long rounds, calls, i;
 	int64_t *ns;
 
-	if (argc != 3) {
-		fputs("usage: event_cost ROUNDS CALLS\n", stderr);
+	function = argc == 4 && !strcmp(argv[3], "function");
+	if (argc != 3 && !function) {
+		fputs("usage: event_cost ROUNDS CALLS [function]\n", stderr);
 		return 2;
 	}
 	rounds = number(argv[1]);
