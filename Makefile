@@ -12,12 +12,16 @@
 #   make soak-services   processes that count in the module, in a guest: half an hour
 #   make model           Spin models of the lock-free protocols: minutes
 #   make mutations       is each order of the shared headers needed? minutes
+#   make bench           all benchmarks, and tests/bench/RESULTS.md of them: half an
+#                        hour; ROWS="counter ring" some of them
 #   make bench-kernel    instructions that updates take, counted in a guest
-#   make bench-log       the same of records in the log
+#   make bench-log       the same of records in the log; bench-tracers: of both, beside
+#                        BPF, ftrace, perf and LTTng; bench-read: of reading
 #   make bench-ring      what a log record costs; bench-sample: a sampling decision;
 #                        bench-trace: a header with trace context; bench-counter:
-#                        an update of a process' series; bench-scrape: a scrape,
-#                        beside the Go client
+#                        an update of a process' series, and bench-scale: of many;
+#                        bench-push: a short job; bench-scrape: a scrape, beside the
+#                        Go client; bench-render: what is in it
 #   make debug-kernel    kasan and kcsan kernels for guests
 #   make clean           what was built; make help shows this
 #
@@ -45,7 +49,8 @@ export VERSION PREFIX DESTDIR
 
 .PHONY: all module userspace examples install uninstall clean help guest check test bench \
 	headers-needed module-install debug-kernel bench-kernel bench-log bench-ring \
-	bench-sample bench-trace bench-counter bench-scrape model mutations soak-daemon \
+	bench-sample bench-trace bench-counter bench-scrape bench-tracers bench-read \
+	bench-scale bench-push bench-render model mutations soak-daemon \
 	soak-services test-kasan test-kcsan
 
 all: userspace module
@@ -135,8 +140,26 @@ test:
 test-kasan test-kcsan:
 	scripts/test $(@:test-%=%)
 
+bench:
+	tests/bench/bench.sh $(ROWS)
+
 bench-kernel:
 	tests/bench/bench_kernel.sh
+
+bench-tracers:
+	tests/bench/bench_tracers.sh
+
+bench-read:
+	tests/bench/bench_read.sh
+
+bench-scale:
+	tests/bench/bench_scale.sh
+
+bench-push:
+	tests/bench/bench_push.sh
+
+bench-render:
+	tests/bench/bench_render.sh
 
 # Half an hour; SPAN=S for another time.
 soak-daemon: userspace
@@ -178,4 +201,4 @@ clean:
 	rm -rf $(BUILD)/module $(BUILD)/guest obsring.ko
 
 help:
-	@sed -n '3,22s/^# \{0,1\}//p' Makefile
+	@sed -n '3,/^#$$/s/^# \{0,1\}//p' Makefile

@@ -21,6 +21,11 @@ EXAMPLE_PACKAGES=(libcurl4-gnutls-dev libjansson-dev)
 VM_PACKAGES=(
 	qemu-system-x86 busybox-static iproute2 python3 cpio binutils kmod xz-utils
 )
+# What the benchmarks take besides, their peers included.
+BENCH_PACKAGES=(
+	clang-14 libbpf-dev libelf-dev liblttng-ust-dev lttng-tools
+	golang-go golang-github-prometheus-client-golang-dev curl libcurl4-gnutls-dev
+)
 ARM64_PACKAGES=(qemu-system-arm gcc-aarch64-linux-gnu libc6-dev-arm64-cross)
 
 # Functions below are not to be called as a condition (`if f`, `f || ...`):

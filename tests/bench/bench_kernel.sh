@@ -10,6 +10,7 @@ TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 cd "$TOP"
 . scripts/lib.sh
 . tests/bench/guest.sh
+. tests/bench/rows.sh
 
 KERNEL=${1:-6.1}
 WORK=$BUILD/bench
@@ -20,7 +21,7 @@ measure() {
 	for file in "$BPFTRACE"/* "$WORK/event_cost" tests/bench/bench_kernel_guest.sh; do
 		files+=(--file "$file")
 	done
-	scripts/vm --kernel "$KERNEL" --icount --mem 1536 --timeout 3600 "${files[@]}" \
+	scripts/vm --kernel "$KERNEL" --icount --no-tests --mem 1536 --timeout 3600 "${files[@]}" \
 		-- sh /files/bench_kernel_guest.sh >"$FIGURES"
 }
 
@@ -51,6 +52,7 @@ operations() {
 		target=
 		if [ "$name" = obs_counter_inc ]; then target="2: load of the handle, increment"; fi
 		echo "| \`$name\` | $cost | $target |"
+		row kernel_update "$name" "linux=$KERNEL" instructions "$cost"
 	done < <(grep '^op ' "$FIGURES")
 }
 
@@ -111,6 +113,7 @@ event_group() {
 	for line; do
 		key=${line%% *}
 		cost=$(over "$key")
+		row kernel_event "$key" "linux=$KERNEL" instructions "$cost"
 		case $key in
 		*.obsring*)
 			of=$(percent "$cost" "$peer")

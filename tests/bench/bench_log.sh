@@ -11,6 +11,7 @@ TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 cd "$TOP"
 . scripts/lib.sh
 . tests/bench/guest.sh
+. tests/bench/rows.sh
 
 KERNEL=${1:-6.1}
 WORK=$BUILD/bench
@@ -21,7 +22,7 @@ measure() {
 	for file in "$BPFTRACE"/* "$WORK/write_cost" tests/bench/bench_log_guest.sh; do
 		files+=(--file "$file")
 	done
-	scripts/vm --kernel "$KERNEL" --icount --mem 1536 --timeout 3600 "${files[@]}" \
+	scripts/vm --kernel "$KERNEL" --icount --no-tests --mem 1536 --timeout 3600 "${files[@]}" \
 		-- sh /files/bench_log_guest.sh >"$FIGURES"
 }
 
@@ -52,6 +53,7 @@ records() {
 		of=
 		if [ "$peer" != - ]; then of=$(ratio "$cost" "$(figure op "$peer")"); fi
 		echo "| $text | $cost | $of |"
+		row kernel_log "$way" "linux=$KERNEL" instructions "$cost"
 	done
 }
 
@@ -86,6 +88,7 @@ events() {
 	for line in "${EVENTS[@]}"; do
 		read -r key base text <<<"$line"
 		echo "| $text | $(over "$key" "$base") | $(ratio "$(over "$key" "$base")" "$peer") |"
+		row kernel_log_write "$key" "linux=$KERNEL" instructions "$(over "$key" "$base")"
 	done
 }
 
@@ -100,6 +103,7 @@ writes() {
 		device.*) of=$(ratio "$(over "$key" "$base")" "$(over "trace_marker.${key#*.}" "$base")") ;;
 		esac
 		echo "| $text | $(over "$key" "$base") | $of |"
+		row kernel_log_write "$key" "linux=$KERNEL" instructions "$(over "$key" "$base")"
 	done
 }
 

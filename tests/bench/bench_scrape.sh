@@ -134,8 +134,12 @@ table_cost() {
 
 requests() {
 	case $1-$2 in
-	obsringd-1000) times 4000 ;;
-	go-1000) times 1000 ;;
+	obsringd-100 | obsringd-1000) times 4000 ;;
+	go-100 | go-1000) times 1000 ;;
+	obsringd-10000) times 1000 ;;
+	go-10000) times 100 ;;
+	obsringd-1000000) times 20 ;;
+	go-1000000) times 3 ;;
 	obsringd-*) times 200 ;;
 	*) times 20 ;;
 	esac
