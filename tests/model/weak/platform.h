@@ -22,6 +22,8 @@
 
 #define obs_read_once(p)		WEAK_LOAD(p, WEAK_RELAXED)
 #define obs_write_once(p, v)		WEAK_STORE(p, v, WEAK_RELAXED)
+#define obs_write_pair(to, from) \
+	(obs_write_once(&(to)[0], (from)[0]), obs_write_once(&(to)[1], (from)[1]))
 #define obs_load_acquire(p)		WEAK_LOAD(p, WEAK_ACQUIRE)
 #define obs_store_release(p, v)		WEAK_STORE(p, v, WEAK_RELEASE)
 #define obs_rmb()			weak_fence(WEAK_ACQUIRE)
@@ -42,6 +44,13 @@
 static inline __u64 obs_mul_high(__u64 a, __u64 b)
 {
 	return (__uint128_t)a * b >> 64;
+}
+
+static inline __u64 obs_mul_fold(__u64 a, __u64 b)
+{
+	__uint128_t product = (__uint128_t)a * b;
+
+	return (__u64)(product >> 64) ^ (__u64)product;
 }
 
 #define obs_user_begin(p, n)		((void)(n), (p) != NULL)
