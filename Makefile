@@ -22,6 +22,8 @@
 #                        an update of a process' series, and bench-scale: of many;
 #                        bench-push: a short job; bench-scrape: a scrape, beside the
 #                        Go client; bench-render: what is in it
+#   make fuzz-kernel     a million calls, guided by coverage, in a kasan guest (CALLS=N);
+#                        fuzz-kernel-planted: that it finds a bug made for it
 #   make debug-kernel    kasan and kcsan kernels for guests
 #   make clean           what was built; make help shows this
 #
@@ -48,7 +50,8 @@ MODULE	?= $(BUILD)/module/$(or $(KERNEL),$(RELEASE))
 export VERSION PREFIX DESTDIR
 
 .PHONY: all module userspace examples install uninstall clean help guest check test bench \
-	headers-needed module-install debug-kernel bench-kernel bench-log bench-ring \
+	headers-needed module-install debug-kernel fuzz-kernel fuzz-kernel-planted \
+	bench-kernel bench-log bench-ring \
 	bench-sample bench-trace bench-counter bench-scrape bench-tracers bench-read \
 	bench-scale bench-push bench-render model mutations soak-daemon \
 	soak-services test-kasan test-kcsan
@@ -192,6 +195,12 @@ bench-trace:
 
 bench-scrape:
 	tests/bench/bench_scrape.sh
+
+fuzz-kernel:
+	tests/fuzz/kernel/run $(if $(CALLS),--calls $(CALLS))
+
+fuzz-kernel-planted:
+	tests/fuzz/kernel/run --planted --calls $(or $(CALLS),200000)
 
 debug-kernel:
 	scripts/debug-kernel

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Coverage-guided fuzzing of the module from inside a guest. A program is a short
+ * list of calls with their arguments. Workers make programs of a grammar, or change
+ * one of the corpus, run them with KCOV on, and keep in the corpus what reached code
+ * that none before had. main.c watches the kernel's log beside them.
+ *
+ *	main.c      epochs of the module's life, the verdict, its report
+ *	worker.c    make, run, look at what was reached, keep
+ *	generate.c  programs from nothing, and from others
+ *	grammar.c   what netlink requests, lines and structures look like
+ *	execute.c   what each call does; netlink.c what a request does
+ *	kcov.c      which blocks were reached, what was compared
+ *	text.c      programs as lines, to read and to give back by --replay
+ */
+#ifndef OBS_FUZZ_H
+#define OBS_FUZZ_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define CALLS_MAX	10
+#define DATA_MAX	1024
+#define CORPUS_MAX	4096
+#define WORKERS_MAX	16
+#define LAST_MAX	4	/* programs of a worker that are remembered */
+
+#define DEVICE_FD(slot)	(100 + (slot) % 4)
+#define SERVICE_FD(slot) (110 + (slot) % 2)
+
+/*
+ * What calls use: slot: which descriptor or mapping; flags, a, b: see execute.c. One
+ * line adds a call.
+ */
+#define CALLS(_) \
+	_(OPEN, "open") _(CLOSE, "close") _(WRITE, "write") _(READ, "read") \
+	_(WAIT, "wait") _(POLL, "poll") _(EPOLL, "epoll") _(SEEK, "lseek") \
+	_(IOCTL, "ioctl") _(COMPAT, "compat-ioctl") _(CONTEXT, "context") \
+	_(MAP, "mmap") _(UNMAP, "munmap") _(REMAP, "mremap") _(PROTECT, "mprotect") \
+	_(TOUCH, "touch") _(ATTACH, "attach") _(JOIN, "map-service") \
+	_(METRIC, "metric") _(COUNT, "count") _(LEAVE, "unmap-service") \
+	_(NETLINK, "netlink") _(LISTEN, "listen") _(FORK, "fork")
+
+enum op {
+#define _(name, text) OP_##name,
+	CALLS(_)
+#undef _
+	OP_NR
+};
+
+/* struct call.flags of several calls */
+#define CALL_FAULT	(1U << 31)	/* its memory is not there */
+#define CALL_PARTIAL	(1U << 30)	/* NETLINK: a dump is not read to its end */
+#define CALL_CUT	(1U << 29)	/* NETLINK: the header's length is a lie */
+
+struct call {
+	uint8_t op;
+	uint8_t slot;
+	uint16_t size;		/* of data */
+	uint32_t flags;
+	uint64_t a;
+	uint64_t b;
+	uint8_t data[DATA_MAX];
+};
+
+struct program {
+	uint32_t nr;
+	struct call call[CALLS_MAX];
+};
+
+/**
+ * struct shared - what workers and main.c have in common
+ * @calls: made so far
+ * @limit: of @calls, at which workers stop
+ * @stop: at once
+ * @nr_corpus: programs in corpus that are whole
+ * @nr_claimed: places in it that were given out
+ * @nr_reached: bits in reached
+ * @guided: programs are chosen by what they reached
+ * @reached: a bit each byte of the module's text: a block begins there
+ * @made: how many of each call, and how long they took in all
+ * @requested: of netlink requests, the same for each command
+ * @cost_ns: how long each program of the corpus takes
+ */
+struct shared {
+	uint64_t calls;
+	uint64_t limit;
+	uint32_t stop;
+	uint32_t nr_corpus;
+	uint32_t nr_claimed;
+	uint32_t nr_reached;
+	bool guided;
+	struct worker {
+		pid_t pid;
+		uint64_t programs;
+		uint64_t seed;
+		bool done;
+		struct program last[LAST_MAX];
+	} worker[WORKERS_MAX];
+	uint64_t reached[(2 << 20) / 64];
+	uint64_t made[OP_NR], took_ns[OP_NR];
+	uint64_t requested[64], request_took_ns[64];
+	bool whole[CORPUS_MAX];
+	uint64_t cost_ns[CORPUS_MAX];
+	struct program corpus[CORPUS_MAX];
+};
+
+extern struct shared *shared;
+
+/* Random numbers, the same for the same seed. */
+struct random {
+	uint64_t state;
+};
+
+uint64_t random_next(struct random *random);
+uint32_t below(struct random *random, uint32_t n);
+bool chance(struct random *random, uint32_t one_in);
+
+/* grammar.c: data of a call of each kind; what they return is its size. */
+uint16_t make_line(struct random *random, uint8_t *data);
+uint16_t make_attach(struct random *random, uint8_t *data);
+uint16_t make_metric(struct random *random, uint8_t *data);
+uint16_t make_context(struct random *random, uint8_t *data);
+void make_request(struct random *random, struct call *call);
+void mutate_request(struct random *random, struct call *call);
+void mutate_bytes(struct random *random, struct call *call);
+uint64_t make_number(struct random *random);
+
+/* generate.c */
+void program_make(struct random *random, struct program *program);
+void program_mutate(struct random *random, struct program *program,
+		    const struct program *other);
+
+/* kcov.c */
+struct module_text {
+	uint64_t core, init;	/* where they begin; init is freed after load */
+};
+
+struct kcov {
+	int fd;
+	uint64_t *area;
+};
+
+void kcov_open(struct kcov *kcov);
+void kcov_enable(struct kcov *kcov, bool compare);
+void kcov_disable(struct kcov *kcov);
+uint32_t kcov_collect(struct kcov *kcov, const struct module_text *text);
+uint32_t kcov_hints(const struct kcov *kcov, const struct module_text *text,
+		    uint64_t hint[][3], uint32_t max);
+void module_text_read(struct module_text *text);
+void module_text_print(const struct module_text *text);
+
+/* execute.c: what the module's header says, once a load; once a process; a program. */
+void execute_header(void);
+void execute_begin(struct kcov *child);
+void execute(const struct program *program);
+
+uint64_t now_ns(void);
+
+/* worker.c */
+void worker_run(struct worker *worker, const struct module_text *text, unsigned int role,
+		struct kcov *kcov, struct kcov *child);
+void worker_replay(const struct program *program, unsigned int role, struct kcov *child);
+
+/* text.c */
+const char *op_name(enum op op);
+void program_print(const struct program *program);
+bool program_read(const char *path, struct program *program);
+
+#endif
