@@ -25,7 +25,8 @@ TOP = os.path.dirname(os.path.dirname(HERE))
 HEADER = os.path.join(TOP, "include/uapi/linux/obsring.h")
 TEXT = os.path.join(HERE, "obsring.txt")
 CONST = TEXT + ".const"
-STRUCTS = ("obsring_context", "obsring_attach", "obsring_metric")
+STRUCTS = ("obsring_context", "obsring_attach", "obsring_metric", "obsring_processes",
+           "obsring_sleepers")
 
 # Of the header, what requests and calls are made of.
 WANTED = re.compile(r"OBSRING_(A|CMD|IOC|KIND|STATE|ORIGIN|PROBE|RULE|ATTACH|METRIC|CONTEXT)_\w+")
@@ -33,7 +34,7 @@ NOT_WANTED = re.compile(r"OBSRING_\w+_(NTF|MAX)$|OBSRING_(A|CMD|PROBE|RULE)_UNSP
                         r"|OBSRING_STATES?_NAME_MAX$|OBSRING_STATES_MAX$")
 # Types of syzkaller's own, and of its other descriptions.
 KNOWN = set("""int8 int16 int32 int64 array const flags len bytesize string stringnoz ptr ptr64
-    buffer vma fileoff fd uid void nlattr nlnest sock_nl_generic msghdr_netlink netlink_msg_t
+    buffer vma fileoff fd uid pid void nlattr nlnest sock_nl_generic msghdr_netlink netlink_msg_t
     genlmsghdr_t send_flags seek_whence mmap_prot mmap_flags in out inout NETLINK_GENERIC_FAMILY_ID
     packed varlen parent CMD POLICY text bounds data addr""".split())
 
@@ -108,7 +109,7 @@ def field_bytes(kind):
         return int(match[1])
     if kind.startswith("ptr64["):
         return 8
-    if kind == "fd_obsring_service":
+    if kind in ("fd_obsring_service", "pid"):
         return 4
     match = re.search(r"\bint(8|16|32|64)\b", kind)
     return int(match[1]) // 8
