@@ -43,15 +43,16 @@ WEAKER = {
 # All else that platform.h has: a name of it that is in neither is to be put into one.
 UNORDERED = {
     "obs_read_once", "obs_write_once", "obs_write_pair", "obs_try_cmpxchg",
-    "obs_try_cmpxchg_local", "obs_add_local", "obs_add_return_local", "obs_dec_negative_local", "obs_likely",
-    "obs_mul_high", "obs_mul_fold", "obs_user_begin", "obs_user_end", "obs_user_load",
+    "obs_try_cmpxchg_local", "obs_add_local", "obs_add_return_local",
+    "obs_dec_negative_local", "obs_likely", "obs_mul_high", "obs_mul_fold",
+    "obs_user_begin", "obs_user_end", "obs_user_load",
 }
 # Plain accesses that a search must see: words that their owner shares with interrupts.
 PLAIN = {
     "sample.h": [
-        (r"slot->(rest|carry) \+= ([^;]+);", r"slot->\1 = slot->\1 + \2;"),
-        (r"slot->(rest|carry) = ([^;]+);", r"obs_write_once(&slot->\1, \2);"),
-        (r"(?<!&)slot->(rest|carry)\b", r"obs_read_once(&slot->\1)"),
+        (r"slot->(rest|carry|ahead|density) \+= ([^;]+);", r"slot->\1 = slot->\1 + \2;"),
+        (r"slot->(rest|carry|ahead|density) = ([^;]+);", r"obs_write_once(&slot->\1, \2);"),
+        (r"(?<!&)slot->(rest|carry|ahead|density)\b", r"obs_read_once(&slot->\1)"),
     ],
 }
 ORDERED = re.compile(r"\b(" + "|".join(w[:w.index("(")] for w in WEAKER) + r")\(")
@@ -153,6 +154,11 @@ def check():
     for name in rows:
         print(f"# {name}: no such order in the headers")
         good = False
+    for header in PLAIN:
+        text = comments_blanked(open(os.path.join(HEADERS, header)).read())
+        for store in re.findall(r"\bslot->\w+ [-+|&^]?= ", plain_seen(header, text)):
+            print(f"# {header}: {store.strip()}: a plain store that PLAIN does not name")
+            good = False
     return good
 
 
@@ -169,6 +175,13 @@ def weaken(text, row):
     return changed
 
 
+def plain_seen(header, text):
+    """@text with its plain accesses as those of weak.h."""
+    for pattern, seen in PLAIN.get(header, []):
+        text = re.sub(pattern, seen, text)
+    return text
+
+
 def copy_headers(where, row, program):
     """The headers, one of them weaker; the machine's platform.h for a search."""
     os.makedirs(os.path.join(where, "obsring"), exist_ok=True)
@@ -176,10 +189,10 @@ def copy_headers(where, row, program):
         text = open(os.path.join(HEADERS, header)).read()
         if row and header == row[0]:
             text = weaken(text, row)
-        for pattern, seen in PLAIN.get(header, []) if program.startswith("weak/") else []:
-            text = re.sub(pattern, seen, text)
-        if header == "platform.h" and program.startswith("weak/"):
-            text = open(os.path.join(HERE, "weak/platform.h")).read()
+        if program.startswith("weak/"):
+            text = plain_seen(header, text)
+            if header == "platform.h":
+                text = open(os.path.join(HERE, "weak/platform.h")).read()
         with open(os.path.join(where, "obsring", header), "w") as f:
             f.write(text)
 

@@ -46,7 +46,7 @@ static void get(void)
 #define ONE_IN	4
 #define NESTED	5	/* enough to come to a pick of their own */
 
-static __u64 word, until;	/* events until the first block's end */
+static __u64 word, until;	/* events until the end of the block that is drawn ahead */
 static unsigned int counted;
 
 static __u64 one_in_four(void)
@@ -54,15 +54,22 @@ static __u64 one_in_four(void)
 	return obs_sample_make_word(OBSRING_RULE_ONE_IN, ONE_IN);
 }
 
-/* The next event is the pick of its block, of which one, two or three remain. */
+/*
+ * The next event is the pick of its block, of which one, two or three remain; of the
+ * next one, which is drawn ahead, it is any.
+ */
 static void start_pick(void)
 {
+	__u64 remain = 1 + weak_choose(3), pick = weak_choose(ONE_IN);
+
 	start();
 	word = one_in_four();
 	slot.word = word;
-	slot.rest = 1 + weak_choose(3);
+	slot.density = obs_sample_density(word);
+	slot.ahead = remain + pick;
+	slot.rest = ONE_IN - 1 - pick;
 	rng.state = weak_choose(4);
-	until = slot.rest + 1;
+	until = 1 + remain + ONE_IN;
 	counted = 0;
 }
 
@@ -71,7 +78,9 @@ static void start_redraw(void)
 {
 	start_pick();
 	slot.word = obs_sample_make_word(OBSRING_RULE_ONE_IN, 1000);
+	slot.density = obs_sample_density(slot.word);
 	slot.left = 1 + weak_choose(2);
+	slot.ahead = 500;
 	slot.rest = 900;
 }
 
@@ -107,6 +116,8 @@ static void in_a_block(void)
 	weak_check(obs_read_once(&slot.word) == word);
 	weak_check(obs_read_once(&slot.rest) < ONE_IN);
 	weak_check(obs_read_once(&slot.left) < 2 * ONE_IN);
+	weak_check(obs_read_once(&slot.ahead) < 2 * ONE_IN);
+	weak_check(obs_read_once(&slot.density) == obs_sample_density(word));
 	weak_check(obs_read_once(&slot.carry) < OBSRING_THRESHOLD_ONE);
 }
 
@@ -114,8 +125,8 @@ static void in_a_block(void)
 static void in_its_block(void)
 {
 	in_a_block();
-	weak_check((counted + obs_read_once(&slot.left) + 1 + obs_read_once(&slot.rest)) %
-		   ONE_IN == until % ONE_IN);
+	weak_check((counted + obs_read_once(&slot.left) + 1 + obs_read_once(&slot.ahead) + 1 +
+		    obs_read_once(&slot.rest)) % ONE_IN == until % ONE_IN);
 }
 
 int main(void)
