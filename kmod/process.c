@@ -110,19 +110,33 @@ static u64 files_of(struct files_struct *files)
 	return data_race(bitmap_weight(fdt->open_fds, fdt->max_fds));
 }
 
-/* Under RCU. False: a thread of the kernel. Of one that exits, no memory, no files. */
-static bool process_fill(struct task_struct *task, struct obsring_process *ret)
+/* Under RCU: a thread that does not exit, for what they all share; or NULL. */
+static struct task_struct *thread_alive(struct task_struct *leader)
 {
-	if (task->flags & PF_KTHREAD)
+	struct task_struct *thread;
+
+	for_each_thread(leader, thread) {
+		if (!(READ_ONCE(thread->flags) & PF_EXITING))
+			return thread;
+	}
+	return NULL;
+}
+
+/* Under RCU. False: a thread of the kernel, or it exits. */
+static bool process_fill(struct task_struct *leader, struct obsring_process *ret)
+{
+	struct task_struct *task = thread_alive(leader);
+
+	if (!task || task->flags & PF_KTHREAD)
 		return false;
 	*ret = (struct obsring_process){
-		.pid = task->pid,
-		.start_ns = task->start_time,
+		.pid = leader->pid,
+		.start_ns = leader->start_time,
 	};
 	/* A number that others change as a whole. */
-	ret->threads = data_race(get_nr_threads(task));
+	ret->threads = data_race(get_nr_threads(leader));
 	BUILD_BUG_ON(sizeof(ret->comm) != TASK_COMM_LEN);
-	get_task_comm(ret->comm, task);
+	get_task_comm(ret->comm, leader);
 	task_lock(task);
 	if (task->mm)
 		ret->memory_bytes = memory_of(task->mm);

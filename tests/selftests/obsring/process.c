@@ -76,7 +76,7 @@ static int child_hold(int told)
 		pause();
 }
 
-static pid_t hold(void)
+static pid_t hold(int (*child)(int told))
 {
 	int told[2];
 	char byte;
@@ -86,7 +86,7 @@ static pid_t hold(void)
 		return -1;
 	pid = fork();
 	if (!pid)
-		_exit(child_hold(told[1]));
+		_exit(child(told[1]));
 	close(told[1]);
 	if (read(told[0], &byte, 1) != 1)
 		pid = -1;
@@ -139,7 +139,7 @@ static unsigned int files_of(pid_t pid)
 
 TEST_F(process, figures)
 {
-	struct found found = { .pid = hold(), .ordered = true };
+	struct found found = { .pid = hold(child_hold), .ordered = true };
 
 	ASSERT_LT(0, found.pid);
 	ASSERT_EQ(0, obs_process_list(self->fd, find, &found));
@@ -214,7 +214,7 @@ TEST_F(process, sleepers_by_stack)
 {
 	struct place place = { .name = "pipe_read" };
 	struct obs_sleeper_counts counts;
-	pid_t pid = hold();
+	pid_t pid = hold(child_hold);
 
 	ASSERT_LT(0, pid);
 	/* They all go to sleep, in time. */
@@ -242,12 +242,16 @@ TEST_F(process, exited_and_not_waited_for)
 {
 	struct place place = { .name = "?" };
 	struct obs_sleeper_counts counts;
-	pid_t pid = fork();
+	struct found found = { .pid = fork() };
+	pid_t pid = found.pid;
 
 	if (!pid)
 		_exit(0);
 	EXPECT_TRUE(await(!obs_sleeper_list(self->fd, pid, &counts, look, &place) &&
 			  counts.exited == 1));
+	/* It holds nothing any more. */
+	EXPECT_EQ(0, obs_process_list(self->fd, find, &found));
+	EXPECT_EQ(0, found.nr);
 	EXPECT_EQ(pid, waitpid(pid, NULL, 0));
 }
 
@@ -408,7 +412,7 @@ TEST_F(process, switched_while_asked)
 	int status, n, r = 0;
 
 	if (!pid) {
-		while (!r || r == -ENODATA)
+		for (; !r || r == -ENODATA; poll(NULL, 0, 1))
 			r = ask(self->fd);
 		_exit(1);
 	}
