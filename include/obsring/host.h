@@ -90,7 +90,7 @@
 #include "ring.h"
 #include "sample_control.h"
 
-#define OBS_HOST_VERSION	1
+#define OBS_HOST_VERSION	2
 #define OBS_HOST_SERVICES	256
 #define OBS_HOST_RULES		32
 #define OBS_HOST_CHUNKS		4	/* share pages of a member */
