@@ -22,7 +22,7 @@ struct cursor {
 	uint64_t cumulated;
 	unsigned int next_range;
 	unsigned int nr_exemplars;
-	struct obs_exemplar exemplar[OBS_RANGES_MAX];
+	struct obs_exemplar *exemplar;	/* OBS_RANGES_MAX of them */
 };
 
 static const uint64_t *sums_of(struct cursor *cursor, uint64_t array)
@@ -344,7 +344,9 @@ static void render_piece(struct cursor *cursor, struct piece *piece)
 
 static void render_pieces(struct plan *plan, const struct values *values)
 {
-	struct cursor cursor = { .plan = plan, .values = values, .array = UINT64_MAX };
+	struct obs_exemplar exemplar[OBS_RANGES_MAX];
+	struct cursor cursor = { .plan = plan, .values = values, .array = UINT64_MAX,
+				 .exemplar = exemplar };
 	uint32_t i;
 
 	for (i = 0; i < plan->nr_pieces; i++)
