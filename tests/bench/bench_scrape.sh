@@ -104,19 +104,26 @@ cost() {
 	awk -v ns=$((after - before)) -v nr="$requests" 'BEGIN { printf "%.1f", ns / nr / 1000 }'
 }
 
-# Each in its own turn, and the turns interleaved: what else runs hits both.
+# Both are there all the while, and are asked in turn: what else runs hits both.
 table_cost() {
-	local series gzip ours theirs rounds=3 i who
+	local series gzip ours theirs rounds=5 i who
 	echo "| series | gzip | obsringd, µs of CPU | Go client, µs of CPU | ratio | RSS, MB | Go's |"
 	echo "| --- | --- | --- | --- | --- | --- | --- |"
 	for series in $SERIES; do
 		for gzip in "" -z; do
-			declare -A got=([obsringd]="" [go]="") rss=()
+			declare -A got=([obsringd]="" [go]="") rss=() at=() of=()
 			for who in obsringd go; do
 				serve $who "$series"
-				for ((i = 0; i < rounds; i++)); do
+				at[$who]=$port of[$who]=$pid
+			done
+			for ((i = 0; i < rounds; i++)); do
+				for who in obsringd go; do
+					port=${at[$who]} pid=${of[$who]}
 					got[$who]+="$(cost $who "$series" "$(requests $who "$series")" $gzip)"$'\n'
 				done
+			done
+			for who in obsringd go; do
+				pid=${of[$who]}
 				rss[$who]=$(rss_mb "$pid")
 				stop
 			done
@@ -145,50 +152,70 @@ requests() {
 	esac
 }
 
-# Closed loop: as many as there can be; then, open, half of what Go can.
+# most RATE...: the greatest.
+most() { printf '%s\n' "$@" | sort -n | tail -n 1; }
+
+# Closed loop: as many as there can be, of some rounds in turn; then, open, half of what
+# Go can.
 table_rate() {
-	local connections who out most
+	local connections who lat half rounds=3 i
 	echo "| connections | server | requests/s | of Go's | at RATE/s: P50, ms | P99, ms | RSS after it, MB |"
 	echo "| --- | --- | --- | --- | --- | --- | --- |"
 	for connections in 64 1000; do
-		most=
+		declare -A got=([obsringd]="" [go]="") at=() of=()
 		for who in go obsringd; do
 			serve $who 1000
-			out=$(load -c $connections -n "$(times $([ $who = go ] && echo 4000 || echo 40000))")
-			out=$(value rps "$out")
-			most=${most:-$out}
-			row scrape_rate $who "connections=$connections" req/s "$out"
-			lat=$(load -c $connections -r "$(ratio "$most" 2)" -t "$(times 10)")
+			at[$who]=$port of[$who]=$pid
+		done
+		for ((i = 0; i < rounds; i++)); do
+			for who in go obsringd; do
+				port=${at[$who]}
+				got[$who]+=" $(value rps "$(load -c $connections -n "$(times $([ $who = go ] && echo 4000 || echo 40000))")")"
+			done
+		done
+		# shellcheck disable=SC2086
+		half=$(ratio "$(most ${got[go]})" 2)
+		for who in go obsringd; do
+			port=${at[$who]} pid=${of[$who]}
+			lat=$(load -c $connections -r "$half" -t "$(times 10)")
+			# shellcheck disable=SC2086
+			row scrape_rate $who "connections=$connections" req/s ${got[$who]}
 			row scrape_p99 $who "connections=$connections" us "$(value p99_us "$lat")"
-			echo "| $connections | $who | $out | $(ratio "$out" "$most") | $(ratio "$most" 2): $(ratio "$(value p50_us "$lat")" 1000) | $(ratio "$(value p99_us "$lat")" 1000) | $(rss_mb "$pid") |"
+			# shellcheck disable=SC2086
+			echo "| $connections | $who | $(most ${got[$who]}) | $(ratio "$(most ${got[$who]})" "$(most ${got[go]})") | $half: $(ratio "$(value p50_us "$lat")" 1000) | $(ratio "$(value p99_us "$lat")" 1000) | $(rss_mb "$pid") |"
+		done
+		for who in go obsringd; do
+			pid=${of[$who]}
 			stop
 		done
 	done
 }
 
-# The best of some rounds, interleaved.
+percent() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.0f %%", 100 * a / b }'; }
+
+# The best of some rounds, in turn.
 table_small() {
 	local connections who out i
 	echo "| connections | obsringd | static libmicrohttpd | Go client | of static |"
 	echo "| --- | --- | --- | --- | --- |"
 	for connections in 64 1000; do
-		declare -A got=([obsringd]=0 [static]=0 [go]=0) rates=()
-		for ((i = 0; i < 4; i++)); do
+		declare -A got=([obsringd]="" [static]="" [go]="") best=()
+		for ((i = 0; i < 6; i++)); do
 			for who in obsringd static go; do
 				serve $who 50
 				if [ $who = obsringd ]; then cp "$WORK/answer" "$WORK/static.prom"; fi
-				out=$(load -c $connections -n "$(times 20000)")
-				out=$(value rps "$out")
-				rates[$who]+=" $out"
-				got[$who]=$(awk -v a="${got[$who]}" -v b="$out" 'BEGIN { print (a > b ? a : b) }')
+				out=$(load -c $connections -n "$(times $([ $who = go ] && echo 20000 || echo 100000))")
+				got[$who]+=" $(value rps "$out")"
 				stop
 			done
 		done
 		for who in obsringd static go; do
 			# shellcheck disable=SC2086
-			row scrape_rate_50 $who "connections=$connections" req/s ${rates[$who]}
+			row scrape_rate_50 $who "connections=$connections" req/s ${got[$who]}
+			# shellcheck disable=SC2086
+			best[$who]=$(most ${got[$who]})
 		done
-		echo "| $connections | ${got[obsringd]} | ${got[static]} | ${got[go]} | $(ratio "${got[obsringd]}" "${got[static]}") |"
+		echo "| $connections | ${best[obsringd]} | ${best[static]} | ${best[go]} | $(percent "${best[obsringd]}" "${best[static]}") |"
 	done
 }
 
@@ -202,7 +229,7 @@ for table in $TABLES; do
 	case $table in
 	cost) echo "CPU a scrape, one connection, $CHANGED % of the counters counted between two:" ;;
 	rate) echo "1000 series, no gzip, no counting; latencies from when a request is due, at half of the rate that the Go client can:" ;;
-	small) echo "50 series, requests/s, the best of four rounds:" ;;
+	small) echo "50 series, requests/s, the best of six rounds:" ;;
 	*) die "TABLES: $table: no such table" ;;
 	esac
 	echo

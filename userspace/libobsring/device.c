@@ -71,6 +71,14 @@ int obs_device_check_size(const struct obs_device *device)
 	return (uint64_t)size < device->bytes ? -EPROTO : 0;
 }
 
+void obs_device_forget_pages(const struct obs_device *device, unsigned int table)
+{
+	const struct obs_region *region = &device->region[table];
+
+	if (device->hosted && region->base)
+		madvise((void *)region->base, region->size, MADV_DONTNEED);
+}
+
 /* Map the first page, copy the header and check the copy. */
 static int device_read_header(struct obs_device *device)
 {

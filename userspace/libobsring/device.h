@@ -112,6 +112,12 @@ static inline const void *obs_region_entry(const struct obs_device *device,
 int obs_device_map(const struct obs_device *device, uint64_t offset, uint64_t size,
 		   const uint8_t **ret_base);
 
+/*
+ * The pages of a table of a file are no longer this process's, until it reads them again:
+ * of a large directory they are more than what was made of it.
+ */
+void obs_device_forget_pages(const struct obs_device *device, unsigned int table);
+
 /* Does the file still have its size? -EPROTO if not. */
 int obs_device_check_size(const struct obs_device *device);
 

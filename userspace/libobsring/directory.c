@@ -227,6 +227,9 @@ static int directory_scan(struct obs_directory *directory)
 		r = table_scan(directory, OBSRING_REGION_SERIES);
 	if (!r)
 		r = shares_scan(directory);
+	/* From now on some of it is read, where something changes. */
+	obs_device_forget_pages(directory->device, OBSRING_REGION_SERIES);
+	obs_device_forget_pages(directory->device, OBSRING_REGION_TEXT);
 	return r;
 }
 

@@ -45,11 +45,6 @@ static void drop_moved(struct kept *kept)
 
 /* ---- All in one place ---------------------------------------------------- */
 
-static bool is_flat(const struct body *body)
-{
-	return body->nr_chunks == 1;
-}
-
 static size_t plan_len(const struct plan *plan)
 {
 	size_t len = 0;
@@ -191,7 +186,8 @@ static int make_plain(struct kept *kept)
 {
 	size_t len = plain_len(kept);
 
-	return len <= KEPT_FLAT_BYTES ? make_flat(kept, len) : make_list(kept);
+	kept->flat = len <= KEPT_FLAT_BYTES;
+	return kept->flat ? make_flat(kept, len) : make_list(kept);
 }
 
 /* ---- gzip ---------------------------------------------------------------- */
@@ -274,7 +270,7 @@ int kept_lend(struct kept *kept)
 
 	drop_moved(kept);
 	if (kept->plain && !body_idle(kept->plain)) {
-		if (is_flat(kept->plain))
+		if (kept->flat)
 			r = replace_flat(kept);
 		else
 			drop_plain(kept);

@@ -28,6 +28,7 @@ struct kept {
 	struct plan device;
 	struct plan self;
 	struct body *plain, *gzip;	/* NULL: to be made anew */
+	bool flat;			/* plain is all in one place */
 	struct body *spare[KEPT_SPARES];	/* as long as plain; what they say is old */
 	struct deflated *end;
 };

@@ -108,7 +108,7 @@ static int reserve(void *array, uint32_t nr, uint32_t *max, uint32_t more, size_
 
 	if (want <= *max)
 		return 0;
-	want += want / 2 + 4;
+	want += want / 4 + 4;
 	new = reallocarray(*data, want, size);
 	if (!new)
 		return -ENOMEM;
