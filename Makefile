@@ -8,6 +8,7 @@
 #   make check           static checks    make test   everything (scripts/test)
 #   make test-kasan      all self-tests of guests on that debug kernel, an hour;
 #                        test-kcsan likewise
+#   make coverage        what the tests reach of the module and of user space, an hour
 #   make soak-daemon     obsringd among hostile clients, for half an hour
 #   make soak-services   processes that count in the module, in a guest: half an hour
 #   make model           Spin models of the lock-free protocols: minutes
@@ -54,7 +55,7 @@ export VERSION PREFIX DESTDIR
 	bench-kernel bench-log bench-ring \
 	bench-sample bench-trace bench-counter bench-scrape bench-tracers bench-read \
 	bench-scale bench-push bench-render model mutations soak-daemon \
-	soak-services test-kasan test-kcsan
+	soak-services test-kasan test-kcsan coverage
 
 all: userspace module
 
@@ -142,6 +143,9 @@ test:
 
 test-kasan test-kcsan:
 	scripts/test $(@:test-%=%)
+
+coverage:
+	scripts/coverage
 
 bench:
 	tests/bench/bench.sh $(ROWS)

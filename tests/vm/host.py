@@ -29,7 +29,7 @@ HARNESS = 125       # no verdict: the guest did not get as far as a status
 KERNEL_FAULT = 123  # the kernel log has a fault in it
 
 SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
-PORTS = ["stdin", "stdout", "stderr", "control", "status"]
+PORTS = ["stdin", "stdout", "stderr", "control", "coverage", "status"]
 SCRATCH_BYTES = 64 << 20
 
 # What a kernel writes when something is wrong with it.
@@ -274,6 +274,17 @@ class Stream:
             self.moved.wait_for(lambda: self.bytes >= count)
 
 
+def take_coverage(source, folder):
+    """What a build for coverage sends at its end, as a file of its own."""
+    with tempfile.NamedTemporaryFile(dir=folder, suffix=".part", delete=False) as file:
+        while data := source.recv(65536):
+            file.write(data)
+    if os.path.getsize(file.name):
+        os.rename(file.name, file.name.replace(".part", ".tar"))
+    else:
+        os.unlink(file.name)
+
+
 class Log:
     """The kernel log: kept, searched for faults, and shown from the moment
     the guest is up."""
@@ -424,13 +435,15 @@ def verdict(status, log):
 def run(args):
     machine = Machine(args)
     log = Log(machine.sockets["log"], args.shell)
-    restore = None
+    restore = covered = None
     try:
         signal.alarm(args.timeout)
         if args.shell:
             restore = interactive(machine)
         else:
             start(feed, 0, machine.sockets["stdin"])
+        if args.coverage:
+            covered = start(take_coverage, machine.sockets["coverage"], args.coverage)
         status = watch(machine, log)
         if status is None:
             # All of the log, should it tell why.
@@ -446,6 +459,8 @@ def run(args):
         if restore:
             restore()
     log.thread.join()
+    if covered:
+        covered.join()
     if args.log:
         with open(args.log, "w", encoding="utf-8") as file:
             file.writelines(line + "\n" for line in log.lines)
@@ -471,6 +486,7 @@ def parse():
     parser.add_argument("--forward", action="append", default=[])
     parser.add_argument("--timeout", type=int, default=600)
     parser.add_argument("--log")
+    parser.add_argument("--coverage", help="folder")
     parser.add_argument("command", nargs="*")
     args = parser.parse_args()
     args.shell = not args.command and os.isatty(0) and os.isatty(1)
