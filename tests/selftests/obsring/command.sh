@@ -156,8 +156,8 @@ runs_what_it_is_told() {
 records_the_run() {
 	before=$(date +%s)
 	# Some CPU time, and 32 MiB of memory.
-	ctl run --service job -- sh -c 'x=$(dd if=/dev/zero bs=1M count=32 2>/dev/null | tr "\0" x); i=0
-		while [ $i -lt 20000 ]; do i=$((i + 1)); done; [ ${#x} = 33554432 ]' || return
+	ctl run --service job -- sh -c 'dd if=/dev/zero of=/dev/null bs=32M count=1 2>/dev/null; i=0
+		while [ $i -lt 20000 ]; do i=$((i + 1)); done' || return
 	start=$(value job_start_time_seconds) end=$(value job_end_time_seconds)
 	took=$(value job_duration_seconds) cpu=$(value job_cpu_seconds_total)
 	rss=$(value job_max_rss_bytes)
