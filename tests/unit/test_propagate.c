@@ -963,6 +963,7 @@ static void counted_by_threads(void **state)
 /* ---- Memory -------------------------------------------------------------- */
 
 /* Of the sanitizers' runtime; gcc has no header for it. */
+__attribute__((weak))
 int __sanitizer_install_malloc_and_free_hooks(void (*allocated)(const volatile void *, size_t),
 					      void (*freed)(const volatile void *));
 
@@ -1017,6 +1018,11 @@ static void nothing_is_allocated(void **state)
 	void *volatile probe;	/* else it is optimized away */
 
 	(void)state;
+	/* Built for coverage, without sanitizers: it reaches all the same, and sees nothing. */
+	if (!&__sanitizer_install_malloc_and_free_hooks) {
+		use_everything();
+		skip();
+	}
 	assert_int_not_equal(0, __sanitizer_install_malloc_and_free_hooks(allocated, freed));
 	nr_allocated = 0;
 	use_everything();

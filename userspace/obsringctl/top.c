@@ -100,8 +100,8 @@ static int once(struct top *top, bool json)
 	if (json)
 		top_print_json(top);
 	else
-		top_print_lines(top);
-	return CTL_OK;
+		r = top_print_lines(top);
+	return r ? top_read_failed(top, r) : CTL_OK;
 }
 
 static int run(const struct ctl_globals *globals, const struct given *given,

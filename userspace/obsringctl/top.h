@@ -24,7 +24,8 @@ struct top {
 int top_read_failed(const struct top *top, int error);
 int top_view(struct top *top);
 
-void top_print_lines(const struct top *top);
+/* -ENOMEM: not all of them. */
+int top_print_lines(const struct top *top);
 void top_print_json(const struct top *top);
 
 #endif /* OBSRINGCTL_TOP_H */

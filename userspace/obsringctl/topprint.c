@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* `top --once`: for scripts. */
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -8,7 +9,7 @@
 #include "top.h"
 #include "toptext.h"
 
-void top_print_lines(const struct top *top)
+int top_print_lines(const struct top *top)
 {
 	const struct top_model *model = &top->model;
 	char figures[TOP_FIGURES_SIZE], *name;
@@ -17,11 +18,14 @@ void top_print_lines(const struct top *top)
 	printf("%s NAME\n", top_heads(figures));
 	for (i = 0; i < model->nr_lines; i++) {
 		name = top_name(&model->line[i]);
+		if (!name)
+			return -ENOMEM;
 		printf("%s ", top_figures(figures, &model->line[i]));
-		print_text(stdout, name ? name : "?");
+		print_text(stdout, name);
 		putchar('\n');
 		free(name);
 	}
+	return 0;
 }
 
 static void double_json(struct json *json, const char *key, double value)
