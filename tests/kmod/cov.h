@@ -6,6 +6,9 @@
 #ifndef OBSRING_TESTS_COV_H
 #define OBSRING_TESTS_COV_H
 
+/* Context: any, NMI included. */
+void obs_cov_trace_pc(void);
+
 asm(".set __sanitizer_cov_trace_pc, obs_cov_trace_pc");
 
 #endif /* OBSRING_TESTS_COV_H */

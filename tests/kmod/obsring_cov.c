@@ -17,6 +17,8 @@
 #include <linux/version.h>
 #include <linux/vmalloc.h>
 
+#include "cov.h"
+
 #define TEXT_MAX	(2UL << 20)
 
 enum { CORE, INIT, TEXTS };
@@ -39,7 +41,6 @@ static struct text texts[TEXTS] = {
 	[INIT] = { .name = "init" },
 };
 
-void obs_cov_trace_pc(void);
 notrace void obs_cov_trace_pc(void)
 {
 	unsigned long offset;
@@ -58,9 +59,9 @@ EXPORT_SYMBOL_GPL(obs_cov_trace_pc);
 static void text_set(struct text *text, void *base, unsigned long size)
 {
 	WRITE_ONCE(text->size, 0);
-	smp_wmb(); /* never another's base with this size */
+	smp_wmb(); /* no size with another's base: nothing of the module runs now */
 	WRITE_ONCE(text->base, (unsigned long)base);
-	smp_wmb();
+	smp_wmb(); /* as above */
 	WRITE_ONCE(text->size, min(size, TEXT_MAX));
 }
 
