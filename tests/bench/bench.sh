@@ -36,6 +36,7 @@ usage() {
 	$(printf '  %s\n' "${PARTS[@]%% *}")
 
 	A part that fails keeps what it found before, and fails the run.
+	SHORT=1: scrape and series make a twentieth of the requests.
 	END
 }
 
@@ -73,6 +74,7 @@ heading() {
 	# kernel: $(uname -srm | sed "s/-[^ ]*//")
 	# governor: $(governor)
 	# commit: $(git rev-parse --short HEAD 2>/dev/null || echo unknown)$([ -z "$(git status --porcelain -uno 2>/dev/null)" ] || echo ", changed")
+	# short: ${SHORT:+a twentieth of the requests}
 	# tools: $(tail -n 4 "$WORK/printed" | grep -E '[0-9]\.[0-9]+\.' | grep -v '^|' | paste -sd' ' | sed 's/ \{2,\}/ /g')
 	END
 }

@@ -175,6 +175,10 @@ SECTIONS = [
             ["scrape_series"]),
     Section("A scrape: requests", "req/s", "The last column is how many times the peer's requests "
             "obsring answers. Clients run on the same processors.", rate(64) + rate(1000), []),
+    Section("A scrape: latency", "µs, the 99th percentile",
+            "1000 series, at half of the rate that the Go client can, from when a request is due.",
+            [Row(f"{n} connections", ("scrape_p99", "obsringd", f"connections={n}"), "obsringd", [
+                peer("Go client", "scrape_p99", "go", f"connections={n}")]) for n in (64, 1000)], []),
     Section("A scrape: memory", "MB", "", [memory(1000), memory(100000)], []),
     Section("A body of 100000 series", "ns a series", "", [
         Row("rendered, 10 % changed", ("render", ".*up to date, 10 % changed", RENDERED), "in place", [

@@ -57,9 +57,10 @@ class Results:
         return None
 
     def line(self, what, way):
-        """Points of a plot: the number in "name=N", and the figure."""
-        return sorted((float(f.at.partition("=")[2]), f.middle) for f in self.figures
-                      if f.what == what and re.fullmatch(way, f.way) and f.middle > 0)
+        """Points of a plot: the number in "name=N", and the figure; of the last part."""
+        points = {float(f.at.partition("=")[2]): f.middle for f in self.figures
+                  if f.what == what and re.fullmatch(way, f.way) and f.middle > 0}
+        return sorted(points.items())
 
 
 # ---- Numbers as people read them ---------------------------------------------
@@ -172,7 +173,8 @@ class Report:
                 out.append(f"| {part} | not run | | | | | | |")
                 continue
             h = runs[part]
-            out.append("| " + " | ".join([part] + [h.get(key, "") for key in (
+            name = part + (f" ({h['short']})" if h.get("short") else "")
+            out.append("| " + " | ".join([name] + [h.get(key, "") for key in (
                 "date", "run", "seconds", "load before", "load after", "commit", "tools")]) + " |")
         return out
 
