@@ -79,7 +79,7 @@ heading() {
 	END
 }
 
-# run PART: false if it failed.
+# run PART: adds it to failed if it did.
 run() {
 	local command begun date before
 	command=$(command_of "$1")
@@ -90,7 +90,8 @@ run() {
 	rm -f "$WORK/rows"
 	if ! BENCH_ROWS=$WORK/rows $command >"$WORK/printed"; then
 		say "$1 failed"
-		return 1
+		failed+=("$1")
+		return
 	fi
 	cat "$WORK/printed"
 	echo
@@ -117,11 +118,12 @@ main() {
 		fi
 	done
 	if [ $# = 0 ]; then set -- "${PARTS[@]%% *}"; fi
+	mkdir -p "$BUILD"
 	WORK=$(mktemp -d "$BUILD/bench-run.XXXXXX")
 	trap 'rm -rf "$WORK"' EXIT
 	RUN=$(date -u +%Y%m%dT%H%M%SZ)
 	need_packages "${BUILD_PACKAGES[@]}" "${VM_PACKAGES[@]}" "${BENCH_PACKAGES[@]}"
-	for part; do run "$part" || failed+=("$part"); done
+	for part; do run "$part"; done
 	python3 -B tests/bench/report.py
 	[ ${#failed[@]} = 0 ] || die "failed: ${failed[*]}"
 }
