@@ -376,6 +376,26 @@ static void do_listen(const struct call *call)
 	netlink_listen();
 }
 
+/* flags: 1: where they sleep; 2: a field that is to be 0 is not. a: room; b: of whom. */
+static void do_ask(const struct call *call)
+{
+	uint32_t pid = call->b & 1 ? (uint32_t)getpid() : call->b & 2 ? call->b >> 8 : 0;
+	uint64_t room = (uintptr_t)low + (call->flags & CALL_FAULT ? LOW_BYTES - 64 : PAGE);
+	struct obsring_processes processes = {
+		.size = call->b & 4 ? call->b >> 8 : sizeof(processes), .pid = pid,
+		.nr = call->a % 64, .reserved = !!(call->flags & 2), .process = room,
+	};
+	struct obsring_sleepers sleepers = {
+		.size = call->b & 4 ? call->b >> 8 : sizeof(sleepers), .pid = pid,
+		.nr = call->a % 64, .reserved = !!(call->flags & 2), .group = room,
+	};
+
+	if (call->flags & 1)
+		ioctl(DEVICE_FD(call->slot), OBSRING_IOC_SLEEPERS, &sleepers);
+	else
+		ioctl(DEVICE_FD(call->slot), OBSRING_IOC_PROCESSES, &processes);
+}
+
 static void (*const doing[OP_NR])(const struct call *call) = {
 	[OP_OPEN] = do_open,
 	[OP_CLOSE] = do_close,
@@ -398,6 +418,7 @@ static void (*const doing[OP_NR])(const struct call *call) = {
 	[OP_METRIC] = do_metric,
 	[OP_COUNT] = do_count,
 	[OP_LEAVE] = do_leave,
+	[OP_ASK] = do_ask,
 	[OP_NETLINK] = netlink_send,
 	[OP_LISTEN] = do_listen,
 	[OP_FORK] = do_fork,

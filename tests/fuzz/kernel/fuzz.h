@@ -41,6 +41,7 @@
 	_(MAP, "mmap") _(UNMAP, "munmap") _(REMAP, "mremap") _(PROTECT, "mprotect") \
 	_(TOUCH, "touch") _(ATTACH, "attach") _(JOIN, "map-service") \
 	_(METRIC, "metric") _(COUNT, "count") _(LEAVE, "unmap-service") \
+	_(ASK, "ask-processes") \
 	_(NETLINK, "netlink") _(LISTEN, "listen") _(FORK, "fork")
 
 enum op {

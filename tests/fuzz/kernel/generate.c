@@ -72,6 +72,12 @@ static void make_rest(struct random *random, struct call *call)
 		if (!chance(random, 4))
 			call->a = 0;
 		break;
+	case OP_ASK:
+		call->flags = below(random, 2) | (chance(random, 16) ? CALL_FAULT : 0) |
+			      (chance(random, 16) ? 2 : 0);
+		if (!chance(random, 8))
+			call->b &= ~4;
+		break;
 	case OP_TOUCH:
 		call->b = below(random, 64);
 		break;
@@ -127,7 +133,7 @@ static void make_call(struct random *random, struct call *call, enum op op)
 
 static const enum op log_calls[] = {
 	OP_WRITE, OP_WRITE, OP_READ, OP_READ, OP_WAIT, OP_POLL, OP_EPOLL, OP_SEEK, OP_CONTEXT,
-	OP_WRITE,
+	OP_WRITE, OP_ASK,
 };
 
 static const enum op map_calls[] = {

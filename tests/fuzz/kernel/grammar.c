@@ -84,6 +84,7 @@ static const char *const units[] = { "", "seconds", "bytes", "x y", "ratio" };
 static const char *const sources[] = {
 	"tcp", "reclaim", "netdrop", "printk", "block", "none", "tcp", "reclaim", "netdrop",
 	"printk", "tcp", "reclaim", "netdrop", "printk", "task", "runqueue", "syscall", "irq",
+	"process",
 };
 
 static const char *const keys[] = { "latency", "sample", "log-level", "x", "" };

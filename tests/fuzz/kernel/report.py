@@ -20,7 +20,7 @@ import sys
 # What these three are, by file; the rest is shown and not judged.
 GROUPS = {
     "device": ("chardev", "logread", "logwrite", "context", "service", "service_map",
-               "service_metric"),
+               "service_metric", "process", "sleeper"),
     "netlink": ("netlink", "netlink_request", "netlink_family", "netlink_series",
                 "netlink_source", "netlink_log", "netlink_sample", "netlink_service",
                 "netlink_fill"),
