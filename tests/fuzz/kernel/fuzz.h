@@ -9,6 +9,7 @@
  *	worker.c    make, run, look at what was reached, keep
  *	generate.c  programs from nothing, and from others
  *	grammar.c   what netlink requests, lines and structures look like
+ *	regular.c   those that fit together
  *	execute.c   what each call does; netlink.c what a request does
  *	kcov.c      which blocks were reached, what was compared
  *	text.c      programs as lines, to read and to give back by --replay

@@ -9,6 +9,7 @@
 #include <linux/obsring.h>
 
 #include "fuzz.h"
+#include "grammar.h"
 
 static void make_call(struct random *random, struct call *call, enum op op);
 
@@ -114,7 +115,8 @@ static void make_call(struct random *random, struct call *call, enum op op)
 		call->flags = chance(random, 24) ? CALL_FAULT : 0;
 		break;
 	case OP_METRIC:
-		call->size = make_metric(random, call->data);
+		call->size = chance(random, 4) ? make_metric(random, call->data) :
+						 make_regular_metric(random, call->data);
 		call->flags = chance(random, 24) ? CALL_FAULT : 0;
 		break;
 	case OP_JOIN:

@@ -11,6 +11,7 @@
 #include <linux/obsring.h>
 
 #include "fuzz.h"
+#include "grammar.h"
 
 uint64_t random_next(struct random *random)
 {
@@ -225,8 +226,7 @@ static const struct request {
 
 #define NR_REQUESTS	(sizeof(requests) / sizeof(requests[0]))
 
-/* Appends an attribute; nothing if there is no room. */
-static struct nlattr *put(struct call *call, uint16_t type, const void *data, uint32_t size)
+struct nlattr *put(struct call *call, uint16_t type, const void *data, uint32_t size)
 {
 	struct nlattr *attr = (void *)(call->data + call->size);
 	uint32_t all = NLA_ALIGN(NLA_HDRLEN + size);
@@ -239,6 +239,11 @@ static struct nlattr *put(struct call *call, uint16_t type, const void *data, ui
 	memcpy(attr + 1, data, size);
 	call->size += all;
 	return attr;
+}
+
+void put_string(struct call *call, uint16_t type, const char *text)
+{
+	put(call, type, text, strlen(text) + 1);
 }
 
 static void put_word(struct random *random, struct call *call, uint16_t type, enum word word)
@@ -347,15 +352,17 @@ void make_request(struct random *random, struct call *call)
 	call->flags = NLM_F_REQUEST | (chance(random, 2) ? NLM_F_ACK : 0);
 	call->size = 0;
 	if (request->dumps && chance(random, 2)) {
-		call->flags |= NLM_F_DUMP;
+		call->flags |= CALL_DUMP;
 		if (chance(random, 6))
 			call->flags |= CALL_PARTIAL;
 	}
+	if (!chance(random, 4) && make_regular_request(random, call))
+		return;
 	for (attr = request->attr; attr < request->attr + NR_ATTRS && attr->type; attr++) {
 		if (attr->seldom && !chance(random, attr->seldom))
 			continue;
 		/* A dump is of all, or of one family. */
-		if (call->flags & (NLM_F_DUMP & ~NLM_F_REQUEST) && attr->kind != T_FD &&
+		if (call->flags & CALL_DUMP && attr->kind != T_FD &&
 		    attr->kind != T_FLAG && !chance(random, 8))
 			continue;
 		i = attr->repeat > 1 ? below(random, chance(random, 4) ? attr->repeat : 3) : 0;
@@ -447,7 +454,7 @@ void mutate_request(struct random *random, struct call *call)
 		call->a = below(random, OBSRING_CMD_MAX + 3);
 		break;
 	case 5:
-		call->flags ^= chance(random, 2) ? NLM_F_DUMP & ~NLM_F_REQUEST : CALL_PARTIAL;
+		call->flags ^= chance(random, 2) ? CALL_DUMP : CALL_PARTIAL;
 		break;
 	case 6:
 		if (chance(random, 8))

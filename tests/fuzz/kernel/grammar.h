@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/* Between grammar.c and regular.c. */
+#ifndef OBS_FUZZ_GRAMMAR_H
+#define OBS_FUZZ_GRAMMAR_H
+
+#include <linux/netlink.h>
+
+#include "fuzz.h"
+
+/* What makes a GET a dump, besides NLM_F_REQUEST. */
+#define CALL_DUMP	(NLM_F_ROOT | NLM_F_MATCH)
+
+/* Append an attribute; NULL if there is no room. */
+struct nlattr *put(struct call *call, uint16_t type, const void *data, uint32_t size);
+void put_string(struct call *call, uint16_t type, const char *text);
+
+/* Of call->a; false: there is none of that command. */
+bool make_regular_request(struct random *random, struct call *call);
+uint16_t make_regular_metric(struct random *random, uint8_t *data);
+
+#endif
