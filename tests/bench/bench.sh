@@ -75,7 +75,7 @@ heading() {
 	# governor: $(governor)
 	# commit: $(git rev-parse --short HEAD 2>/dev/null || echo unknown)$([ -z "$(git status --porcelain -uno 2>/dev/null)" ] || echo ", changed")
 	# short: ${SHORT:+a twentieth of the requests}
-	# tools: $(tail -n 4 "$WORK/printed" | grep -E '[0-9]\.[0-9]+\.' | grep -v '^|' | paste -sd' ' | sed 's/ \{2,\}/ /g')
+	# tools: $(tail -n 4 "$WORK/printed" | grep -E '[0-9]\.[0-9]+\.[0-9]' | grep -v -e '^|' -e 'switched off' -e '^A ' -e '^With' | paste -sd' ' | sed 's/ \{2,\}/ /g')
 	END
 }
 
