@@ -190,7 +190,8 @@ class Report:
         out = ["", "## In short", ""]
         if len(runs) > 1:
             out += [f"These figures are of {len(runs)} runs: see [below](#machine-and-runs). "
-                    "Each comparison is within one part of one run.", ""]
+                    "Each comparison is within one part of one run, but for bpftrace's "
+                    "instructions, which repeat.", ""]
         if not self.lost:
             return out + ["No peer wins a row."]
         out += ["Where a peer wins (less than 1 is a peer that costs less, or does more):", ""]
