@@ -297,8 +297,6 @@ static void tell(time_t begun)
 	printf("# %llu calls, %u programs in the corpus, %u blocks, %ld s\n",
 	       (unsigned long long)shared->calls, shared->nr_corpus, shared->nr_reached,
 	       time(NULL) - begun);
-	if (getenv("TIMES"))
-		times_print();
 	fflush(stdout);
 }
 

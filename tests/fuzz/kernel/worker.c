@@ -12,6 +12,7 @@
 
 #define GROUP_OBSRING	978	/* the guest's */
 #define HINTS_MAX	96
+#define HINTS_DEPTH	6
 #define CHEAP_NS	20000000
 
 /*
@@ -115,37 +116,54 @@ static bool place_of(struct random *random, const struct program *program, uint6
 	return nr;
 }
 
-/*
- * What a program's bytes were compared with, in their place. Small values stand in many
- * places, and each is tried but once: other programs try others.
+/**
+ * struct trying - what it takes to try programs
+ * @worker: whose they are
+ * @text: of the module
+ * @kcov: of this process
+ * @child: of one that it forks
+ * @random: numbers
  */
-static void try_hints(struct worker *worker, const struct program *program,
-		      const struct module_text *text, struct kcov *kcov,
-		      struct random *random, struct kcov *child)
+struct trying {
+	struct worker *worker;
+	const struct module_text *text;
+	struct kcov *kcov, *child;
+	struct random *random;
+};
+
+/*
+ * What a program's bytes were compared with, in their place; and where that reaches a
+ * new block, what is compared there, so that a word is found byte by byte. Single bytes
+ * stand in many places: a few are tried.
+ */
+static void try_hints(struct trying *t, const struct program *program, unsigned int depth)
 {
 	uint64_t hint[HINTS_MAX][3];
 	struct program changed;
-	uint32_t nr, i, c, at;
+	uint32_t nr, i, c, at, tries;
 
-	kcov_disable(kcov);
-	kcov_enable(kcov, true);
+	kcov_disable(t->kcov);
+	kcov_enable(t->kcov, true);
 	execute(program);
-	kcov_disable(kcov);
-	nr = kcov_hints(kcov, text, hint, HINTS_MAX);
-	kcov_enable(kcov, false);
-	for (i = 0; i < nr && !stopped(); i++) {
-		if (!place_of(random, program, hint[i][0], hint[i][1], &c, &at))
-			continue;
-		changed = *program;
-		memcpy(changed.call[c].data + at, &hint[i][2], hint[i][0]);
-		run(worker, &changed, text, kcov, child);
-	}
+	kcov_disable(t->kcov);
+	nr = kcov_hints(t->kcov, t->text, hint, HINTS_MAX);
+	kcov_enable(t->kcov, false);
+	for (i = 0; i < nr; i++)
+		for (tries = hint[i][0] == 1 ? 4 : 1; tries && !stopped(); tries--) {
+			if (!place_of(t->random, program, hint[i][0], hint[i][1], &c, &at))
+				break;
+			changed = *program;
+			memcpy(changed.call[c].data + at, &hint[i][2], hint[i][0]);
+			if (run(t->worker, &changed, t->text, t->kcov, t->child) && depth)
+				try_hints(t, &changed, depth - 1);
+		}
 }
 
 void worker_run(struct worker *worker, const struct module_text *text, unsigned int role,
 		struct kcov *kcov, struct kcov *child)
 {
 	struct random random = { worker->seed };
+	struct trying trying = { worker, text, kcov, child, &random };
 	struct program program;
 	uint32_t new;
 
@@ -157,7 +175,7 @@ void worker_run(struct worker *worker, const struct module_text *text, unsigned 
 		next_program(&random, &program);
 		new = run(worker, &program, text, kcov, child);
 		if (shared->guided && (new || chance(&random, 64)))
-			try_hints(worker, &program, text, kcov, &random, child);
+			try_hints(&trying, &program, HINTS_DEPTH);
 	}
 	kcov_disable(kcov);
 	__atomic_store_n(&worker->done, true, __ATOMIC_RELEASE);
