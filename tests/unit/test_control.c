@@ -406,7 +406,10 @@ static void test_attr_name(void **state)
 
 /* ---- A kernel that answers by a script ------------------------------------ */
 
-/* @ahead: of the request's sequence number. LOST: the socket has no room (ENOBUFS). */
+/*
+ * @ahead: of the request's sequence number. ACK: its value is an errno, or 0. LOST: the
+ * socket has no room (ENOBUFS).
+ */
 struct reply {
 	int ahead;
 	enum { ANSWER, ACK, LOST } what;
@@ -426,8 +429,8 @@ static int script_send(struct nl_sock *socket, struct nl_msg *msg)
 static int script_recv(struct nl_sock *socket, struct sockaddr_nl *from,
 		       unsigned char **ret_buf, struct ucred **creds)
 {
-	const struct nlmsgerr ack = { .error = 0 };
 	const struct reply *reply = script++;
+	const struct nlmsgerr ack = { .error = -(int)reply->value };
 	uint32_t seq = sent_seq + (uint32_t)reply->ahead;
 	struct nl_msg *msg;
 	size_t len;
@@ -471,19 +474,25 @@ static int ask(struct obs_control *control, const struct reply *replies)
 	return r ? r : (int)sum;
 }
 
-static void test_lost_reply(void **state)
+static struct nl_sock *scripted_socket(void)
 {
 	struct nl_cb *cb = nl_cb_alloc(NL_CB_DEFAULT);
-	struct obs_control control = { .family = 0x20 };
+	struct nl_sock *socket;
 
-	(void)state;
 	assert_non_null(cb);
 	nl_cb_overwrite_send(cb, script_send);
 	nl_cb_overwrite_recv(cb, script_recv);
-	control.socket = nl_socket_alloc_cb(cb);
-	assert_non_null(control.socket);
+	socket = nl_socket_alloc_cb(cb);
+	assert_non_null(socket);
 	nl_cb_put(cb);
+	return socket;
+}
 
+static void test_lost_reply(void **state)
+{
+	struct obs_control control = { .family = 0x20, .socket = scripted_socket() };
+
+	(void)state;
 	assert_int_equal(ask(&control, (const struct reply[]){
 		{ 0, ANSWER, 1 }, { 0, ANSWER, 2 }, { 0, ACK, 0 } }), 3);
 	/* The rest of an answer that was lost in part is nobody's. */
@@ -496,6 +505,19 @@ static void test_lost_reply(void **state)
 		{ 0, ANSWER, 16 }, { 0, ACK, 0 } }), 16);
 	/* Answers to what was never asked. */
 	assert_int_equal(ask(&control, (const struct reply[]){ { 1, ANSWER, 32 } }), -EIO);
+	nl_socket_free(control.socket);
+}
+
+/* A dump that meets a module which is just being unloaded: the kernel calls that else. */
+static void test_dump_as_the_module_goes(void **state)
+{
+	struct obs_control control = { .family = 0x20, .socket = scripted_socket() };
+
+	(void)state;
+	assert_int_equal(ask(&control, (const struct reply[]){
+		{ 0, ACK, EPROTONOSUPPORT } }), -ENOENT);
+	assert_string_equal(obs_control_error(&control), strerror(ENOENT));
+	assert_int_equal(ask(&control, (const struct reply[]){ { 0, ACK, EBUSY } }), -EBUSY);
 	nl_socket_free(control.socket);
 }
 
@@ -513,6 +535,7 @@ int main(void)
 		cmocka_unit_test(test_too_long),
 		cmocka_unit_test(test_attr_name),
 		cmocka_unit_test(test_lost_reply),
+		cmocka_unit_test(test_dump_as_the_module_goes),
 	};
 
 	return cmocka_run_group_tests_name("control", tests, NULL, NULL);

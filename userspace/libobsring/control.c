@@ -211,6 +211,9 @@ static void exchange_fail(struct exchange *exchange, int error,
 	if (exchange->failed)
 		return;
 	exchange->failed = true;
+	/* So says a dump that meets the module as it is being unloaded. */
+	if (error == -EPROTONOSUPPORT)
+		error = -ENOENT;
 	exchange->result = error;
 	if (!(header->nlmsg_flags & NLM_F_ACK_TLVS) || len < 0)
 		len = 0;
