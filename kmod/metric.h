@@ -93,6 +93,7 @@ struct obs_family {
  * @granule: its text in TEXT; U32_MAX: none
  * @flags: OBSRING_SERIES_*
  * @service_node: entry in the list of its service, if slots.service
+ * @nr_told: times that a process of its service was told of it
  * @created_ns: CLOCK_REALTIME
  * @dead: removed, waiting for updates to end
  * @grave: entry in the list of those
@@ -110,6 +111,7 @@ struct obs_series {
 	u32 granule;
 	u32 flags;
 	struct list_head service_node;
+	u64 nr_told;
 	u64 created_ns;
 	bool dead;
 	struct list_head grave;

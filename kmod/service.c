@@ -326,7 +326,7 @@ static int attach_read(struct obsring_attach *attach, const void __user *from)
 }
 
 /* Found or made, with a reference for the caller. */
-static struct obs_service *service_get(const struct obsring_attach *attach)
+static struct obs_service *service_get(const struct obsring_attach *attach, bool *ret_new)
 {
 	kuid_t uid = current_euid();
 	struct obs_service *service;
@@ -334,13 +334,12 @@ static struct obs_service *service_get(const struct obsring_attach *attach)
 	do {
 		mutex_lock(&obs_registry_mutex);
 		service = obs_service_find(uid, attach->name);
+		*ret_new = !service;
 		if (!service)
 			service = service_new(uid, attach->name);
 		if (!IS_ERR(service)) {
 			refcount_inc(&service->refs);
 			spin_lock(&service->members_lock);
-			if (attach->flags & OBSRING_ATTACH_TTL)
-				service->ttl_s = attach->ttl_s;
 			service->left_ns = ktime_get_boottime_ns();
 			spin_unlock(&service->members_lock);
 			sweep_for(service);
@@ -352,12 +351,44 @@ static struct obs_service *service_get(const struct obsring_attach *attach)
 	} while (1);
 }
 
+/* It was made for an attach that failed, and nobody else has attached to it since. */
+static void service_unmake(struct obs_service *service)
+{
+	mutex_lock(&obs_registry_mutex);
+	/* Ours and that of being there: a descriptor has another one. */
+	if (!service->dead && refcount_read(&service->refs) == 2)
+		service_retire(service);
+	mutex_unlock(&obs_registry_mutex);
+}
+
+/* The descriptor is made last: it can't be taken back at once. */
+static int attach_finish(struct obs_service *service, struct obsring_attach *attach,
+			 void __user *where)
+{
+	struct file *file;
+
+	attach->map_bytes = obs_service_map_bytes();
+	attach->value_pages = obs_service_limits.service_pages;
+	attach->share_pages = obs_service_share_pages();
+	attach->service = service->number;
+	attach->nr_cpus = nr_cpu_ids;
+	if (copy_to_user(where, attach, sizeof(*attach)))
+		return -EFAULT;
+	file = obs_service_file(service);
+	if (IS_ERR(file))
+		return PTR_ERR(file);
+	fd_install(attach->fd, file);
+	if (attach->flags & OBSRING_ATTACH_TTL)
+		obs_service_set_ttl(service, attach->ttl_s);
+	return 0;
+}
+
 long obs_service_attach(unsigned long arg)
 {
 	void __user *where = (void __user *)arg;
 	struct obs_service *service;
 	struct obsring_attach attach;
-	struct file *file;
+	bool new;
 	int ret;
 
 	if (in_compat_syscall())
@@ -365,35 +396,21 @@ long obs_service_attach(unsigned long arg)
 	ret = attach_read(&attach, where);
 	if (ret)
 		return ret;
-	service = service_get(&attach);
-	if (IS_ERR(service))
-		return PTR_ERR(service);
-	file = obs_service_file(service);
-	if (IS_ERR(file)) {
-		ret = PTR_ERR(file);
-		goto out;
+	attach.fd = get_unused_fd_flags(O_CLOEXEC);
+	if (attach.fd < 0)
+		return attach.fd;
+	service = service_get(&attach, &new);
+	if (IS_ERR(service)) {
+		ret = PTR_ERR(service);
+		goto out_fd;
 	}
-	ret = get_unused_fd_flags(O_CLOEXEC);
-	if (ret < 0) {
-		fput(file);
-		goto out;
-	}
-	attach.fd = ret;
-	attach.map_bytes = obs_service_map_bytes();
-	attach.value_pages = obs_service_limits.service_pages;
-	attach.share_pages = obs_service_share_pages();
-	attach.service = service->number;
-	attach.nr_cpus = nr_cpu_ids;
-	if (copy_to_user(where, &attach, sizeof(attach))) {
-		put_unused_fd(attach.fd);
-		fput(file);
-		ret = -EFAULT;
-		goto out;
-	}
-	fd_install(attach.fd, file);
-	ret = 0;
-out:
+	ret = attach_finish(service, &attach, where);
+	if (ret && new)
+		service_unmake(service);
 	obs_service_put(service);
+out_fd:
+	if (ret)
+		put_unused_fd(attach.fd);
 	return ret;
 }
 

@@ -26,6 +26,16 @@
 #define TEXT_MAX	SZ_8K	/* holds the longest of each string, and more */
 
 /**
+ * struct made - a series that a request made
+ * @series: the series
+ * @text: what it added to the text of its service and user
+ */
+struct made {
+	struct obs_series *series;
+	u32 text;
+};
+
+/**
  * struct request - a metric as a process describes it
  * @m: what it said
  * @desc: its family, as the registry wants it
@@ -35,6 +45,9 @@
  * @bounds: explicit bounds
  * @uid: label value
  * @text: strings of all these
+ * @series: what the process is told of
+ * @made: what was made for that: the series, and before it the overflow series
+ * @nr_made: how many of them
  */
 struct request {
 	struct obsring_metric m;
@@ -45,6 +58,9 @@ struct request {
 	u64 bounds[OBSRING_BOUNDS_MAX];
 	char uid[sizeof("4294967295")];
 	char text[TEXT_MAX];
+	struct obs_series *series;
+	struct made made[2];
+	u32 nr_made;
 };
 
 /* ---- Reading the request ------------------------------------------------- */
@@ -379,6 +395,16 @@ static void slots_give_back(const struct obs_slots *slots, bool shares)
 		slots->service->page[slots->page]->nr_used -= slots->nr;
 }
 
+static bool slots_are_last(const struct obs_slots *slots, bool shares)
+{
+	const struct obs_service *service = slots->service;
+
+	if (shares)
+		return slots->page + 1 == service->nr_common &&
+		       slots->slot + slots->nr == service->nr_chunk_used;
+	return slots->slot + slots->nr == service->page[slots->page]->nr_used;
+}
+
 /* ---- Series -------------------------------------------------------------- */
 
 static bool is_shares(const struct obs_family_desc *desc)
@@ -420,9 +446,13 @@ static int limits_check(const struct obs_service *service, u32 text)
 	return 0;
 }
 
+static void made_add(struct request *req, struct obs_series *series, u32 text)
+{
+	req->made[req->nr_made++] = (struct made){ .series = series, .text = text };
+}
+
 static int series_make(struct obs_service *service, struct obs_family *family,
-		       const char *const *value, u32 flags, u32 text,
-		       struct obs_series **ret_series)
+		       struct request *req, const char *const *value, u32 flags, u32 text)
 {
 	bool shares = is_shares(&family->desc);
 	struct obs_slots slots = {
@@ -430,7 +460,6 @@ static int series_make(struct obs_service *service, struct obs_family *family,
 		.shared = is_single(&family->desc) || shares,
 		.service = service,
 	};
-	struct obs_series *series;
 	int ret;
 
 	text += text_cost(value, family->nr_labels);
@@ -441,18 +470,67 @@ static int series_make(struct obs_service *service, struct obs_family *family,
 	if (ret)
 		return ret;
 	flags |= shares ? OBSRING_SERIES_SHARES : OBSRING_SERIES_SERVICE;
-	ret = obs_series_new(family, value, flags, &slots, &series);
+	ret = obs_series_new(family, value, flags, &slots, &req->series);
 	if (ret) {
 		slots_give_back(&slots, shares);
 		return ret;
 	}
-	list_add_tail(&series->service_node, &service->series);
+	list_add_tail(&req->series->service_node, &service->series);
 	service->nr_series++;
 	service->text += text;
 	service->user->series++;
 	service->user->text += text;
-	*ret_series = series;
+	made_add(req, req->series, text);
 	return 0;
+}
+
+/* Nobody was told of it. Its slots are the last ones, unless others came since. */
+static void series_unmake(struct obs_service *service, const struct made *made)
+{
+	struct obs_series *series = made->series;
+	struct obs_family *family = series->family;
+	const struct obs_slots *slots = &series->slots;
+	bool shares = series->flags & OBSRING_SERIES_SHARES;
+
+	service->nr_series--;
+	service->text -= made->text;
+	service->user->series--;
+	service->user->text -= made->text;
+	if (slots_are_last(slots, shares))
+		slots_give_back(slots, shares);
+	list_del(&series->service_node);
+	obs_series_free(series);
+	if (!family->nr_series)
+		obs_family_free(family);
+}
+
+/* Has the service no other series of its family? */
+static bool is_alone(const struct obs_service *service, const struct obs_series *series)
+{
+	const struct obs_series *other;
+
+	list_for_each_entry(other, &service->series, service_node)
+		if (other != series && other->family == series->family)
+			return false;
+	return true;
+}
+
+/*
+ * What the request made goes, but for what others were told of meanwhile, and an
+ * overflow series that others have series beside.
+ */
+static void request_undo(struct obs_service *service, struct request *req)
+{
+	const struct made *made;
+
+	while (req->nr_made) {
+		made = &req->made[--req->nr_made];
+		if (made->series->nr_told ||
+		    (made->series->flags & OBSRING_SERIES_OVERFLOW &&
+		     !is_alone(service, made->series)))
+			continue;
+		series_unmake(service, made);
+	}
 }
 
 static bool has_family(const struct obs_service *service, const struct obs_family *family)
@@ -467,7 +545,7 @@ static bool has_family(const struct obs_service *service, const struct obs_famil
 
 /* The series, new or, if a limit refuses it, the overflow series. */
 static int series_new(struct obs_service *service, struct obs_family *family,
-		      struct request *req, struct obs_series **ret_series)
+		      struct request *req)
 {
 	u32 family_text = roundup_pow_of_two(max_t(u32, family->text_len,
 						   OBSRING_GRANULE));
@@ -477,47 +555,29 @@ static int series_new(struct obs_service *service, struct obs_family *family,
 	if (req->desc.kind == OBSRING_KIND_STATE && has_family(service, family))
 		family_text = 0;
 	if (!req->m.nr_labels || req->desc.kind == OBSRING_KIND_STATE)
-		return series_make(service, family, req->value, 0, family_text,
-				   ret_series);
+		return series_make(service, family, req, req->value, 0, family_text);
 	overflow = obs_series_find(family, req->overflow);
 	if (!overflow) {
-		ret = series_make(service, family, req->overflow,
-				  OBSRING_SERIES_OVERFLOW, family_text, &overflow);
+		ret = series_make(service, family, req, req->overflow,
+				  OBSRING_SERIES_OVERFLOW, family_text);
 		if (ret)
 			return ret;
+		overflow = req->series;
 	}
-	ret = series_make(service, family, req->value, 0, 0, ret_series);
+	ret = series_make(service, family, req, req->value, 0, 0);
 	if (ret == -ENOSPC || ret == -ENOMEM) {
-		*ret_series = overflow;
+		req->series = overflow;
 		return 0;
 	}
 	return ret;
 }
 
-static int metric_get(struct obs_service *service, struct request *req)
+static void answer_make(struct request *req, bool new)
 {
+	const struct obs_series *series = req->series;
 	struct obsring_metric *m = &req->m;
-	struct obs_family *family;
-	struct obs_series *series;
-	int ret = 0;
 
-	if (service->dead)
-		return -ESTALE;
-	snprintf(req->uid, sizeof(req->uid), "%u", __kuid_val(service->user->uid));
-	family = family_get(req);
-	if (IS_ERR(family))
-		return PTR_ERR(family);
-	m->flags = 0;
-	series = obs_series_find(family, req->value);
-	if (!series) {
-		ret = series_new(service, family, req, &series);
-		m->flags |= OBSRING_METRIC_NEW;
-	}
-	obs_self_memory();
-	if (ret) {
-		family_put(family);
-		return ret;
-	}
+	m->flags = new ? OBSRING_METRIC_NEW : 0;
 	if (series->flags & OBSRING_SERIES_OVERFLOW)
 		m->flags = OBSRING_METRIC_OVERFLOW;
 	if (series->flags & OBSRING_SERIES_SHARES)
@@ -528,7 +588,43 @@ static int metric_get(struct obs_service *service, struct request *req)
 	m->slot = series->slots.slot;
 	m->nr_slots = series->slots.nr;
 	m->series = series->index;
+}
+
+static int metric_get(struct obs_service *service, struct request *req)
+{
+	struct obs_family *family;
+	bool new;
+	int ret = 0;
+
+	if (service->dead)
+		return -ESTALE;
+	snprintf(req->uid, sizeof(req->uid), "%u", __kuid_val(service->user->uid));
+	family = family_get(req);
+	if (IS_ERR(family))
+		return PTR_ERR(family);
+	req->nr_made = 0;
+	req->series = obs_series_find(family, req->value);
+	new = !req->series;
+	if (new)
+		ret = series_new(service, family, req);
+	obs_self_memory();
+	if (ret) {
+		family_put(family);
+		return ret;
+	}
+	req->series->nr_told++;
+	answer_make(req, new);
 	return 0;
+}
+
+/* The process did not get the answer: to it, nothing was made. */
+static void metric_unget(struct obs_service *service, struct request *req)
+{
+	if (service->dead)
+		return;
+	req->series->nr_told--;
+	request_undo(service, req);
+	obs_self_memory();
 }
 
 long obs_service_metric(struct obs_service *service, unsigned long arg)
@@ -552,8 +648,12 @@ long obs_service_metric(struct obs_service *service, unsigned long arg)
 		if (ret == -EAGAIN)
 			obs_registry_flush();
 	} while (ret == -EAGAIN);
-	if (!ret && copy_to_user(where, &req->m, sizeof(req->m)))
+	if (!ret && copy_to_user(where, &req->m, sizeof(req->m))) {
+		mutex_lock(&obs_registry_mutex);
+		metric_unget(service, req);
+		mutex_unlock(&obs_registry_mutex);
 		ret = -EFAULT;
+	}
 out:
 	kfree(req);
 	return ret;

@@ -728,4 +728,69 @@ TEST_F(member, readers_meet_no_hole)
 	munmap(stop, self->page);
 }
 
+/* ---- Answers that can't be given ------------------------------------------ */
+
+/* A copy in memory that the kernel can read and not write. */
+static void *read_only(const void *data, size_t size)
+{
+	void *copy = mmap(NULL, (size_t)getpagesize(), PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (copy == MAP_FAILED)
+		return NULL;
+	memcpy(copy, data, size);
+	mprotect(copy, (size_t)getpagesize(), PROT_READ);
+	return copy;
+}
+
+TEST_F(member, an_attach_without_an_answer_makes_no_service)
+{
+	struct obsring_attach request = { .size = sizeof(request), .name = "unanswered" };
+	struct obs_service_info info;
+	void *copy = read_only(&request, sizeof(request));
+
+	ASSERT_NE(NULL, copy);
+	EXPECT_EQ(-1, ioctl(self->device, OBSRING_IOC_ATTACH, copy));
+	EXPECT_EQ(EFAULT, errno);
+	EXPECT_EQ(-ENOENT, service_info(self->control, "unanswered", ME, &info));
+	/* To one that is there nothing happens, but for its time. */
+	request = self->attach;
+	request.flags = OBSRING_ATTACH_TTL;
+	request.ttl_s = 1;
+	munmap(copy, self->page);
+	copy = read_only(&request, sizeof(request));
+	ASSERT_NE(NULL, copy);
+	EXPECT_EQ(-1, ioctl(self->device, OBSRING_IOC_ATTACH, copy));
+	ASSERT_EQ(0, service_info(self->control, SERVICE, ME, &info));
+	EXPECT_NE(1, info.ttl_s);
+	munmap(copy, self->page);
+}
+
+TEST_F(member, a_metric_without_an_answer_makes_no_series)
+{
+	struct obsring_metric metric, first, again;
+	struct obs_service_info info;
+	void *copy;
+
+	metric = metric_make(OBSRING_KIND_COUNTER, "t_unanswered_total", "v");
+	copy = read_only(&metric, sizeof(metric));
+	ASSERT_NE(NULL, copy);
+	EXPECT_EQ(-EFAULT, ask(self->attach.fd, copy));
+	ASSERT_EQ(0, service_info(self->control, SERVICE, ME, &info));
+	EXPECT_EQ(0, info.series);
+	EXPECT_EQ(SERVICE_NONE, service_value(self->control, "t_unanswered_total", SERVICE,
+					      ME, "v"));
+	/* What it had is had again, by the series that come, and all of it stays. */
+	ASSERT_EQ(0, counter_make(self->attach.fd, "t_unanswered_total", "v", &first));
+	EXPECT_EQ(OBSRING_METRIC_NEW, first.flags);
+	metric_make(OBSRING_KIND_COUNTER, "t_unanswered_total", "v");
+	EXPECT_EQ(-EFAULT, ask(self->attach.fd, copy));
+	ASSERT_EQ(0, counter_make(self->attach.fd, "t_unanswered_total", "v", &again));
+	EXPECT_EQ(0, again.flags);
+	EXPECT_EQ(first.slot, again.slot);
+	ASSERT_EQ(0, service_info(self->control, SERVICE, ME, &info));
+	EXPECT_EQ(2, info.series);	/* and its overflow series */
+	munmap(copy, self->page);
+}
+
 TEST_HARNESS_MAIN
