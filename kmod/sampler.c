@@ -231,25 +231,6 @@ static bool rules_recycle(void)
 	return false;
 }
 
-static struct obs_rule *rule_new(struct obs_logsource *source, u8 level)
-{
-	struct obs_rule *rule;
-
-	if (nr_rules == RULES_MAX && !rules_recycle())
-		return ERR_PTR(-ENOSPC);
-	rule = kzalloc(rule_bytes(), GFP_RULE);
-	if (!rule)
-		return ERR_PTR(-ENOMEM);
-	rule->source = source;
-	rule->level = level;
-	rule->serial = ++last_serial;
-	list_add_tail(&rule->node, &rules);
-	source->sampler.own[level] = rule;
-	nr_rules++;
-	obs_sampler_memory(rule_bytes());
-	return rule;
-}
-
 static int rule_slots_make(struct obs_rule *rule, enum obsring_rule kind)
 {
 	struct obs_sample_slot __percpu *slots;
@@ -265,18 +246,62 @@ static int rule_slots_make(struct obs_rule *rule, enum obsring_rule kind)
 	return 0;
 }
 
-/* The rule with all that it needs to be of @kind. */
-static struct obs_rule *rule_get(const struct obs_sample_spec *spec)
+/* With all that it needs to be of @kind; nobody has it yet. */
+static struct obs_rule *rule_make(enum obsring_rule kind)
 {
-	struct obs_logsource *source = obs_logsource_rule(spec->source);
 	struct obs_rule *rule;
 	int ret;
 
-	if (IS_ERR(source))
-		return ERR_CAST(source);
-	rule = source->sampler.own[spec->level] ?: rule_new(source, spec->level);
+	if (nr_rules == RULES_MAX && !rules_recycle())
+		return ERR_PTR(-ENOSPC);
+	rule = kzalloc(rule_bytes(), GFP_RULE);
+	if (!rule)
+		return ERR_PTR(-ENOMEM);
+	obs_sampler_memory(rule_bytes());
+	ret = rule_slots_make(rule, kind);
+	if (ret) {
+		rule_free(rule);
+		return ERR_PTR(ret);
+	}
+	return rule;
+}
+
+static void rule_add(struct obs_rule *rule, struct obs_logsource *source, u8 level)
+{
+	rule->source = source;
+	rule->level = level;
+	rule->serial = ++last_serial;
+	list_add_tail(&rule->node, &rules);
+	source->sampler.own[level] = rule;
+	nr_rules++;
+}
+
+/* The source last: the table gives none back. */
+static struct obs_rule *rule_new(const struct obs_sample_spec *spec)
+{
+	struct obs_rule *rule = rule_make(spec->kind);
+	struct obs_logsource *source;
+
 	if (IS_ERR(rule))
 		return rule;
+	source = obs_logsource_rule(spec->source);
+	if (IS_ERR(source)) {
+		rule_free(rule);
+		return ERR_CAST(source);
+	}
+	rule_add(rule, source, spec->level);
+	return rule;
+}
+
+/* The rule with all that it needs to be of the kind, or nothing that is new. */
+static struct obs_rule *rule_get(const struct obs_sample_spec *spec)
+{
+	struct obs_logsource *source = obs_logsource_find(spec->source);
+	struct obs_rule *rule = source ? source->sampler.own[spec->level] : NULL;
+	int ret;
+
+	if (!rule)
+		return rule_new(spec);
 	ret = rule_slots_make(rule, spec->kind);
 	return ret ? ERR_PTR(ret) : rule;
 }
