@@ -9,6 +9,7 @@
 #   make test-kasan      all self-tests of guests on that debug kernel, an hour;
 #                        test-kcsan likewise
 #   make coverage        what the tests reach of the module and of user space, an hour
+#   make test-fault      each point of failure within the module's operations fails
 #   make soak-daemon     obsringd among hostile clients, for half an hour
 #   make soak-services   processes that count in the module, in a guest: half an hour
 #   make model           Spin models of the lock-free protocols: minutes
@@ -55,7 +56,7 @@ export VERSION PREFIX DESTDIR
 	bench-kernel bench-log bench-ring \
 	bench-sample bench-trace bench-counter bench-scrape bench-tracers bench-read \
 	bench-scale bench-push bench-render model mutations soak-daemon \
-	soak-services test-kasan test-kcsan coverage
+	soak-services test-kasan test-kcsan coverage test-fault
 
 all: userspace module
 
@@ -167,6 +168,14 @@ bench-push:
 
 bench-render:
 	tests/bench/bench_render.sh
+
+# On the kasan kernel. Time counts instructions there, so that waiting takes none.
+# FAULT_ONLY=WORD: operations with the word in their name; FAULT_DENSE=N: see fault.c.
+FAULT_DENSE ?= 250
+test-fault:
+	scripts/vm --kernel kasan --icount --timeout 28800 -- env OBSRING_TIMEOUT=28000 \
+		OBSRING_FAULT_DENSE=$(FAULT_DENSE) OBSRING_FAULT_ONLY="$(FAULT_ONLY)" \
+		/usr/libexec/obsring/tests/run.sh fault
 
 # Half an hour; SPAN=S for another time.
 soak-daemon: userspace

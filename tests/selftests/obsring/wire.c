@@ -179,30 +179,38 @@ static bool datagram(struct exchange *exchange, const void *buffer, size_t len)
 	return false;
 }
 
-int wire_ask(struct wire *wire, struct request *request,
-	     void (*fn)(const struct answer *answer, void *arg), void *arg)
+int wire_send(struct wire *wire, struct request *request)
 {
-	struct exchange exchange = { .wire = wire, .fn = fn, .arg = arg };
-	static char buffer[1 << 20];
-	ssize_t len;
-
-	wire->sentence[0] = '\0';
-	wire->offset = 0;
 	wire->nr_messages = 0;
 	wire->nr_datagrams = 0;
+	wire->offset = 0;
 	memset(wire->sentence, 0, sizeof(wire->sentence));
 	if (!request->head.nlmsg_type)
 		request->head.nlmsg_type = wire->family;
 	request->head.nlmsg_flags |= NLM_F_ACK;
 	request->head.nlmsg_seq = ++wire->seq;
-	if (send(wire->fd, request, request->head.nlmsg_len, 0) < 0)
-		return -errno;
+	return send(wire->fd, request, request->head.nlmsg_len, 0) < 0 ? -errno : 0;
+}
+
+int wire_receive(struct wire *wire, void (*fn)(const struct answer *answer, void *arg),
+		 void *arg)
+{
+	struct exchange exchange = { .wire = wire, .fn = fn, .arg = arg };
+	static char buffer[1 << 20];
+	ssize_t len;
+
 	do {
 		len = recv(wire->fd, buffer, sizeof(buffer), 0);
 		if (len < 0)
 			return -errno;
 	} while (!datagram(&exchange, buffer, (size_t)len));
 	return exchange.result;
+}
+
+int wire_ask(struct wire *wire, struct request *request,
+	     void (*fn)(const struct answer *answer, void *arg), void *arg)
+{
+	return wire_send(wire, request) ?: wire_receive(wire, fn, arg);
 }
 
 int wire_event(struct wire *wire, struct answer *answer, char *text, size_t size)

@@ -73,6 +73,11 @@ uint32_t request_put_u64(struct request *request, uint16_t type, uint64_t v);
 int wire_ask(struct wire *wire, struct request *request,
 	     void (*fn)(const struct answer *answer, void *arg), void *arg);
 
+/* Its halves: in the first the kernel does what is asked; in both, it dumps. */
+int wire_send(struct wire *wire, struct request *request);
+int wire_receive(struct wire *wire, void (*fn)(const struct answer *answer, void *arg),
+		 void *arg);
+
 /* The next event that waits: its command, attributes in @text; -errno. */
 int wire_event(struct wire *wire, struct answer *answer, char *text, size_t size);
 
