@@ -10,6 +10,7 @@
 #                        test-kcsan likewise
 #   make coverage        what the tests reach of the module and of user space, an hour
 #   make test-fault      each point of failure within the module's operations fails
+#   make test-lifecycle  1000 loads and unloads under load, with two builds
 #   make soak-daemon     obsringd among hostile clients, for half an hour
 #   make soak-services   processes that count in the module, in a guest: half an hour
 #   make model           Spin models of the lock-free protocols: minutes
@@ -56,7 +57,7 @@ export VERSION PREFIX DESTDIR
 	bench-kernel bench-log bench-ring \
 	bench-sample bench-trace bench-counter bench-scrape bench-tracers bench-read \
 	bench-scale bench-push bench-render model mutations soak-daemon \
-	soak-services test-kasan test-kcsan coverage test-fault
+	soak-services test-kasan test-kcsan coverage test-fault test-lifecycle
 
 all: userspace module
 
@@ -176,6 +177,10 @@ test-fault:
 	scripts/vm --kernel kasan --icount --timeout 28800 -- env OBSRING_TIMEOUT=28000 \
 		OBSRING_FAULT_DENSE=$(FAULT_DENSE) OBSRING_FAULT_ONLY="$(FAULT_ONLY)" \
 		/usr/libexec/obsring/tests/run.sh fault
+
+# CYCLES=N for another number of them.
+test-lifecycle:
+	tests/lifecycle/lifecycle.sh
 
 # Half an hour; SPAN=S for another time.
 soak-daemon: userspace

@@ -2,6 +2,9 @@
 #ifndef OBSRING_MAIN_H
 #define OBSRING_MAIN_H
 
+/* Tests of an upgrade build the module under another version. */
+#ifndef OBSRING_VERSION
 #define OBSRING_VERSION	"0.1.0"
+#endif
 
 #endif /* OBSRING_MAIN_H */

@@ -21,12 +21,10 @@ static int device_permit(void)
 	return 0;
 }
 
-int module_load(const char *name, const char *parameters)
+int module_load_file(const char *path, const char *name, const char *parameters)
 {
-	char path[128];
 	int fd, r;
 
-	snprintf(path, sizeof(path), "/lib/modules/obsring/%s.ko", name);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
@@ -35,6 +33,14 @@ int module_load(const char *name, const char *parameters)
 	if (!r && !strcmp(name, "obsring"))
 		r = device_permit();
 	return r;
+}
+
+int module_load(const char *name, const char *parameters)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "/lib/modules/obsring/%s.ko", name);
+	return module_load_file(path, name, parameters);
 }
 
 int module_unload(const char *name)

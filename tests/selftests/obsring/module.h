@@ -13,6 +13,9 @@
  */
 int module_load(const char *name, const char *parameters);
 
+/* The same from @path: another build of the module @name. */
+int module_load_file(const char *path, const char *name, const char *parameters);
+
 /* Unload without waiting: 0; -EWOULDBLOCK while it is in use; -ENOENT. */
 int module_unload(const char *name);
 
