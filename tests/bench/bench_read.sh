@@ -11,7 +11,6 @@ set -euo pipefail
 TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 cd "$TOP"
 . scripts/lib.sh
-. tests/bench/rows.sh
 
 WORK=$BUILD/bench/read
 ROUNDS=${1:-1001}
@@ -36,11 +35,13 @@ build() {
 		-Wl,-Bstatic -lbpf -lelf -lz -Wl,-Bdynamic
 }
 
-# add WHAT AT UNIT <FIGURES: the rows of what read_cost printed.
+# add WHAT AT UNIT ROUNDS <FIGURES: the rows (rows.h) of what read_cost printed.
 add() {
 	local way median low high
+	if [ -z "${BENCH_ROWS:-}" ]; then return; fi
 	while read -r way median low high; do
-		row "$1" "$way" "$2" "$3" "$median" "$low" "$high"
+		printf '%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n' "$1" "$way" "$2" "$3" \
+			"$median" "$low" "$high" "$4" >>"$BENCH_ROWS"
 	done
 }
 
@@ -50,7 +51,7 @@ natively() {
 	build/userspace/bin/obsringctl segment create "$WORK/segment"
 	"$WORK/read_cost" "$WORK/segment" "$ROUNDS" mmap proc_stat >"$WORK/native"
 	rm -f "$WORK/segment"
-	add read ways=native ns <"$WORK/native"
+	add read ways=native ns "$ROUNDS" <"$WORK/native"
 	echo "| 1000 counters, natively | ns | a quarter of the rounds below | above |"
 	echo "| --- | --- | --- | --- |"
 	while read -r way median low high; do
@@ -65,7 +66,7 @@ guest() {
 		--file "$WORK/read_cost" -- sh -c "
 			[ \$(cat /sys/devices/system/cpu/possible) = $are ] || exit 1
 			/files/read_cost /dev/obsring $GUEST_ROUNDS ${WAYS[*]}" >"$WORK/guest-$1"
-	add read_possible "possible=$1" instructions <"$WORK/guest-$1"
+	add read_possible "possible=$1" instructions $GUEST_ROUNDS <"$WORK/guest-$1"
 }
 
 guests() {
