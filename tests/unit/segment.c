@@ -25,11 +25,13 @@
  * @used: a byte for each slot of each page
  * @owner: by page: what may be in it; 0: it is free
  * @pages: of it
+ * @full: pages, from the first on, that have no free slot
  */
 struct pool {
 	uint8_t *used;
 	uint32_t *owner;
 	uint32_t pages;
+	uint32_t full;
 };
 
 /**
@@ -47,6 +49,7 @@ struct pool {
  * @exemplar_used: a byte for each exemplar
  * @exemplars: a byte for each family: do its series have exemplars?
  * @clock: counts creations
+ * @taken: entries of series, from the first on, that are not free
  * @writer: of each ring
  */
 struct segment {
@@ -61,6 +64,7 @@ struct segment {
 	uint8_t *exemplar_used;
 	uint8_t *exemplars;
 	uint64_t clock;
+	uint32_t taken;
 	struct obs_ring_writer *writer;
 };
 
@@ -350,9 +354,11 @@ static uint32_t series_find_free(struct segment *segment)
 {
 	uint32_t i;
 
-	for (i = 0; i < segment->spec.max_series; i++)
-		if (!obs_gen_alive(segment_series(segment, i)->gen))
+	for (i = segment->taken; i < segment->spec.max_series; i++)
+		if (!obs_gen_alive(segment_series(segment, i)->gen)) {
+			segment->taken = i;
 			return i;
+		}
 	check(false, "no room for a series");
 	return 0;
 }
@@ -454,7 +460,11 @@ static void slots_take(const struct segment *segment, struct pool *pool, uint32_
 {
 	uint32_t page, slot;
 
-	for (page = 0; page < pool->pages; page++) {
+	while (pool->full < pool->pages &&
+	       !memchr(pool->used + (size_t)pool->full * segment->page_slots, 0,
+		       segment->page_slots))
+		pool->full++;
+	for (page = pool->full; page < pool->pages; page++) {
 		uint8_t *used = pool->used + (size_t)page * segment->page_slots;
 
 		if (pool->owner[page] && pool->owner[page] != owner)
@@ -677,6 +687,7 @@ static void slots_give_back(struct segment *segment, const struct obsring_series
 					      segment->spec.nr_cpus), 0);
 	memset(segment->values.used + (size_t)entry->page * segment->page_slots +
 	       entry->slot, 0, entry->nr_slots);
+	segment->values.full = 0;
 }
 
 void segment_series_remove(struct segment *segment, uint32_t series)
@@ -688,6 +699,7 @@ void segment_series_remove(struct segment *segment, uint32_t series)
 	segment_tell(segment, OBSRING_REGION_SERIES, series);
 	slots_give_back(segment, entry);
 	exemplars_give_back(segment, series);
+	segment->taken = 0;
 }
 
 /* ---- The log ------------------------------------------------------------- */
