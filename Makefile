@@ -13,6 +13,8 @@
 #   make test-lifecycle  1000 loads and unloads under load, with two builds
 #   make soak-daemon     obsringd among hostile clients, for half an hour
 #   make soak-services   processes that count in the module, in a guest: half an hour
+#   make soak-log        10^9 records natively, 10^8 in a guest, each accounted for
+#   make soak-rate       2.1 TB of log a day, for half an hour
 #   make model           Spin models of the lock-free protocols: minutes
 #   make mutations       is each order of the shared headers needed? minutes
 #   make bench           all benchmarks, and tests/bench/RESULTS.md of them: half an
@@ -57,7 +59,7 @@ export VERSION PREFIX DESTDIR
 	bench-kernel bench-log bench-ring \
 	bench-sample bench-trace bench-counter bench-scrape bench-tracers bench-read \
 	bench-scale bench-push bench-render model mutations soak-daemon \
-	soak-services test-kasan test-kcsan coverage test-fault test-lifecycle
+	soak-log soak-rate soak-services test-kasan test-kcsan coverage test-fault test-lifecycle
 
 all: userspace module
 
@@ -189,6 +191,16 @@ soak-daemon: userspace
 # SHARE=N for a Nth of it.
 soak-services:
 	tests/soak/services.sh
+
+# RECORDS= and GUEST_RECORDS=, RATE= (bytes a second) and SPAN= for others.
+GUEST_RECORDS ?= 100000000
+soak-log: userspace
+	$(MAKE) -C tests/soak log BUILD=$(BUILD)/tests/soak
+	scripts/vm --timeout 7200 -- env OBSRING_LOG_RECORDS=$(GUEST_RECORDS) \
+		/usr/libexec/obsring/tests/run.sh resize
+
+soak-rate: userspace
+	$(MAKE) -C tests/soak rate BUILD=$(BUILD)/tests/soak
 
 model:
 	$(MAKE) -C tests/model run BUILD=$(BUILD)/tests/model

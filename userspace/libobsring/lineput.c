@@ -13,15 +13,37 @@ static void put(struct obs_lineput *line, char c)
 		*line->at++ = c;
 }
 
+static void put_bytes(struct obs_lineput *line, const char *bytes, size_t nr)
+{
+	size_t room = (size_t)(line->end - line->at);
+
+	if (nr > room)
+		nr = room;
+	memcpy(line->at, bytes, nr);
+	line->at += nr;
+}
+
 static bool is_control(char c)
 {
 	return (uint8_t)c < ' ' || c == 0x7f;
 }
 
+#define EACH_BYTE	0x0101010101010101ULL
+
+/* Is one of eight bytes below ' ' or 0x7f? As in Warren, Hacker's Delight, 6-1. */
+static bool some_control(const char *bytes)
+{
+	uint64_t word, del;
+
+	memcpy(&word, bytes, sizeof(word));
+	del = word ^ 0x7f * EACH_BYTE;
+	return (((word - ' ' * EACH_BYTE) & ~word) | ((del - EACH_BYTE) & ~del)) &
+	       0x80 * EACH_BYTE;
+}
+
 void obs_lineput_text(struct obs_lineput *line, const char *text)
 {
-	while (*text)
-		put(line, *text++);
+	put_bytes(line, text, strlen(text));
 }
 
 void obs_lineput_hex(struct obs_lineput *line, const uint8_t *bytes, size_t nr)
@@ -84,8 +106,20 @@ void obs_lineput_number(struct obs_lineput *line, const char *key, uint64_t n)
 
 void obs_lineput_message(struct obs_lineput *line, const char *message)
 {
+	char *at, *end;
+
 	obs_lineput_text(line, " . ");
-	for (; *message; message++)
-		put(line, is_control(*message) ? '?' : *message);
+	at = line->at;
+	obs_lineput_text(line, message);
+	end = line->at;
+	while (at < end) {
+		if (end - at >= 8 && !some_control(at)) {
+			at += 8;
+			continue;
+		}
+		if (is_control(*at))
+			*at = '?';
+		at++;
+	}
 	put(line, '\n');
 }

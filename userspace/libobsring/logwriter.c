@@ -104,7 +104,7 @@ int obs_log_write(const struct obs_log_writer *writer, unsigned int level,
 		  const struct obs_trace_context *context,
 		  const struct obs_log_field *field, unsigned int nr, const char *message)
 {
-	char text[LINE_MAX], head[16];
+	char text[LINE_MAX], head[] = "<0>service=";
 	struct obs_lineput line = { .at = text, .end = text + sizeof(text) };
 	size_t left = OBSRING_FIELDS_MAX;
 	unsigned int i;
@@ -116,7 +116,7 @@ int obs_log_write(const struct obs_log_writer *writer, unsigned int level,
 			return -EINVAL;
 	if (!writer)
 		return 0;
-	snprintf(head, sizeof(head), "<%u>service=", level);
+	head[1] = (char)('0' + level);
 	obs_lineput_text(&line, head);
 	obs_lineput_text(&line, writer->service);
 	if (context)

@@ -16,6 +16,8 @@
 
 #define TEXT_MAX	262144
 #define RECORDS		"obsring_log_records_total"
+#define SEEN		"obsring_log_seen_total"
+#define KEPT		"obsring_log_kept_total"
 #define HIGH_WATER	"obsring_log_high_water_bytes"
 
 #define KERNEL		OBSRING_ORIGIN_KERNEL
@@ -607,8 +609,13 @@ TEST_F_TIMEOUT(resize, all_contexts, 6000)
 {
 	struct shared *shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
 				     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	const struct obs_sample_info half = {
+		.source = "stress", .level = OBS_SAMPLE_NO_LEVEL,
+		.rule = OBSRING_RULE_PROBABILITY, .value = OBSRING_THRESHOLD_ONE / 2,
+	};
 	const char *updates = getenv("OBSRING_LOG_UPDATES") ?: "200000";
-	int64_t stored, lost;
+	uint64_t records = strtoull(getenv("OBSRING_LOG_RECORDS") ?: "0", NULL, 10);
+	int64_t stored, lost, seen, kept;
 	int i, rounds = 0;
 
 	ASSERT_EQ(0, module_load("obsring_stress", "logging=1"));
@@ -627,9 +634,11 @@ TEST_F_TIMEOUT(resize, all_contexts, 6000)
 	/* Until what it is about has happened, however long that takes. */
 	do {
 		ASSERT_EQ(0, module_parameter_write("obsring_stress", "run", updates));
-		rounds++;
+		/* From then on half of them. */
+		if (!rounds++)
+			ASSERT_EQ(0, obs_sample_send(control(), &half, NULL));
 	} while (!shared->failed &&
-		 (!shared->hotplugs || shared->changes < 8 || !shared->tally[0].lost ||
+		 (rounds < 2 || done("logged") < records || !shared->hotplugs || shared->changes < 8 || !shared->tally[0].lost ||
 		  !shared->tally[0].read || !shared->tally[TEXT_READERS].changes ||
 		  !shared->tally[TEXT_READERS].read));
 	__atomic_store_n(&shared->stop, 1, __ATOMIC_RELEASE);
@@ -638,7 +647,11 @@ TEST_F_TIMEOUT(resize, all_contexts, 6000)
 	EXPECT_EQ(0, shared->failed);
 	stored = metric_total(view(), RECORDS);
 	lost = metric(view(), "obsring_log_lost_total", "nested");
-	EXPECT_EQ((int64_t)done("logged"), stored + lost);
+	seen = metric(view(), SEEN, "stress");
+	kept = metric(view(), KEPT, "stress");
+	EXPECT_EQ((int64_t)done("logged"), seen);
+	EXPECT_EQ(kept, stored + lost);
+	EXPECT_LT(kept, seen);
 	for (i = 0; i < READERS; i++) {
 		const struct tally *t = &shared->tally[i];
 
@@ -648,8 +661,9 @@ TEST_F_TIMEOUT(resize, all_contexts, 6000)
 			TH_LOG("reader %d: read %llu, lost %llu", i, t->read, t->lost);
 		EXPECT_LT(0, t->read);
 	}
-	TH_LOG("%d rounds: logged %llu, stored %lld, %llu changes, %llu hotplugs; read %llu, missed %llu; mapped: %llu, %llu, followed %llu",
-	       rounds, (unsigned long long)done("logged"), (long long)stored,
+	TH_LOG("%d rounds: logged %llu, dropped %lld, nested %lld, stored %lld, %llu changes, %llu hotplugs; read %llu, missed %llu; mapped: %llu, %llu, followed %llu",
+	       rounds, (unsigned long long)done("logged"), (long long)(seen - kept),
+	       (long long)lost, (long long)stored,
 	       shared->changes, shared->hotplugs, shared->tally[0].read,
 	       shared->tally[0].lost, shared->tally[TEXT_READERS].read,
 	       shared->tally[TEXT_READERS].lost, shared->tally[TEXT_READERS].changes);
