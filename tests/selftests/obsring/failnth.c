@@ -94,7 +94,7 @@ int fault_function(const char *function, const char *value)
 	int r;
 
 	if (!function)
-		return file_write(DEBUG "fail_function/inject", "!");
+		return file_write(DEBUG "fail_function/inject", " ");	/* all of them */
 	snprintf(path, sizeof(path), DEBUG "fail_function/%s/retval", function);
 	r = file_write(DEBUG "fail_function/inject", function);
 	return r ? r : file_write(path, value);
