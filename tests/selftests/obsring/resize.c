@@ -638,7 +638,8 @@ TEST_F_TIMEOUT(resize, all_contexts, 6000)
 		if (!rounds++)
 			ASSERT_EQ(0, obs_sample_send(control(), &half, NULL));
 	} while (!shared->failed &&
-		 (rounds < 2 || done("logged") < records || !shared->hotplugs || shared->changes < 8 || !shared->tally[0].lost ||
+		 (rounds < 2 || done("logged") < records ||
+		  !shared->hotplugs || shared->changes < 8 || !shared->tally[0].lost ||
 		  !shared->tally[0].read || !shared->tally[TEXT_READERS].changes ||
 		  !shared->tally[TEXT_READERS].read));
 	__atomic_store_n(&shared->stop, 1, __ATOMIC_RELEASE);
