@@ -982,9 +982,9 @@ struct obsring_process {
  * @reserved: in: 0
  * @process: in: address of struct obsring_process[@nr]
  *
- * Kernel threads, and processes that exit, are left out. ENODATA: source "process" is off; EPERM: the file is not
- * open for reading, or the caller is in another PID namespace; EINVAL, EFAULT, ENOMEM,
- * EINTR.
+ * Kernel threads, and processes that exit, are left out. ENODATA: source "process" is
+ * off; EPERM: the file is not open for reading, or the caller is in another PID
+ * namespace; EINVAL, EFAULT, ENOMEM, EINTR.
  */
 struct obsring_processes {
 	__u32 size;
