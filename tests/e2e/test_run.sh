@@ -83,7 +83,8 @@ sys.stdin.read()'
 run_start() {
 	: >"$WORK/out"
 	set -m
-	scripts/run --port "$port" "$@" >"$WORK/out" 2>"$WORK/err" </dev/null &
+	# Ignored by who runs this, no shell could trap them.
+	env --default-signal=INT,TERM,HUP scripts/run --port "$port" "$@" >"$WORK/out" 2>"$WORK/err" </dev/null &
 	job=$!
 	set +m
 }

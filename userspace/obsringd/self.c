@@ -65,7 +65,7 @@ static const struct self_metric metrics[] = {
 	{ OBSRING_KIND_GAUGE, "obsringd_leak_available", "",
 	  "Whether the leak watch sees it: of the machine, or of processes.",
 	  VALUE(leak.available), 0, leak_label, 1, leak_label_name, LEAK_LABEL_NR },
-	{ OBSRING_KIND_GAUGE, "obsringd_leak_alarms", "",
+	{ OBSRING_KIND_GAUGE, "obsringd_leak_alarms_active", "",
 	  "Leaks that are going on.",
 	  VALUE(leak.alarms), 0, leak_label, 1, leak_label_name, LEAK_ALARM_LABELS },
 	{ OBSRING_KIND_COUNTER, "obsringd_leak_alarms_total", "",

@@ -441,8 +441,8 @@ static int library_sources(void *arg)
 /* Which sources there are, and what each is set to, is for everybody to see. */
 TEST_F(access, sources)
 {
-	EXPECT_EQ(9, nobody_run(0, library_sources, NULL));
-	EXPECT_EQ(9, child_run(library_sources, NULL));
+	EXPECT_EQ(10, nobody_run(0, library_sources, NULL));
+	EXPECT_EQ(10, child_run(library_sources, NULL));
 }
 
 static int ignore_probe(const struct obs_probe_info *probe, void *arg)
