@@ -102,7 +102,8 @@ void clients_set_requests(struct clients *clients, unsigned int requests)
 static bool waits_gone(const struct client *client)
 {
 	return client->gone &&
-	       (client->state == CLIENT_NEW || client->state == CLIENT_IDLE);
+	       (client->state == CLIENT_NEW || client->state == CLIENT_IDLE ||
+		(client->state == CLIENT_BUSY && client->reading));
 }
 
 static void leave(struct client *client)
@@ -314,9 +315,25 @@ unsigned int clients_nudge(struct clients *clients)
 		TAILQ_FOREACH(client, &clients->list[CLIENT_IDLE], entry)
 			if (client->gone)
 				nudge(client);
+		TAILQ_FOREACH(client, &clients->list[CLIENT_BUSY], entry)
+			if (waits_gone(client))
+				nudge(client);
 	}
 	pthread_mutex_unlock(&clients->lock);
 	return nr;
+}
+
+void client_set_reading(struct client *client, bool reading)
+{
+	struct clients *clients = client->clients;
+
+	pthread_mutex_lock(&clients->lock);
+	clients->nr_gone -= waits_gone(client);
+	client->reading = reading;
+	clients->nr_gone += waits_gone(client);
+	if (waits_gone(client))
+		nudge(client);
+	pthread_mutex_unlock(&clients->lock);
 }
 
 void client_begin(struct client *client, uint64_t timeout_ns)
@@ -340,6 +357,7 @@ void client_end(struct client *client)
 	discharge(client);
 	if (client->state != CLIENT_ENDING) {
 		leave(client);
+		client->reading = false;
 		enter(client, CLIENT_IDLE, clients->limits.idle_ns);
 		/* All that was read was before this: it sees the end now. */
 		if (client->gone)

@@ -63,6 +63,7 @@ struct client {
 	enum client_state state;
 	bool admitted;		/* counts against limits.requests */
 	bool gone;		/* its peer sends no more: see clients_gone() */
+	bool reading;		/* a request whose body is not all there yet */
 	uint64_t since_ns;
 	uint64_t deadline_ns;
 	/* The server's: of the request, and of the connection. */
@@ -86,7 +87,7 @@ struct clients {
 	uint64_t accepted_ns;		/* the last of them */
 	unsigned int nr_ending;
 	unsigned int nr_admitted;
-	unsigned int nr_gone;		/* of them those without a request */
+	unsigned int nr_gone;		/* of them those that a whole request is wanted of */
 	uint32_t generation;		/* the last one's */
 	int epoll;			/* tells who is gone; -1: none does */
 	uint64_t ended[CLIENT_END_NR];
@@ -126,8 +127,11 @@ void clients_set_epoll(struct clients *clients, int epoll);
 void client_watch(struct client *client);
 void clients_gone(struct clients *clients, uint64_t key);
 
-/* Give those that are gone and have no request another edge. How many there are. */
+/* Give those that are gone without a whole request another edge. How many there are. */
 unsigned int clients_nudge(struct clients *clients);
+
+/* Of its request the body is awaited; no more. */
+void client_set_reading(struct client *client, bool reading);
 
 /* Its request: all of it takes no longer than @timeout_ns, if not 0. */
 void client_begin(struct client *client, uint64_t timeout_ns);

@@ -485,10 +485,12 @@ static enum MHD_Result handle_headers(struct http *http, struct MHD_Connection *
 		return MHD_YES;
 	client->verdict = verdict;
 	client->decided = true;
-	if (!has_body(connection) ||
-	    (verdict == AUTH_GRANTED && path && takes_method(path, method)))
+	if (!has_body(connection))
 		return MHD_YES;
-	return respond(http, connection, client, path, method);
+	if (verdict != AUTH_GRANTED || !path || !takes_method(path, method))
+		return respond(http, connection, client, path, method);
+	client_set_reading(client, true);
+	return MHD_YES;
 }
 
 /*
@@ -517,6 +519,8 @@ enum MHD_Result http_handle(void *cls, struct MHD_Connection *connection,
 		*upload_size = 0;
 		return MHD_YES;
 	}
+	if (client->reading)
+		client_set_reading(client, false);
 	return respond(http, connection, client, path, method);
 }
 
