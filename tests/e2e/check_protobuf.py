@@ -5,7 +5,8 @@ check_protobuf.py FILE.pb [TEXT.prom]: what protoc makes of a stream of MetricFa
 (metrics.proto) says the same, sample by sample, as the text of the same moment does to
 prometheus_client, if it is given; and native histograms say the same as the classic ones beside them.
 
-Samples that differ by nature, because they are of the scrape itself, are left out.
+Samples that differ by nature, because they are of the scrape itself or of what the
+machine does meanwhile, are left out.
 """
 import math
 import os
@@ -15,7 +16,8 @@ import sys
 
 from prometheus_client.parser import text_string_to_metric_families
 
-OWN = ("obsring_scrape_", "obsringd_http_", "obsringd_clients", "process_")
+OWN = ("obsring_scrape_", "obsringd_http_", "obsringd_clients", "obsringd_leak_", "process_",
+       "obsring_memory_pressure_", "obsring_memory_reclaim_", "obsring_memory_compaction_")
 OVERFLOW_INDEX = 1024  # times 2^schema, and 1
 
 
