@@ -23,7 +23,7 @@ import tempfile
 import threading
 import time
 
-from hostile import Daemon, Scraper, Tap, describe
+from hostile import Daemon, Scraper, Tap, describe, until
 
 WRITERS = 2
 ALL_RING = 1 << 20	# bytes of each writer's ring
@@ -176,10 +176,8 @@ def soak_rate(obsringd, ctl, flood, directory, rate, span):
     scraper, looker = Scraper(daemon, pause=1), Looker(daemon)
     memory = daemon.status("VmRSS")
     writer.go()
-    until_shown = time.monotonic() + 60
-    while not segment.total("obsring_log_records_total") and time.monotonic() < until_shown:
-        time.sleep(0.01)
-    time.sleep(0.2)  # a record is shown when it is 100 ms old
+    # A record is shown when it is 100 ms old: looked for until the first one is.
+    until(lambda: not looker.look())
     scraper.start()
     looker.start()
     done = writer.figures()

@@ -724,7 +724,6 @@ static void server_start_patient(struct server *server)
 	server_launch(server);
 }
 
-/* Clients that give up in the middle of a request free their place at once. */
 /*
  * Empty lines where a request may begin, as many as somebody likes: none of them is a
  * request, and what comes behind them is answered.
@@ -763,6 +762,7 @@ static void test_repeated_crlfcrlf(void **state)
 	segment_free(segment);
 }
 
+/* Clients that give up in the middle of a request free their place at once. */
 static void test_aborted_requests(void **state)
 {
 	struct timespec deadline;
