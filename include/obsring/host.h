@@ -90,7 +90,7 @@
 #include "ring.h"
 #include "sample_control.h"
 
-#define OBS_HOST_VERSION	2
+#define OBS_HOST_VERSION	3
 #define OBS_HOST_SERVICES	256
 #define OBS_HOST_RULES		32
 #define OBS_HOST_CHUNKS		4	/* share pages of a member */
@@ -298,7 +298,8 @@ static inline void obs_host_tables(const struct obs_host *host, __u64 page_size,
 				     sizeof(struct obs_host_share));
 	ret->rules = obs_host_align(ret->leases + (__u64)host->nr_leases *
 				    sizeof(struct obs_host_lease));
-	ret->slots = ret->rules + (__u64)host->nr_rules * sizeof(struct obs_host_rule);
+	ret->slots = obs_host_align(ret->rules + (__u64)host->nr_rules *
+				    sizeof(struct obs_host_rule));
 	ret->end = ret->slots + (__u64)host->nr_rules * host->nr_leases *
 				sizeof(struct obs_sample_slot);
 }

@@ -165,13 +165,15 @@ struct obs_sample_rule {
 };
 
 /**
- * struct obs_sample_slot - what one CPU knows of a rule, 112 bytes
+ * struct obs_sample_slot - what one CPU knows of a rule, 128 bytes
  * @word: rule's word for which @left was drawn
  * @left: events until the next pick
- * @density: picks in 2^56 events, of @word
+ * @density: picks in 2^56 events, of @word: units to an event, where a block has 2^56
+ * @length: events of such a block, a fraction left out
+ * @excess: units of that fraction
  * @ahead: what @left is to be behind that pick
  * @rest: events of the last block drawn behind its pick
- * @carry: fraction of an event by which the block's end lies behind it
+ * @carry: units by which the block's end lies behind that
  * @seen: TARGET: events
  * @asked: events that asked the quota
  * @quota: what is left of @grant
@@ -180,11 +182,15 @@ struct obs_sample_rule {
  * @grant: written by the controller
  * @before: controller's: @asked when it last looked
  * @demand: controller's: what was asked for since
+ *
+ * What a block needs is one cache line, what a quota needs another: begin it at one.
  */
 struct obs_sample_slot {
 	__u64 word;
 	__u64 left;
 	__u64 density;
+	__u64 length;
+	__u64 excess;
 	__u64 ahead;
 	__u64 rest;
 	__u64 carry;
@@ -332,24 +338,28 @@ static inline __u64 obs_sample_density(__u64 word)
 	return obs_sample_picks_kept(word) ? OBSRING_THRESHOLD_ONE - threshold : threshold;
 }
 
-/* The owner draws the next block: events from the last one's pick to its pick. */
+/*
+ * The owner draws the next block: events from the last one's pick to its pick. The
+ * fractions make an event now and then; there is nothing to divide.
+ */
 static inline __u64 obs_sample_next(struct obs_sample_slot *slot,
-				    struct obs_sample_rng *rng, __u64 density)
+				    struct obs_sample_rng *rng)
 {
-	__u64 end = OBSRING_THRESHOLD_ONE + slot->carry;
-	__u64 length = end / density;
+	__u64 density = slot->density;
+	__u64 carry = slot->carry + slot->excess;
+	bool longer = carry >= density;
+	__u64 length = slot->length + longer;
 	__u64 pick = obs_mul_high(obs_sample_random(rng), length);
 	__u64 left = slot->rest + pick;
 
-	slot->carry = end - length * density;
+	slot->carry = carry - (longer ? density : 0);
 	slot->rest = length - 1 - pick;
 	return left;
 }
 
 /*
  * The owner begins somewhere in a block, which it would be in at a random moment
- * had it always been so: events until the next pick. With @density units to an
- * event a block has 2^56.
+ * had it always been so: events until the next pick.
  */
 static inline __u64 obs_sample_begin(struct obs_sample_slot *slot,
 				     struct obs_sample_rng *rng, __u64 density)
@@ -358,14 +368,17 @@ static inline __u64 obs_sample_begin(struct obs_sample_slot *slot,
 	__u64 over = (units + density - 1) / density;
 	__u64 pick;
 
+	slot->density = density;
+	slot->length = OBSRING_THRESHOLD_ONE / density;
+	slot->excess = OBSRING_THRESHOLD_ONE % density;
 	slot->carry = over * density - units;
 	slot->rest = 0;
-	pick = obs_sample_next(slot, rng, density);
+	pick = obs_sample_next(slot, rng);
 	if (pick >= over)
 		return pick - over;
 	/* That block's is over: what is left of it, and the next one. */
 	slot->rest += pick + 1 - over;
-	return obs_sample_next(slot, rng, density);
+	return obs_sample_next(slot, rng);
 }
 
 /* An event for itself: what became of it. */
@@ -395,7 +408,7 @@ static obs_outline __u64 obs_sample_pick(struct obs_sample_slot *slot,
 	/* A nested context may have drawn for another one before it was ours. */
 	word = obs_read_once(&slot->word);
 	left = slot->ahead;
-	slot->ahead = obs_sample_next(slot, rng, slot->density);
+	slot->ahead = obs_sample_next(slot, rng);
 	obs_barrier();
 	obs_write_once(&slot->left, left);
 	return obs_sample_picked(word, true);
@@ -406,7 +419,6 @@ static obs_outline __u64 obs_sample_redraw(struct obs_sample_slot *slot,
 					   struct obs_sample_rng *rng, __u64 word)
 {
 	__u64 left = obs_read_once(&slot->left);
-	__u64 density = obs_sample_density(word);
 	bool picked;
 
 	do {
@@ -414,11 +426,10 @@ static obs_outline __u64 obs_sample_redraw(struct obs_sample_slot *slot,
 			return obs_sample_coin(rng, word);
 	} while (!obs_try_cmpxchg_local(&slot->left, &left, OBS_SAMPLE_OWNED));
 	obs_write_once(&slot->word, word);
-	slot->density = density;
-	left = obs_sample_begin(slot, rng, density);
+	left = obs_sample_begin(slot, rng, obs_sample_density(word));
 	picked = !left;
-	left = picked ? obs_sample_next(slot, rng, density) : left - 1;
-	slot->ahead = obs_sample_next(slot, rng, density);
+	left = picked ? obs_sample_next(slot, rng) : left - 1;
+	slot->ahead = obs_sample_next(slot, rng);
 	obs_barrier();
 	obs_write_once(&slot->left, left);
 	return obs_sample_picked(word, picked);

@@ -38,7 +38,8 @@
 struct decider {
 	pthread_t thread;
 	struct obs_sample_rng rng __attribute__((aligned(128)));
-	struct obs_sample_slot slot[CASES];	/* one for each case */
+	/* One for each case, each beginning at a cache line. */
+	struct obs_sample_slot slot[CASES] __attribute__((aligned(128)));
 	__u64 randomness[TRACES];
 	__u64 kept, weight;
 	unsigned int answer;
@@ -75,20 +76,24 @@ static __u64 clock_ns(void)
 /* ---- Ways ---------------------------------------------------------------- */
 
 /* Compiled for each caller, as the kernel compiles it where it logs. */
-static inline void decide(struct decider *d, unsigned int nr, bool traced)
+static inline __attribute__((always_inline)) void
+decide(struct decider *d, unsigned int nr, bool traced)
 {
 	struct obs_sample_rule *rule = &rules[nr];
 	struct obs_sample_slot *slot = &d->slot[nr];
 	__u64 kept = 0, weight = 0, threshold = 0;
 	__u32 i;
 
-	for (i = 0; i < DECISIONS; i++)
+	for (i = 0; i < DECISIONS; i++) {
+		/* No address of a field is kept between two events. */
+		__asm__ volatile("" : "+r" (rule), "+r" (slot));
 		if (obs_sample_decide(rule, slot, &d->rng,
 				      traced ? &d->randomness[i % TRACES] : NULL,
 				      &threshold)) {
 			kept++;
 			weight += threshold;
 		}
+	}
 	d->kept += kept;
 	d->weight += weight;
 }

@@ -409,6 +409,8 @@ static void storm_run(struct storm *storm, double p, unsigned int rounds)
 		assert_true((__s64)s->slot[0].left >= 0);
 		assert_true((__s64)s->slot[0].ahead >= 0);
 		assert_true(s->slot[0].density == obs_sample_density(s->slot[0].word));
+		assert_true(s->slot[0].length == ONE / s->slot[0].density);
+		assert_true(s->slot[0].excess == ONE % s->slot[0].density);
 		assert_true(s->slot[0].carry < s->slot[0].density);
 		assert_true(s->slot[0].rest <= ONE / s->slot[0].density);
 	}

@@ -54,6 +54,13 @@ static __u64 one_in_four(void)
 	return obs_sample_make_word(OBSRING_RULE_ONE_IN, ONE_IN);
 }
 
+static void blocks_of(__u64 of)
+{
+	slot.density = obs_sample_density(of);
+	slot.length = OBSRING_THRESHOLD_ONE / slot.density;
+	slot.excess = OBSRING_THRESHOLD_ONE % slot.density;
+}
+
 /*
  * The next event is the pick of its block, of which one, two or three remain; of the
  * next one, which is drawn ahead, it is any.
@@ -65,7 +72,7 @@ static void start_pick(void)
 	start();
 	word = one_in_four();
 	slot.word = word;
-	slot.density = obs_sample_density(word);
+	blocks_of(word);
 	slot.ahead = remain + pick;
 	slot.rest = ONE_IN - 1 - pick;
 	rng.state = weak_choose(4);
@@ -78,7 +85,7 @@ static void start_redraw(void)
 {
 	start_pick();
 	slot.word = obs_sample_make_word(OBSRING_RULE_ONE_IN, 1000);
-	slot.density = obs_sample_density(slot.word);
+	blocks_of(slot.word);
 	slot.left = 1 + weak_choose(2);
 	slot.ahead = 500;
 	slot.rest = 900;
@@ -118,6 +125,8 @@ static void in_a_block(void)
 	weak_check(obs_read_once(&slot.left) < 2 * ONE_IN);
 	weak_check(obs_read_once(&slot.ahead) < 2 * ONE_IN);
 	weak_check(obs_read_once(&slot.density) == obs_sample_density(word));
+	weak_check(obs_read_once(&slot.length) == ONE_IN);
+	weak_check(!obs_read_once(&slot.excess));
 	weak_check(obs_read_once(&slot.carry) < OBSRING_THRESHOLD_ONE);
 }
 
