@@ -18,7 +18,7 @@ FIGURES=$WORK/figures-$KERNEL
 
 measure() {
 	local file files=()
-	for file in "$BPFTRACE"/* "$WORK/event_cost" tests/bench/bench_kernel_guest.sh; do
+	for file in "$BPFTRACE"/* "$WORK/event_cost" "$WORK/sleep_cost" tests/bench/bench_kernel_guest.sh; do
 		files+=(--file "$file")
 	done
 	scripts/vm --kernel "$KERNEL" --icount --no-tests --mem 1536 --timeout 3600 "${files[@]}" \
@@ -126,6 +126,42 @@ event_group() {
 	done
 }
 
+# KEY TEXT: above the same sleep with nothing on.
+SLEEPS=(
+	"old.floor an empty hook of sched_switch"
+	"old.obsring obsring, source process: a sleep that is not saved"
+	"young.obsring obsring, source process: one whose stack is saved"
+	"old.bpftrace bpftrace, tracepoint: \`@[kstack] = count()\` of each"
+)
+
+# sleep_over KEY
+sleep_over() {
+	local on off
+	on=$(figure sleep "$1")
+	off=$(figure sleep "${1%.*}.off")
+	awk -v on="$on" -v off="$off" 'BEGIN { printf "%.0f", on - off }'
+}
+
+sleeps() {
+	local line key cost peer of
+	echo "| a task goes to sleep | instructions | of bpftrace's |"
+	echo "| --- | --- | --- |"
+	for line in "${SLEEPS[@]}"; do
+		key=${line%% *}
+		cost=$(sleep_over "$key")
+		peer=$(sleep_over "${key%.*}.bpftrace")
+		row kernel_sleep "$key" "linux=$KERNEL" instructions "$cost"
+		of=
+		case $key in
+		*.obsring)
+			of=$(awk -v cost="$cost" -v peer="$peer" 'BEGIN { printf "%.0f %%", 100 * cost / peer }')
+			row kernel_sleep "${key%.*}.bpftrace" "linux=$KERNEL" instructions "$peer"
+			;;
+		esac
+		echo "| ${line#* } | $cost | $of |"
+	done
+}
+
 notes() {
 	local kernel module bpftrace off after_obsring after_bpftrace
 	kernel=$(figure note kernel)
@@ -138,7 +174,9 @@ notes() {
 		Linux $kernel, obsring $module, bpftrace $bpftrace,
 		$(emulator --version | head -n 1), $(gcc-12 --version | head -n 1).
 		A call of getppid() with nothing on: $off instructions; after obsring
-		was switched off $after_obsring, after bpftrace ended $after_bpftrace.
+		was switched off $after_obsring, after bpftrace ended $after_bpftrace. A sleep
+		with nothing on: $(figure sleep old.off) instructions, of a new task $(figure sleep young.off);
+		after the source was switched off $(figure sleep old.off_after_obsring).
 	END
 }
 
@@ -147,11 +185,13 @@ main() {
 	need_packages "${BUILD_PACKAGES[@]}" binutils
 	mkdir -p "$WORK"
 	bpftrace_get
-	gcc -O2 -Wall -static -o "$WORK/event_cost" tests/bench/event_cost.c
+	gcc -O2 -Wall -static -o "$WORK/event_cost" "$WORK/sleep_cost" tests/bench/event_cost.c
 	measure
 	operations
 	echo
 	events
+	echo
+	sleeps
 	echo
 	notes
 }

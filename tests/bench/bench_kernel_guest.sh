@@ -3,8 +3,8 @@
 #
 # In the guest of bench_kernel.sh: measures, and prints a line for each figure:
 # "op NAME INSTRUCTIONS" for updates, "event KEY INSTRUCTIONS" for a call of
-# getppid() with one tool watching it, "note NAME TEXT". Fails if a tool did
-# not see the calls.
+# getppid() with one tool watching it, "sleep KEY INSTRUCTIONS" for a sleep of a
+# task likewise, "note NAME TEXT". Fails if a tool did not see the calls.
 set -e
 
 ROUNDS=51
@@ -12,6 +12,12 @@ CALLS=200
 PROGRAM="/files/event_cost $ROUNDS $CALLS"
 SEEN=$(((ROUNDS + 1) * CALLS))	# calls that a tool has to see
 FUNCTION=__task_pid_nr_ns	# which getppid() calls once
+# Pairs of processes that sleep in turn: old ones, and such as are made for each round,
+# of which the source saves each sleep.
+TRIPS=100
+YOUNG_TRIPS=6
+OLD="/files/sleep_cost $ROUNDS $TRIPS"
+YOUNG="/files/sleep_cost $ROUNDS $YOUNG_TRIPS young"
 
 die() {
 	echo "bench_kernel_guest: $*" >&2
@@ -84,11 +90,51 @@ bpftrace() {
 	seen "$1" 0 "$(bpftrace_counted)"
 }
 
-# "@: N" or "@[110]: N"; of a histogram the buckets, "[256, 512)  N |@@  |".
+# "@: N" or "@[110]: N" or, below a stack, "]: N"; of a histogram the buckets, "[256, 512)  N |@@  |".
 bpftrace_counted() {
-	awk '/^@.*: [0-9]+$/ && !/^@begin/ { n += $NF }
+	awk '/^(@.*|\]): [0-9]+$/ && !/^@begin/ { n += $NF }
 		/^[[(].*[|]$/ { sub(/[|].*/, ""); n += $NF }
 		END { print n + 0 }' /tmp/bpftrace
+}
+
+# --- Sleeps
+
+# sleeps KEY: with whatever is on.
+sleeps() {
+	echo "sleep old.$1 $($OLD | sed -n 's/^median //p')"
+	echo "sleep young.$1 $($YOUNG | sed -n 's/^median //p')"
+}
+
+sleeps_floor() {
+	insmod /lib/modules/obsring/obsring_floor.ko tracepoint=sched_switch
+	sleeps floor
+	rmmod obsring_floor
+}
+
+# Of those whose turn it is by chance most are beyond what a CPU may save.
+sleeps_obsring() {
+	saved=obsring_process_sleeps_saved_total
+	obsringctl source enable process >&2
+	echo "sleep old.obsring $($OLD | sed -n 's/^median //p')"
+	[ "$(value obsring_process_sleeps_missed_total)" -gt 0 ] || die "no sleep was beyond the budget"
+	before=$(value $saved)
+	echo "sleep young.obsring $($YOUNG | sed -n 's/^median //p')"
+	young=$((ROUNDS * 2 * YOUNG_TRIPS))
+	[ $(($(value $saved) - before)) -ge $young ] ||
+		die "$(($(value $saved) - before)) of $young sleeps were saved"
+	obsringctl source disable process >&2
+}
+
+sleeps_bpftrace() {
+	stacks='tracepoint:sched:sched_switch /args->prev_state/ { @[kstack] = count(); }'
+	for age in old young; do
+		program=$OLD least=$((ROUNDS * 2 * TRIPS))
+		if [ $age = young ]; then program=$YOUNG least=$((ROUNDS * 2 * YOUNG_TRIPS)); fi
+		/files/ld-linux-x86-64.so.2 --library-path /files /files/bpftrace \
+			-c "$program" -e "$stacks" >/tmp/bpftrace 2>&1 || die "$(cat /tmp/bpftrace)"
+		echo "sleep $age.bpftrace $(sed -n 's/^median //p' /tmp/bpftrace)"
+		[ "$(bpftrace_counted)" -ge $least ] || die "bpftrace saw less than $least sleeps"
+	done
 }
 
 # --- All of it
@@ -129,6 +175,12 @@ bpftrace kretfunc.bpftrace "
 	kretfunc:$FUNCTION /@begin[tid]/ {
 		@ = hist(nsecs - @begin[tid]); delete(@begin[tid]); }"
 event off_after_bpftrace
+
+sleeps off
+sleeps_floor
+sleeps_obsring
+sleeps off_after_obsring
+sleeps_bpftrace
 
 echo "note kernel $(uname -r)"
 echo "note obsring $(cat /sys/module/obsring/version)"

@@ -237,6 +237,14 @@ SECTIONS = [
             watched("BPF (libbpf), fentry, per-CPU array: no kprobe, patched in",
                     "event.fentry_array"),
             peer("bpftrace, kprobe", "kernel_event", "kprobe.bpftrace", LINUX)]),
+        Row("a task goes to sleep: its kernel stack", ("kernel_sleep", "young.obsring", LINUX),
+            "source `process`, a sleep that is saved", [
+                floor("obsring: one that is not, as 15 of 16 and those past 2048 a second",
+                      "kernel_sleep", "old.obsring", LINUX, "sampled"),
+                floor("an empty hook", "kernel_sleep", "old.floor", LINUX,
+                      "the kernel's part, in all of them"),
+                peer("bpftrace, `@[kstack] = count()`", "kernel_sleep", "young.bpftrace",
+                     LINUX)]),
         Row("a count in a process", tracer("update.obs_counter_add"),
             "`obs_counter_add()`, a service of the device", [
                 watched("BPF (libbpf), uprobe, per-CPU array", "function.uprobe_array")]),

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: MIT
+/*
+ * sleep_cost ROUNDS TRIPS: what it takes that a task goes to sleep and is woken again: two
+ * processes hand a byte to and fro, TRIPS times a round. Each trip is two sleeps. The
+ * median round is printed, as ns a sleep.
+ *
+ * sleep_cost ROUNDS TRIPS young: each round has two processes of its own, which have not
+ * slept more than TRIPS + 2 times at its end, and rest for 70 ms before.
+ *
+ * On one processor: there each of them sleeps until the other one does. In a guest that
+ * counts time in instructions (scripts/vm --icount) these are instructions.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <signal.h>
+#include <time.h>
+#include <unistd.h>
+
+#define REST_NS 70000000
+
+static int there[2], back[2];
+
+static void fail(const char *what)
+{
+	perror(what);
+	exit(1);
+}
+
+static int64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * INT64_C(1000000000) + ts.tv_nsec;
+}
+
+static void answer(void)
+{
+	char byte;
+
+	while (read(there[0], &byte, 1) == 1)
+		if (write(back[1], &byte, 1) != 1)
+			break;
+	_exit(0);
+}
+
+static void trip(void)
+{
+	char byte = 0;
+
+	if (write(there[1], &byte, 1) != 1 || read(back[0], &byte, 1) != 1)
+		fail("sleep_cost: pipe");
+}
+
+static int64_t round_ns(long trips)
+{
+	int64_t begin;
+
+	trip();	/* what is done once is done */
+	begin = now_ns();
+	while (trips--)
+		trip();
+	return now_ns() - begin;
+}
+
+static pid_t begin(void)
+{
+	pid_t pid = fork();
+
+	if (pid < 0)
+		fail("sleep_cost: fork");
+	if (!pid)
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+	return pid;
+}
+
+static void end(pid_t pid)
+{
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+}
+
+static void old_rounds(long rounds, long trips, int64_t *ns)
+{
+	pid_t pid = begin();
+	long i;
+
+	if (!pid)
+		answer();
+	round_ns(trips);
+	for (i = 0; i < rounds; i++)
+		ns[i] = round_ns(trips);
+	end(pid);
+}
+
+static int64_t young_round(long trips, int64_t *shared)
+{
+	const struct timespec rest = { .tv_nsec = REST_NS };
+	pid_t answers, asks;
+	int status;
+
+	nanosleep(&rest, NULL);
+	answers = begin();
+	if (!answers)
+		answer();
+	asks = begin();
+	if (!asks) {
+		*shared = round_ns(trips);
+		_exit(0);
+	}
+	if (waitpid(asks, &status, 0) != asks || status)
+		fail("sleep_cost: a round");
+	end(answers);
+	return *shared;
+}
+
+static void young_rounds(long rounds, long trips, int64_t *ns)
+{
+	int64_t *shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
+			       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	long i;
+
+	if (shared == MAP_FAILED)
+		fail("sleep_cost: mmap");
+	for (i = 0; i < rounds; i++)
+		ns[i] = young_round(trips, shared);
+}
+
+static int compare(const void *a, const void *b)
+{
+	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* A number from 1 to a million, or the end. */
+static long number(const char *text)
+{
+	char *end;
+	long n = strtol(text, &end, 10);
+
+	if (*end || n < 1 || n > 1000000) {
+		fprintf(stderr, "sleep_cost: not a number from 1 to 1000000: %s\n", text);
+		exit(2);
+	}
+	return n;
+}
+
+int main(int argc, char **argv)
+{
+	bool young = argc == 4 && !strcmp(argv[3], "young");
+	long rounds, trips;
+	int64_t *ns;
+
+	if (argc != 3 && !young) {
+		fputs("usage: sleep_cost ROUNDS TRIPS [young]\n", stderr);
+		return 2;
+	}
+	rounds = number(argv[1]);
+	trips = number(argv[2]);
+	ns = calloc(rounds, sizeof(*ns));
+	if (!ns || pipe(there) || pipe(back))
+		fail("sleep_cost");
+	if (young)
+		young_rounds(rounds, trips, ns);
+	else
+		old_rounds(rounds, trips, ns);
+	qsort(ns, rounds, sizeof(*ns), compare);
+	printf("median %.2f\n", (double)ns[rounds / 2] / (2 * trips));
+	free(ns);
+	return 0;
+}
