@@ -31,6 +31,7 @@
 #include "metric.h"
 #include "netlink.h"
 #include "sampler.h"
+#include "sampler_metric.h"
 #include "self.h"
 
 #define GFP_RULE	(GFP_KERNEL_ACCOUNT | __GFP_NOWARN)
@@ -50,6 +51,7 @@
  * @source: whose; entries stay
  * @level: 0 to 7, OBS_LEVEL_NONE
  * @value: of @control.kind, as it was set
+ * @metric: what is shown of it while it is in force
  * @commands: that wait for their time
  * @in_force: decisions may use it
  * @period_ns: when the controller's period began, CLOCK_MONOTONIC
@@ -63,6 +65,7 @@ struct obs_rule {
 	struct obs_logsource *source;
 	u64 value;
 	u64 period_ns;
+	struct obs_rule_metric metric;
 	unsigned int commands;
 	u8 level;
 	bool in_force;
@@ -257,6 +260,7 @@ static struct obs_rule *rule_make(enum obsring_rule kind)
 	rule = kzalloc(rule_bytes(), GFP_RULE);
 	if (!rule)
 		return ERR_PTR(-ENOMEM);
+	obs_rule_metric_init(&rule->metric);
 	obs_sampler_memory(rule_bytes());
 	ret = rule_slots_make(rule, kind);
 	if (ret) {
@@ -405,6 +409,10 @@ static void command_apply(struct command *command)
 	delay = ktime_get_real_ns() - command->queued.time;
 	obs_histogram_observe(&apply_delay, max_t(s64, delay, 0));
 	spec = rule_spec(rule, text);
+	if (command->kind)
+		obs_rule_metric_show(&rule->metric, &spec);
+	else
+		obs_rule_metric_hide(&rule->metric, &spec);
 	spec.kind = command->kind;
 	tell(command->kind ? OBSRING_CMD_SAMPLE_SET_NTF : OBSRING_CMD_SAMPLE_DEL_NTF,
 	     &spec);
@@ -707,11 +715,18 @@ int obs_sampler_each(struct obs_sampler_walk *walk,
 int obs_sampler_init(void)
 {
 	unsigned int cpu;
+	int ret;
 
 	for_each_possible_cpu(cpu)
 		per_cpu_ptr(&rng, cpu)->state = get_random_u64();
 	obs_hrtimer_setup(&timer, timer_fn, CLOCK_REALTIME, HRTIMER_MODE_ABS);
-	return obs_metrics_register(metrics, ARRAY_SIZE(metrics));
+	ret = obs_metrics_register(metrics, ARRAY_SIZE(metrics));
+	if (ret)
+		return ret;
+	ret = obs_rule_metrics_init();
+	if (ret)
+		obs_metrics_unregister(metrics, ARRAY_SIZE(metrics));
+	return ret;
 }
 
 /* Nobody logs or commands any more. */
@@ -729,6 +744,7 @@ void obs_sampler_exit(void)
 	cancel_delayed_work_sync(&branch_work);
 	while ((queued = obs_sample_queue_next(&queue, U64_MAX)))
 		command_free(container_of(queued, struct command, queued));
+	obs_rule_metrics_exit();
 	list_for_each_entry_safe(rule, next, &rules, node)
 		rule_free(rule);
 	obs_metrics_unregister(metrics, ARRAY_SIZE(metrics));

@@ -41,6 +41,7 @@ LIB_OBJS := \
 	libobsring/segbackend.o \
 	libobsring/seglog.o \
 	libobsring/segsample.o \
+	libobsring/segrule.o \
 	libobsring/segtidy.o \
 	libobsring/logput.o \
 	libobsring/logwriter.o \

@@ -259,6 +259,33 @@ def test_log_filters(served, browser):
     check(browser.until("byId('records').children.length === 2"), "all again")
 
 
+RULES = """[...byId('rules').rows].map((row) => [...row.cells].map((cell) => cell.textContent))"""
+
+
+def test_sampling(served, browser):
+    check(browser.until("!byId('no-rules').hidden"), "no rule is in force")
+    rules = [["user.shop:info", "1:100"], ["user.shop:debug", "drop"], ["user.other", "trace:5%"],
+             ["user.more", "12.5%"], ["*:notice", "20/s"], ["*", "target:50/s"]]
+    for rule in rules:
+        served.control("sample", "set", *rule)
+    check(browser.until(f"byId('rules').rows.length === {len(rules)}"), "all rules are shown")
+    equal(browser.run(RULES), rules, "rules")
+    check(browser.run("byId('no-rules').hidden"), "there is a rule")
+    metrics = served.metrics()
+    equal(float(metrics['obsring_sample_rule_ratio{source="user.shop",level="info",'
+                        'rule="one_in"}']), 0.01, "what one in a hundred is")
+    equal(metrics['obsring_sample_rule_records_per_second{source="*",level="",rule="target"}'],
+          "50", "what the target is")
+    served.control("sample", "set", "user.shop:info", "keep")
+    check(browser.until(f"{RULES}.some((cells) => cells.join() === 'user.shop:info,keep')"),
+          "a rule that changes is shown")
+    for source, _ in rules:
+        served.control("sample", "delete", source)
+    check(browser.until("!byId('no-rules').hidden && byId('rules').rows.length === 0"),
+          "none is in force again")
+    served.control("sample", "set", "user.other", "1:1000")    # for what comes
+
+
 NARROW = """(() => {
     const root = document.documentElement;
     const wide = [...document.body.querySelectorAll('*')].filter((element) => {
@@ -354,8 +381,8 @@ def test_device_goes(served, browser):
 
 
 TESTS = [test_loads, test_loads_nothing_else, test_policy, test_hostile_text, test_figures,
-         test_figures_follow, test_histogram, test_search, test_log_filters, test_narrow,
-         test_keyboard, test_light_and_dark, test_no_complaints, test_device_goes]
+         test_figures_follow, test_histogram, test_search, test_log_filters, test_sampling,
+         test_narrow, test_keyboard, test_light_and_dark, test_no_complaints, test_device_goes]
 
 
 def keep_pictures(browser, folder):

@@ -652,7 +652,10 @@ static void test_rules(void **state)
 	assert_int_equal(obs_segment_sample_send(path, &sample), -EOPNOTSUPP);
 	sample.at_ns = 0;
 	assert_int_equal(obs_segment_sample_send(path, &sample), 0);
+	assert_int_equal(value("obsring_sample_rule_ratio", "one_in"), 250000000000);
+	assert_int_equal(value("obsring_sample_rule_ratio", "drop"), -1);
 	rule_send("*", OBSRING_RULE_DROP, 0);
+	assert_int_equal(value("obsring_sample_rule_ratio", "drop"), 0);
 	assert_int_equal(obs_segment_sample_list(path, rule_take, &end), 0);
 	assert_int_equal(end - list, 2);
 	assert_string_equal(list[0].source, "user.shop");
@@ -665,6 +668,44 @@ static void test_rules(void **state)
 	end = list;
 	assert_int_equal(obs_segment_sample_list(path, rule_take, &end), 0);
 	assert_int_equal(end - list, 1);
+	assert_int_equal(value("obsring_sample_rule_ratio", "one_in"), -1);
+	assert_int_equal(value("obsring_sample_rule_ratio", "drop"), 0);
+	rule_send("*", OBSRING_RULE_TARGET, 50);
+	assert_int_equal(value("obsring_sample_rule_ratio", "drop"), -1);
+	assert_int_equal(value("obsring_sample_rule_records_per_second", "target"), 50);
+	rule_send("*", OBSRING_RULE_UNSPEC, 0);
+	assert_int_equal(value("obsring_sample_rule_records_per_second", "target"), -1);
+}
+
+/* Rules without room for their series are in force all the same. */
+static void test_rules_full(void **state)
+{
+	struct obs_sample_info list[OBS_HOST_RULES], *end = list;
+	struct obs_counter *counter;
+	struct counted c;
+	char name[32];
+	int i;
+
+	(void)state;
+	attach(&c);
+	for (i = 0; i < 25; i++) {
+		snprintf(name, sizeof(name), "%d", i);
+		assert_int_equal(obs_counter_new(c.service, &counter_spec,
+						 (const char *[]){ name }, &counter), 0);
+	}
+	for (i = 0; i < OBS_HOST_RULES; i++) {
+		snprintf(name, sizeof(name), "user.%d", i);
+		rule_send(name, OBSRING_RULE_KEEP, 0);
+	}
+	assert_true(value("obsring_series_refused_total", "max_series") > 0);
+	assert_int_equal(obs_segment_sample_list(path, rule_take, &end), 0);
+	assert_int_equal(end - list, OBS_HOST_RULES);
+	for (i = 0; i < OBS_HOST_RULES; i++) {
+		snprintf(name, sizeof(name), "user.%d", i);
+		rule_send(name, OBSRING_RULE_UNSPEC, 0);
+	}
+	assert_int_equal(value("obsring_sample_rule_ratio", "keep"), -1);
+	obs_service_detach(c.service);
 }
 
 static void test_one_in(void **state)
@@ -736,6 +777,7 @@ int main(void)
 		cmocka_unit_test_setup(test_threads, setup),
 		cmocka_unit_test_setup(test_no_ring, setup_small),
 		cmocka_unit_test_setup(test_rules, setup),
+		cmocka_unit_test_setup(test_rules_full, setup_small),
 		cmocka_unit_test_setup(test_one_in, setup),
 		cmocka_unit_test_setup(test_drop_rate, setup),
 	};

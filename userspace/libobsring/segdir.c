@@ -134,4 +134,5 @@ void obs_segment_mend(struct obs_segment *segment)
 	for (i = 0; i < segment->nr.nr_services; i++)
 		if (obs_segment_service(segment, i)->state == OBS_HOST_ENDING)
 			obs_segment_service_end(segment, i);
+	obs_segment_rules_show(segment);
 }

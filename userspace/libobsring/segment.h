@@ -291,6 +291,11 @@ struct obs_segment_metric {
 int obs_segment_metric(struct obs_segment *segment, const struct obs_segment_metric *metric,
 		       uint32_t *ret_index, bool *ret_overflow);
 
+/* ---- segrule.c ---- */
+
+/* Sampling rules in force have a series each, and others have none. */
+void obs_segment_rules_show(struct obs_segment *segment);
+
 /* ---- segmember.c ---- */
 
 /*

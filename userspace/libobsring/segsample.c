@@ -219,6 +219,7 @@ static int sample_locked(struct obs_segment *segment, const struct obs_sample_in
 	if (sample->rule)
 		rule_set(segment, i, sample, level);
 	rules_count(segment);
+	obs_segment_rules_show(segment);
 	return 0;
 }
 

@@ -137,10 +137,10 @@ static int look(struct modstate *state)
 	return r;
 }
 
-/* A success, but for series that found no memory: the overflow series stands for them. */
+/* A success, but for series that found no memory, which was counted. */
 static bool is_part(const struct sweep *s)
 {
-	return s->op->partly && modstate_same_without(&s->now, &s->after, s->op->partly);
+	return modstate_same_without(&s->now, &s->after, s->op->partly);
 }
 
 /* What was removed goes a little later; to look takes long, and is not done for ever. */

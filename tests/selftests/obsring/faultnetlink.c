@@ -465,7 +465,8 @@ const struct operation netlink_operations[] = {
 	{ "probe: sampled", "sampled", NULL, try_probe_new, drop_probe },
 	{ "probe: delete", "kretprobe", make_probe, try_probe_del, make_probe, end_anew },
 	{ "log: size", NULL, NULL, try_resize, undo_resize },
-	{ "rule: now", "now", NULL, try_rule, undo_rule, NULL, "_total \"user.fault\"" },
-	{ "rule: later", "later", NULL, try_rule, undo_rule, NULL, "_total \"user.fault\"" },
+	{ "rule: now", "now", NULL, try_rule, undo_rule, NULL,
+	  { "_total \"user.fault\"", "_rule_ratio \"user.fault\"" } },
+	{ "rule: later", "later", NULL, try_rule, undo_rule, NULL, { "_total \"user.fault\"" } },
 	{ NULL }
 };

@@ -303,25 +303,36 @@ static bool line_has(const char *line, size_t len, const char *word)
 	return memmem(line, len, word, strlen(word));
 }
 
-/* Does @b have all lines of @a, but for counts and those with @word? */
-static bool includes(const struct modstate *a, const struct modstate *b, const char *word)
+/* Does @b have all lines of @a, but for counts and those with a word that @b lacks? */
+static bool includes(const struct modstate *a, const struct modstate *b,
+		     const char *const word[2])
 {
 	const char *at = a->text;
+	bool lacks[2];
 	size_t len;
+	int i;
 
+	for (i = 0; i < 2; i++)
+		lacks[i] = word[i] && !strstr(b->text, word[i]);
 	for (; *at; at += len) {
 		len = strcspn(at, "\n") + 1;
-		if (!is_count(at) && !line_has(at, len, word) && !has_line(b, at, len))
+		if (is_count(at) || has_line(b, at, len))
+			continue;
+		for (i = 0; i < 2; i++)
+			if (lacks[i] && line_has(at, len, word[i]))
+				break;
+		if (i == 2)
 			return false;
 	}
 	return true;
 }
 
 bool modstate_same_without(const struct modstate *a, const struct modstate *b,
-			   const char *word)
+			   const char *const word[2])
 {
-	return !strstr(a->text, word) && strstr(b->text, word) && includes(a, b, word) &&
-	       includes(b, a, word);
+	static const char *const none[2];
+
+	return word[0] && includes(a, b, none) && includes(b, a, word);
 }
 
 static void print_missing(const char *mark, const struct modstate *a,

@@ -28,9 +28,12 @@ int modstate_take(struct modstate *state);
 
 bool modstate_same(const struct modstate *a, const struct modstate *b);
 
-/* Is @a what @b is without the lines that have @word, of which @a has none? */
+/*
+ * Is @a what @b is without all the lines that have the first of @word, the second, or
+ * either? NULL: there is none.
+ */
 bool modstate_same_without(const struct modstate *a, const struct modstate *b,
-			   const char *word);
+			   const char *const word[2]);
 
 /* Prints the lines that one has and the other has not, as comments. */
 void modstate_print_changes(const struct modstate *a, const struct modstate *b);

@@ -498,6 +498,78 @@ TEST_F(sample, listed)
 	EXPECT_EQ(299, list(control).nr);
 }
 
+#define RATIO	"obsring_sample_rule_ratio"
+#define RATE	"obsring_sample_rule_records_per_second"
+
+/* What is in force is shown: a series a rule, its number a value. */
+TEST_F(sample, rules_are_metrics)
+{
+	struct obs_sample_info later = rule_of("s", 6, OBSRING_RULE_DROP, 0);
+	const struct obs_series_info *series;
+	uint32_t gen;
+
+	EXPECT_EQ(METRIC_NONE, metric(VIEW, RATIO, "s", "info", "one_in"));
+	ASSERT_EQ(0, set(control, "s", 6, OBSRING_RULE_ONE_IN, 8));
+	EXPECT_EQ(125000000000, metric(VIEW, RATIO, "s", "info", "one_in"));
+	gen = metric_series(VIEW, RATIO, "s", "info", "one_in")->gen;
+	ASSERT_EQ(0, set(control, "s", 6, OBSRING_RULE_ONE_IN, 3));
+	EXPECT_EQ(333333333333, metric(VIEW, RATIO, "s", "info", "one_in"));
+	series = metric_series(VIEW, RATIO, "s", "info", "one_in");
+	ASSERT_NE(NULL, series);
+	EXPECT_EQ(gen, series->gen);
+	/* Of a kind that stays what it is, once more at once. */
+	ASSERT_EQ(0, set(control, "user.s", OBS_SAMPLE_NO_LEVEL, OBSRING_RULE_TRACE,
+			 OBSRING_THRESHOLD_ONE / 4));
+	EXPECT_EQ(750000000000, metric(VIEW, RATIO, "user.s", "", "trace"));
+	ASSERT_EQ(0, set(control, "*", 7, OBSRING_RULE_TARGET, 50));
+	EXPECT_EQ(50, metric(VIEW, RATE, "*", "debug", "target"));
+	ASSERT_EQ(0, set(control, "*", 7, OBSRING_RULE_PROBABILITY, 0));
+	EXPECT_EQ(1000000000000, metric(VIEW, RATIO, "*", "debug", "probability"));
+	EXPECT_EQ(METRIC_NONE, metric(VIEW, RATE, "*", "debug", "target"));
+	/* What waits is not in force. */
+	later.at_ns = now_ns() + 3600000000000ULL;
+	ASSERT_EQ(0, obs_sample_send(control, &later, NULL));
+	EXPECT_EQ(333333333333, metric(VIEW, RATIO, "s", "info", "one_in"));
+	EXPECT_EQ(METRIC_NONE, metric(VIEW, RATIO, "s", "info", "drop"));
+	ASSERT_EQ(0, set(control, "s", 6, OBSRING_RULE_DROP, 0));
+	EXPECT_EQ(0, metric(VIEW, RATIO, "s", "info", "drop"));
+	EXPECT_EQ(METRIC_NONE, metric(VIEW, RATIO, "s", "info", "one_in"));
+	ASSERT_EQ(0, unset(control, "s", 6));
+	EXPECT_EQ(METRIC_NONE, metric(VIEW, RATIO, "s", "info", "drop"));
+	ASSERT_EQ(0, unset(control, "user.s", OBS_SAMPLE_NO_LEVEL));
+	ASSERT_EQ(0, unset(control, "*", 7));
+	EXPECT_EQ(0, metric_total(VIEW, RATIO));
+	EXPECT_EQ(0, metric_total(VIEW, RATE));
+}
+
+/* Without room for its series a rule is in force all the same. */
+TEST_F(sample, rules_without_room)
+{
+	struct obs_info before, after;
+	char name[32];
+	int i;
+
+	session_close(&self->session);
+	ASSERT_EQ(0, begin(&self->session, "log_floor=0 max_series_per_family=8"));
+	ASSERT_EQ(0, obs_control_info(control, &before));
+	for (i = 0; i < 20; i++) {
+		snprintf(name, sizeof(name), "source-%d", i);
+		ASSERT_EQ(0, set(control, name, 6, OBSRING_RULE_DROP, 0));
+	}
+	EXPECT_EQ(20, list(control).nr);
+	ASSERT_EQ(0, obs_control_info(control, &after));
+	EXPECT_LT(before.refused, after.refused);
+	EXPECT_EQ(METRIC_NONE, metric(VIEW, RATIO, "source-19", "info", "drop"));
+	ASSERT_EQ(0, speak("source-19", 6, 10, 1));
+	EXPECT_EQ(0, metric_total(VIEW, KEPT));
+	for (i = 0; i < 20; i++) {
+		snprintf(name, sizeof(name), "source-%d", i);
+		ASSERT_EQ(0, unset(control, name, 6));
+	}
+	ASSERT_EQ(0, set(control, "source-19", 6, OBSRING_RULE_KEEP, 0));
+	EXPECT_EQ(1000000000000, metric(VIEW, RATIO, "source-19", "info", "keep"));
+}
+
 TEST_F(sample, refused)
 {
 	struct obs_sample_info sample = rule_of("s", 5, OBSRING_RULE_DROP, 0);
