@@ -13,7 +13,7 @@
 : "${OBSRINGCTL:=obsringctl}"
 : "${EXAMPLES:=/usr/libexec/obsring/examples}"
 CALLS=${OBSRING_CALLS:-20}
-DEADLINE=60
+DEADLINE=180
 
 number=0
 failed=0
@@ -299,14 +299,23 @@ prefork_serves() {
 		ctl get web_request_seconds | grep -q '_count{.*} 20$'
 }
 
+# Not every kernel has /proc/PID/task/TID/children.
+children() {
+	cat /proc/[0-9]*/stat 2>/dev/null |
+		awk -v parent="$1" '{ pid = $1; sub(/.*\) /, ""); if ($2 == parent) print pid }'
+}
+
 # All workers are killed, one of them with a request.
 prefork_is_killed() {
 	fetch hold &
 	client=$!
 	until_true is web_busy_workers 1 || return
 	is 'web_requests_total{path="hold"}' 1 || return
-	kill -KILL $(cat "/proc/$master/task/$master/children")
+	kill -KILL $(children "$master")
+	r=$?
+	[ $r = 0 ] || kill $client
 	wait $client
+	[ $r = 0 ] || return
 	until_true is 'web_worker_exits_total{cause="signal"}' 3 && until_true is web_workers 3 &&
 		until_true is web_busy_workers 0 && is 'web_requests_total{path="hello"}' 20 &&
 		is 'web_requests_total{path="hold"}' 1 && fetch "" | grep -qx '[0-9]*' &&
