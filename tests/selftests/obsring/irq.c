@@ -82,7 +82,11 @@ TEST_F(irq, receiving_exactly)
 		begin = read_vector(self->view, "NET_RX");
 		ASSERT_EQ(0, packets_without_socket(1000));
 		end = read_vector(self->view, "NET_RX");
-	} while ((begin.low != begin.high || end.low != end.high) && await_go_on(begun));
+		/* A thread takes many in one run where it has to wait for a CPU. */
+	} while ((begin.low != begin.high || end.low != end.high ||
+		  end.ours - begin.ours < 500) && await_go_on(begun));
+	EXPECT_EQ(begin.low, begin.high);
+	EXPECT_EQ(end.low, end.high);
 	EXPECT_LE(500, end.ours - begin.ours);
 	EXPECT_EQ(end.low - begin.low, end.ours - begin.ours);
 }
@@ -92,7 +96,7 @@ TEST_F(irq, time_passes_in_them)
 	int64_t sum = metric_sum(self->view, SOFTIRQS, "NET_RX");
 
 	ASSERT_EQ(0, packets_without_socket(1000));
-	EXPECT_LT(sum, metric_sum(self->view, SOFTIRQS, "NET_RX"));
+	EXPECT_TRUE(await(metric_sum(self->view, SOFTIRQS, "NET_RX") > sum));
 }
 
 TEST_HARNESS_MAIN

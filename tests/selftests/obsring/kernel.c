@@ -5,7 +5,10 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
+
+#include <linux/membarrier.h>
 
 #include "kernel.h"
 
@@ -92,4 +95,10 @@ int kernel_tracepoint_on(const char *name)
 	    head.enabled != 0 : -ENOENT;
 	close(fd);
 	return r;
+}
+
+/* A grace period of RCU. */
+int kernel_settle(void)
+{
+	return syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) ? -errno : 0;
 }

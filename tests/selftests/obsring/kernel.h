@@ -9,4 +9,11 @@
  */
 int kernel_tracepoint_on(const char *name);
 
+/*
+ * Wait until what CPUs do with preemption or interrupts off, or in an interrupt, is done,
+ * a context switch or the end of a request for example: 0 or -errno. So what the kernel
+ * has counted is counted by a source as well.
+ */
+int kernel_settle(void);
+
 #endif /* SELFTEST_KERNEL_H */

@@ -3,11 +3,13 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/ip.h>
+#include <sched.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <linux/filter.h>
 
+#include "await.h"
 #include "packet.h"
 
 #define NOBODYS_PORT	9
@@ -103,4 +105,44 @@ int packets_unread(unsigned int nr)
 	int receiver = bound_socket(&to);
 
 	return send_and_close(receiver, &to, nr);
+}
+
+/* Send one more, which arrives behind all others of this CPU, and receive it. */
+static int send_and_receive(void)
+{
+	struct timeval patience = { .tv_sec = AWAIT_SECONDS };
+	struct sockaddr_in to;
+	int fd = bound_socket(&to);
+	char byte;
+	int r;
+
+	if (fd < 0)
+		return fd;
+	r = setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) ?
+	    -errno : send_all(fd, "x", 1, &to, 1);
+	if (!r && recv(fd, &byte, 1, 0) != 1)
+		r = -errno;
+	close(fd);
+	return r;
+}
+
+/*
+ * The loopback's packets queue by CPU; where an interrupt has no time for them, a thread
+ * takes them later.
+ */
+int packets_dropped(int (*send)(unsigned int nr), unsigned int nr)
+{
+	cpu_set_t all, one;
+	int r;
+
+	if (sched_getaffinity(0, sizeof(all), &all))
+		return -errno;
+	CPU_ZERO(&one);
+	CPU_SET(sched_getcpu(), &one);
+	if (sched_setaffinity(0, sizeof(one), &one))
+		return -errno;
+	r = send(nr);
+	if (!r)
+		r = send_and_receive();
+	return sched_setaffinity(0, sizeof(all), &all) ? -errno : r;
 }

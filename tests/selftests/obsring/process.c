@@ -418,22 +418,51 @@ TEST_F(process, malformed)
 	EXPECT_TRUE(await(ioctl_groups(self->fd, &sleepers) == -EFAULT));
 }
 
+/* What one who asks was told, in memory that it shares. */
+struct asked {
+	unsigned int answered, refused;
+	int error;
+};
+
+static void ask_on(int fd, struct asked *asked)
+{
+	int r;
+
+	for (;; poll(NULL, 0, 1)) {
+		r = ask(fd);
+		if (r && r != -ENODATA)
+			break;
+		__atomic_fetch_add(r ? &asked->refused : &asked->answered, 1, __ATOMIC_RELAXED);
+	}
+	asked->error = r;
+}
+
 /* It is switched while others ask, and their answers are whole or none. */
 TEST_F(process, switched_while_asked)
 {
-	pid_t pid = fork();
-	int status, n, r = 0;
+	struct asked *asked = mmap(NULL, sizeof(*asked), PROT_READ | PROT_WRITE,
+				   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	int status, n;
+	pid_t pid;
 
+	ASSERT_NE(MAP_FAILED, asked);
+	pid = fork();
 	if (!pid) {
-		for (; !r || r == -ENODATA; poll(NULL, 0, 1))
-			r = ask(self->fd);
+		ask_on(self->fd, asked);
 		_exit(1);
 	}
-	for (n = 0; n < 30; n++)
+	/* Until it was told both. */
+	for (n = 0; n < 30 || ((!__atomic_load_n(&asked->answered, __ATOMIC_RELAXED) ||
+				!__atomic_load_n(&asked->refused, __ATOMIC_RELAXED)) &&
+			       !waitpid(pid, &status, WNOHANG)); n++)
 		ASSERT_EQ(0, obs_source_set(self->session.control, "process", n % 2, NULL, 0));
 	kill(pid, SIGKILL);
-	ASSERT_EQ(pid, waitpid(pid, &status, 0));
-	EXPECT_TRUE(WIFSIGNALED(status));
+	waitpid(pid, &status, 0);
+	EXPECT_EQ(0, asked->error);
+	EXPECT_LT(0, asked->answered);
+	EXPECT_LT(0, asked->refused);
+	TH_LOG("switched %d times, %u answers, %u refusals", n, asked->answered, asked->refused);
+	munmap(asked, sizeof(*asked));
 }
 
 TEST_HARNESS_MAIN

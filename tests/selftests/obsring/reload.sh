@@ -49,6 +49,17 @@ activity() {
 	done
 }
 
+values_read() { cat "$work"/read.* 2>/dev/null | wc -l; }
+
+# A reader has had a value from this load.
+somebody_reads() {
+	begun=$(date +%s)
+	until [ "$(values_read)" -gt "$read_before" ]; do
+		[ $(($(date +%s) - begun)) -lt $DEADLINE ] || return 1
+		sleep 0.1
+	done
+}
+
 probes_add() {
 	obsringctl probe add tracepoint sched:sched_switch --as t_switch_total &&
 		obsringctl probe add kprobe vfs_read --as t_read_total &&
@@ -73,11 +84,13 @@ activity &
 cycle=0
 while [ $cycle -lt "$CYCLES" ]; do
 	cycle=$((cycle + 1))
+	read_before=$(values_read)
 	check "cycle $cycle: load with all sources" load sources=all
 	check "cycle $cycle: set probes" probes_add
 	[ $((cycle % 2)) = 0 ] || check "cycle $cycle: load a producer" \
 		insmod /lib/modules/obsring/obsring_example.ko
 	[ $((cycle % 2)) = 0 ] || check "cycle $cycle: unload the producer" rmmod obsring_example
+	check "cycle $cycle: readers have values" somebody_reads
 	check "cycle $cycle: unload in between" unload
 done
 rm "$work/go"
@@ -90,8 +103,7 @@ check "in use while it is open" sh -c "! rmmod obsring 2>'$work/rmmod'"
 check "... and it says so" grep -q 'in use\|unavailable\|busy' "$work/rmmod"
 exec 3<&-
 check "unloads once it is closed" rmmod obsring
-check "readers had values" [ "$(cat "$work"/read.* 2>/dev/null | wc -l)" -gt "$CYCLES" ]
-echo "# $refusals refusals, $(cat "$work"/read.* 2>/dev/null | wc -l) values read"
+echo "# $refusals refusals, $(values_read) values read"
 check "loads again" load
 rm -rf "$work"
 echo "1..$number"

@@ -165,27 +165,27 @@ TEST_F(source, off_keeps_the_values)
 {
 	int64_t before;
 
-	ASSERT_EQ(0, packets_without_socket(10));
+	ASSERT_EQ(0, packets_dropped(packets_without_socket, 10));
 	before = metric(self->view, "obsring_packet_drops_total", "NO_SOCKET");
 	ASSERT_LE(10, before);
 	ASSERT_EQ(0, obs_source_set(self->control, "netdrop", false, NULL, 0));
 	before = metric(self->view, "obsring_packet_drops_total", "NO_SOCKET");
-	ASSERT_EQ(0, packets_without_socket(10));
+	ASSERT_EQ(0, packets_dropped(packets_without_socket, 10));
 	EXPECT_EQ(before, metric(self->view, "obsring_packet_drops_total", "NO_SOCKET"));
 	ASSERT_EQ(0, obs_source_set(self->control, "netdrop", true, NULL, 0));
 	EXPECT_EQ(before, metric(self->view, "obsring_packet_drops_total", "NO_SOCKET"));
-	ASSERT_EQ(0, packets_without_socket(10));
+	ASSERT_EQ(0, packets_dropped(packets_without_socket, 10));
 	EXPECT_EQ(before + 10, metric(self->view, "obsring_packet_drops_total", "NO_SOCKET"));
 }
 
 TEST_F(source, twice_on_or_off_is_once)
 {
 	ASSERT_EQ(0, obs_source_set(self->control, "netdrop", true, NULL, 0));
-	ASSERT_EQ(0, packets_without_socket(10));
+	ASSERT_EQ(0, packets_dropped(packets_without_socket, 10));
 	EXPECT_EQ(10, metric(self->view, "obsring_packet_drops_total", "NO_SOCKET"));
 	ASSERT_EQ(0, obs_source_set(self->control, "netdrop", false, NULL, 0));
 	ASSERT_EQ(0, obs_source_set(self->control, "netdrop", false, NULL, 0));
-	ASSERT_EQ(0, packets_without_socket(10));
+	ASSERT_EQ(0, packets_dropped(packets_without_socket, 10));
 	EXPECT_EQ(10, metric(self->view, "obsring_packet_drops_total", "NO_SOCKET"));
 }
 

@@ -22,7 +22,6 @@
 #define CONTEXTS 4
 #define DISTINCT 1000	/* intermediate sums that readers must see */
 #define SUMS_MAX 262144	/* that a reader notes */
-#define MORE	200	/* times a tenth, at most */
 
 static const char *const context[CONTEXTS] = { "task", "softirq", "irq", "nmi" };
 
@@ -362,22 +361,35 @@ static uint64_t exemplars(const struct shared *shared, int of)
 	return sum;
 }
 
+/* What a reader gives up for ends the test. */
+static bool failed(const struct shared *shared)
+{
+	int i;
+
+	for (i = 0; i < READERS; i++)
+		if (shared->reader[i].error)
+			return true;
+	return shared->hotplug.error;
+}
+
 /* Was all seen that may need a longer run? */
-static bool enough(const struct shared *shared)
+static bool enough(const struct shared *shared, struct view *view)
 {
 	return distinct(shared) >= DISTINCT && shared->hotplug.rounds &&
 	       exemplars(shared, 0) && exemplars(shared, 1) && exemplars(shared, 2) &&
-	       (!has_nmi(shared) || done("nmi"));
+	       (!has_nmi(shared) || done("nmi")) && done("migrations") && done("churns") &&
+	       done("softirq") && done("irq") && least_share(view) >= 5;
 }
 
-static int run(const char *updates, const struct shared *shared)
+/* On until that is so, however long it takes. */
+static int run(const char *updates, const struct shared *shared, struct view *view)
 {
 	char tenth[32];
-	int i, r;
+	int r;
 
 	snprintf(tenth, sizeof(tenth), "%llu", strtoull(updates, NULL, 10) / 10);
 	r = module_parameter_write("obsring_stress", "run", updates);
-	for (i = 0; !r && i < MORE && !enough(shared); i++)
+	while (!r && !failed(shared) && !enough(shared, view))
 		r = module_parameter_write("obsring_stress", "run", tenth);
 	return r;
 }
@@ -396,7 +408,7 @@ TEST_F_TIMEOUT(stress, sums_are_exact, 6000)
 	EXPECT_TRUE(await(self->shared->reader[0].snapshots &&
 			  self->shared->reader[1].snapshots &&
 			  self->shared->hotplug.rounds));
-	EXPECT_EQ(0, run(updates, self->shared));
+	EXPECT_EQ(0, run(updates, self->shared, &self->view));
 	helpers_stop(self->shared);
 
 	for (i = 0; i < CONTEXTS; i++) {

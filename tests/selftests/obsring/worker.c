@@ -181,6 +181,11 @@ static pid_t begin(void (*fn)(void))
 	return pid;
 }
 
+static uint64_t seen(const uint64_t *p)
+{
+	return __atomic_load_n(p, __ATOMIC_RELAXED);
+}
+
 /* How many have ended, of @nr; each well. */
 static int ended(pid_t *pid, unsigned int nr)
 {
@@ -205,30 +210,38 @@ static int64_t value(struct obs_control *control, const char *family)
 
 TEST_F_TIMEOUT(worker, exact_while_cpus_come_and_go, TEST_TIMEOUT_LONG)
 {
-	unsigned int i, each = updates(), plugged = 0, cpu = 1;
-	uint64_t nr = (uint64_t)WORKERS * THREADS * each, sum = 0;
+	unsigned int i, each = updates(), plugged = 0, cpu = 1, rounds = 0;
+	uint64_t nr, sum = 0;
 	pid_t pid[WORKERS], reader;
 	int n;
 
 	if (self->cpus < 2 || online(self->cpus - 1, "1"))
 		SKIP(return, "no CPU here can go off line");
 	reader = begin(watcher);
-	for (i = 0; i < WORKERS; i++)
-		pid[i] = begin(worker);
+	EXPECT_TRUE(await(seen(&scene->looks)));
+	/* Until what it is about has happened, however long that takes. */
 	do {
-		plugged += !online(cpu, "0");
-		online(cpu, "1");
-		cpu = cpu % (self->cpus - 1) + 1;
-		n = ended(pid, WORKERS);
-		ASSERT_LE(0, n);
-	} while (n < WORKERS);
+		for (i = 0; i < WORKERS; i++)
+			pid[i] = begin(worker);
+		do {
+			plugged += !online(cpu, "0");
+			online(cpu, "1");
+			cpu = cpu % (self->cpus - 1) + 1;
+			n = ended(pid, WORKERS);
+			ASSERT_LE(0, n);
+		} while (n < WORKERS);
+		rounds++;
+	} while (!plugged || !seen(&scene->moved) || !seen(&scene->interrupted));
+	EXPECT_TRUE(await(seen(&scene->distinct)));
 	__atomic_store_n(&scene->stop, 1, __ATOMIC_RELEASE);
 	waitpid(reader, NULL, 0);
 
+	nr = (uint64_t)rounds * WORKERS * THREADS * each;
 	EXPECT_EQ((int64_t)(nr + scene->interrupted), value(self->control, counter_spec.name));
 	for (i = 0; i < each; i++)
 		sum += 1000 + i;
-	EXPECT_EQ((int64_t)(sum * WORKERS * THREADS), value(self->control, histogram_spec.name));
+	EXPECT_EQ((int64_t)(sum * WORKERS * THREADS * rounds),
+		  value(self->control, histogram_spec.name));
 	EXPECT_EQ(0, value(self->control, gauge_spec.name));
 	EXPECT_EQ(0, scene->fell);
 	TH_LOG("%llu updates, %u times off line, %llu moves, %llu in signal handlers; seen %llu times, %llu sums",
