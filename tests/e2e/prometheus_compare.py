@@ -4,7 +4,7 @@ obsringctl get --json prints them, has the same value in the Prometheus at
 127.0.0.1:PORT, and so has every exemplar, with its trace. With --native it takes native
 histograms, by protobuf: those with bounds of a schema are such there, with the same
 count, sum and, up to each bound, as many observations. Waits until the first scrape is
-there, a minute at most."""
+there, three minutes at most."""
 
 import json
 import math
@@ -16,7 +16,7 @@ import urllib.request
 
 def ask(port, what, **parameters):
     url = f"http://127.0.0.1:{port}/api/v1/{what}?" + urllib.parse.urlencode(parameters)
-    with urllib.request.urlopen(url, timeout=10) as answer:
+    with urllib.request.urlopen(url, timeout=60) as answer:
         result = json.load(answer)
     if result["status"] != "success":
         sys.exit(f"{what} {parameters}: {result}")
@@ -28,7 +28,7 @@ def query(port, selector):
 
 
 def wait_for_scrape(port):
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while time.monotonic() < deadline:
         try:
             if any(s["value"][1] == "1" for s in query(port, 'up{job="obsring"}')):
@@ -36,7 +36,7 @@ def wait_for_scrape(port):
         except OSError:
             pass  # it does not listen yet
         time.sleep(0.1)
-    sys.exit("Prometheus has not scraped the guest within a minute")
+    sys.exit("Prometheus has not scraped the guest within three minutes")
 
 
 def escape(name):

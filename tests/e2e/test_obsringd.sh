@@ -31,7 +31,7 @@ run() {
 	local expected=$1 status
 	shift
 	status=0
-	timeout 60 "$OBSRINGD" "$@" >"$WORK/out" 2>"$WORK/err" || status=$?
+	timeout 180 "$OBSRINGD" "$@" >"$WORK/out" 2>"$WORK/err" || status=$?
 	[ $status = "$expected" ]
 }
 
@@ -48,9 +48,9 @@ start() {
 
 listening() { grep -q listening "$WORK/err"; }
 
-# until_true COMMAND...: poll a condition, for at most a minute.
+# until_true COMMAND...: poll a condition, for at most three minutes.
 until_true() {
-	local deadline=$((SECONDS + 60))
+	local deadline=$((SECONDS + 180))
 	until "$@"; do
 		[ $SECONDS -lt $deadline ] || return 1
 		sleep 0.02

@@ -67,9 +67,9 @@ config() {
 	mv web.next web.yml
 }
 
-# until_true COMMAND...: poll a condition, for at most a minute, while the daemon runs.
+# until_true COMMAND...: poll a condition, for at most three minutes, while the daemon runs.
 until_true() {
-	local deadline=$((SECONDS + 60))
+	local deadline=$((SECONDS + 180))
 	until "$@"; do
 		[ $SECONDS -lt $deadline ] && kill -0 "$PID" 2>/dev/null || return 1
 		sleep 0.02

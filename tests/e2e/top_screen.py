@@ -13,7 +13,7 @@ import termios
 import time
 import unicodedata
 
-LIMIT_S = 60    # that a condition may take on a busy machine
+LIMIT_S = 180   # that a condition may take on a busy machine
 
 TOKEN = re.compile(r"""\x1b\[(?P<private>[?>]?)(?P<numbers>[\d;]*)(?P<command>[A-Za-z@`])
                      | \x1b(?P<plain>[=>78MDEH]) | \x1b[()](?P<charset>[0AB])

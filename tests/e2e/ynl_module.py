@@ -22,7 +22,7 @@ sys.path.insert(0, YNL)
 from lib import Netlink, NlError, YnlFamily  # noqa: E402
 
 MODES = {"do": [], "dump": [Netlink.NLM_F_DUMP]}
-DEADLINE_S = 60
+DEADLINE_S = 180
 SO_RCVBUFFORCE = 33
 
 

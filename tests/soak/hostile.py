@@ -27,7 +27,7 @@ CONNECTIONS = 400	# --web.max-connections
 SPAN = 1.0		# of each attack
 HOSTILE = "127.0.0.2"	# where they come from; Prometheus is elsewhere
 TIMEOUT = 10		# as Prometheus' own
-PATIENCE = 60
+PATIENCE = 180
 
 # What a connection may cost, with its 16 KiB for headers; with GnuTLS' session.
 PLAIN_BYTES = 24 << 10
@@ -568,7 +568,8 @@ def soak(program, device_program, directory, span):
     samples = []
     start = time.monotonic()
     turn = 0
-    while time.monotonic() - start < span and daemon.process.poll() is None:
+    # Each half has a round at least.
+    while (time.monotonic() - start < span or turn < 4) and daemon.process.poll() is None:
         # Three at a time, others each time; memory is looked at when all have gone.
         chosen = [a for a in ATTACKS if not a.tls]
         random.Random(turn).shuffle(chosen)

@@ -477,7 +477,7 @@ static void child_main(void)
 	struct obs_counter *counter;
 	struct obs_service *service;
 
-	alarm(30);
+	alarm(180);	/* of one that waits for ever */
 	if (obs_service_attach_with("shop", &here, &service) ||
 	    obs_counter_new(service, &counter_spec, NULL, &counter))
 		_exit(1);
