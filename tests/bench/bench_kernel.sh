@@ -171,12 +171,13 @@ notes() {
 	after_obsring=$(figure event off_after_obsring)
 	after_bpftrace=$(figure event off_after_bpftrace)
 	cat <<-END
+		A sleep with nothing on: $(figure sleep old.off) instructions, of a new task
+		$(figure sleep young.off); after the source was switched off $(figure sleep old.off_after_obsring).
+
 		Linux $kernel, obsring $module, bpftrace $bpftrace,
 		$(emulator --version | head -n 1), $(gcc-12 --version | head -n 1).
 		A call of getppid() with nothing on: $off instructions; after obsring
-		was switched off $after_obsring, after bpftrace ended $after_bpftrace. A sleep
-		with nothing on: $(figure sleep old.off) instructions, of a new task $(figure sleep young.off);
-		after the source was switched off $(figure sleep old.off_after_obsring).
+		was switched off $after_obsring, after bpftrace ended $after_bpftrace.
 	END
 }
 
@@ -185,7 +186,8 @@ main() {
 	need_packages "${BUILD_PACKAGES[@]}" binutils
 	mkdir -p "$WORK"
 	bpftrace_get
-	gcc -O2 -Wall -static -o "$WORK/event_cost" "$WORK/sleep_cost" tests/bench/event_cost.c
+	gcc -O2 -Wall -static -o "$WORK/event_cost" tests/bench/event_cost.c
+	gcc -O2 -Wall -static -o "$WORK/sleep_cost" tests/bench/sleep_cost.c
 	measure
 	operations
 	echo
