@@ -64,9 +64,11 @@ void obs_rule_metric_show(struct obs_rule_metric *metric,
 
 	if (metric->rule != spec->kind) {
 		obs_rule_metric_hide(metric, spec);
-		/* What was refused has been counted; the overflow series is no rule's. */
-		if (obs_gauge_set_attach(family_of(spec->kind), label, &metric->gauge))
+		if (obs_gauge_set_attach(family_of(spec->kind), label, &metric->gauge)) {
+			/* It has been counted; the overflow series is no rule's. */
 			obs_gauge_set_detach(&metric->gauge);
+			return;
+		}
 		metric->rule = spec->kind;
 	}
 	obs_gauge_set(&metric->gauge, (s64)obs_sample_rule_gauge(spec->kind, spec->value));
