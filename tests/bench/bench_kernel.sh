@@ -150,8 +150,8 @@ sleeps() {
 		key=${line%% *}
 		cost=$(sleep_over "$key")
 		peer=$(sleep_over "${key%.*}.bpftrace")
-		row kernel_sleep "$key" "linux=$KERNEL" instructions "$cost"
 		of=
+		case $key in *.bpftrace) ;; *) row kernel_sleep "$key" "linux=$KERNEL" instructions "$cost" ;; esac
 		case $key in
 		*.obsring)
 			of=$(awk -v cost="$cost" -v peer="$peer" 'BEGIN { printf "%.0f %%", 100 * cost / peer }')
