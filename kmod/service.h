@@ -3,7 +3,8 @@
  * Processes as producers, as <linux/obsring.h>, section 7, has it.
  *
  *   service.c         services, their users and limits, attaching, time to live
- *   service_metric.c  OBSRING_IOC_METRIC: families and series, slots of its pages
+ *   service_metric.c  OBSRING_IOC_METRIC: families and series
+ *   service_page.c    its pages, and slots in them
  *   service_map.c     the descriptor and its mapping: members and their shares
  *
  * A service has pages, ordinary ones with a reference each, which its members map
@@ -124,11 +125,13 @@ struct obs_share {
  * @series: obs_series.service_node
  * @nr_series: how many
  * @text: bytes of text of theirs, and of each family once
- * @page: its pages, obs_service_limits.service_pages; each stored with release order
+ * @page: its pages, obs_service_limits.service_pages
  * @nr_pages: how many there are
+ * @nr_pages_kept: those that stay, which members may map; stored with release order
  * @shares: struct obs_share of its members, and those in common
- * @common: the one in common of each chunk that is in use, stored with release order
+ * @common: the one in common of each chunk that is in use
  * @nr_common: chunks in use
+ * @nr_common_kept: as nr_pages_kept
  * @nr_chunk_used: slots in use of the last one
  * @nr_members_gauge: obsring_service_members
  */
@@ -149,9 +152,11 @@ struct obs_service {
 	u32 text;
 	struct obs_service_page **page;
 	u32 nr_pages;
+	u32 nr_pages_kept;
 	struct list_head shares;
 	struct obs_share **common;
 	u32 nr_common;
+	u32 nr_common_kept;
 	u32 nr_chunk_used;
 	struct obs_gauge members_gauge;
 };
@@ -203,22 +208,39 @@ long obs_service_metric(struct obs_service *service, unsigned long arg);
 /* Free its series and pages. */
 void obs_service_clear(struct obs_service *service);
 
-/* Share pages of a member's mapping. */
-u32 obs_service_share_pages(void);
-
 /* What struct obsring_series has as the page of a service's series. */
 u32 obs_service_page_of(const struct obs_series *series);
 
 u64 obs_service_read(const struct obs_series *series, u32 slot, unsigned int cpu);
 u64 obs_service_sum(const struct obs_series *series, u32 slot);
 
-/* Bytes that services and shares hold, all rows. */
-u64 obs_service_bytes(void);
-
 static inline u32 obs_service_number(const struct obs_service *service)
 {
 	return service ? service->number : 0;
 }
+
+/* ---- service_page.c ------------------------------------------------------ */
+
+/*
+ * Room for slots->nr slots, of a shared row if slots->shared is set: in a page, or in
+ * everyone's share pages. -ENOSPC, -ENOMEM: refused, and counted.
+ */
+int obs_service_slots_get(struct obs_service *service, bool shares, struct obs_slots *slots);
+
+/* Of a series that is no more and that nobody was told of, unless others came since. */
+void obs_service_slots_put(const struct obs_slots *slots, bool shares);
+
+/* A process was told of its series: what holds them stays, and members may map it. */
+void obs_service_room_keep(struct obs_service *service);
+
+/* All of it; it has no series and no members. */
+void obs_service_room_free(struct obs_service *service);
+
+/* Share pages of a member's mapping. */
+u32 obs_service_share_pages(void);
+
+/* Bytes that services and shares hold, all rows. */
+u64 obs_service_bytes(void);
 
 /* ---- service_map.c ------------------------------------------------------- */
 

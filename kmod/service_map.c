@@ -177,8 +177,8 @@ static struct obs_share *share_get(struct member *member, u32 chunk)
 
 	if (share)
 		return share;
-	/* Pairs with share_alloc(). */
-	if (!smp_load_acquire(&member->service->common[chunk]))
+	/* Pairs with obs_service_room_keep(). */
+	if (chunk >= smp_load_acquire(&member->service->nr_common_kept))
 		return NULL;
 	mutex_lock(&obs_registry_mutex);
 	share = member->share[chunk];
@@ -316,16 +316,17 @@ static int service_vm_mremap(struct vm_area_struct *vma)
 /* What is at page @pgoff of the mapping; NULL: nothing. */
 static struct page *service_page(struct member *member, unsigned long pgoff)
 {
-	struct obs_service_page *p;
+	unsigned long index = pgoff / (nr_cpu_ids + 1);
 	struct obs_share *share;
 
 	if (pgoff >= value_rows()) {
 		share = share_get(member, pgoff - value_rows());
 		return share ? share->page : NULL;
 	}
-	/* Pairs with page_new(). */
-	p = smp_load_acquire(&member->service->page[pgoff / (nr_cpu_ids + 1)]);
-	return p ? p->row[pgoff % (nr_cpu_ids + 1)] : NULL;
+	/* Pairs with obs_service_room_keep(). */
+	if (index >= smp_load_acquire(&member->service->nr_pages_kept))
+		return NULL;
+	return member->service->page[index]->row[pgoff % (nr_cpu_ids + 1)];
 }
 
 static vm_fault_t service_vm_fault(struct vm_fault *vmf)

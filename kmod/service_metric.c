@@ -1,24 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Series of services: OBSRING_IOC_METRIC, which finds or makes them, and their slots
- * in the service's pages. Slots are given out one after the other and stay until the
- * service goes: no member can hold one that is another series' by then.
+ * Series of services: OBSRING_IOC_METRIC, which finds or makes them.
  *
  * A series with labels of its own has beside it, made with the first one of its
  * family, the service's overflow series of that family: what a limit refuses later is
  * counted there. State sets have none: versions of different objects are no order.
  */
-#include <linux/idr.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
 #include "self.h"
 #include "service.h"
-#include "sparse.h"
 
 #define GFP_SERVICE	(GFP_KERNEL_ACCOUNT | __GFP_NOWARN)
-#define SLOTS_PER_PAGE	((u32)(PAGE_SIZE / sizeof(u64)))
 
 /* What a service adds to a process' labels: who it is. */
 #define OWN_LABELS	2
@@ -238,173 +233,6 @@ static void family_put(struct obs_family *family)
 		obs_family_free(family);
 }
 
-/* ---- Pages --------------------------------------------------------------- */
-
-static DEFINE_IDA(page_indices);	/* of SERVICES */
-static u64 nr_rows;			/* that have memory */
-
-u64 obs_service_bytes(void)
-{
-	return (nr_rows + obs_shares_nr()) * PAGE_SIZE;
-}
-
-static u32 page_nr_rows(const struct obs_service_page *p)
-{
-	return p->single ? 1 : num_possible_cpus() + 1;
-}
-
-u32 obs_service_share_pages(void)
-{
-	return DIV_ROUND_UP(obs_service_limits.service_series, SLOTS_PER_PAGE);
-}
-
-static void page_put_rows(struct obs_service_page *p)
-{
-	u32 i;
-
-	for (i = 0; i <= nr_cpu_ids; i++)
-		if (p->row[i])
-			put_page(p->row[i]);
-}
-
-static int page_get_rows(struct obs_service_page *p)
-{
-	u32 i;
-
-	for (i = 0; i <= nr_cpu_ids; i++) {
-		if (i < nr_cpu_ids && (p->single || !cpu_possible(i)))
-			continue;
-		p->row[i] = alloc_page(GFP_SERVICE | __GFP_ZERO);
-		if (!p->row[i]) {
-			page_put_rows(p);
-			return -ENOMEM;
-		}
-	}
-	return 0;
-}
-
-static struct obs_service_page *page_alloc(bool single)
-{
-	struct obs_service_page *p;
-	int ret;
-
-	p = kzalloc(struct_size(p, row, nr_cpu_ids + 1), GFP_SERVICE);
-	if (!p)
-		return ERR_PTR(-ENOMEM);
-	p->single = single;
-	ret = page_get_rows(p);
-	if (ret)
-		goto err;
-	ret = ida_alloc_max(&page_indices, obs_service_limits.pages - 1, GFP_SERVICE);
-	if (ret < 0)
-		goto err_index;
-	p->index = ret;
-	ret = obs_sparse_put(OBSRING_REGION_SERVICES,
-			     (unsigned long)p->index * (nr_cpu_ids + 1), p->row,
-			     nr_cpu_ids + 1);
-	if (!ret) {
-		nr_rows += page_nr_rows(p);
-		return p;
-	}
-	ida_free(&page_indices, p->index);
-err_index:
-	page_put_rows(p);
-err:
-	kfree(p);
-	return ERR_PTR(ret);
-}
-
-static void page_free(struct obs_service_page *p)
-{
-	obs_sparse_take(OBSRING_REGION_SERVICES,
-			(unsigned long)p->index * (nr_cpu_ids + 1), nr_cpu_ids + 1);
-	ida_free(&page_indices, p->index);
-	nr_rows -= page_nr_rows(p);
-	page_put_rows(p);
-	kfree(p);
-}
-
-static int page_new(struct obs_service *service, bool single)
-{
-	struct obs_service_page *p;
-
-	if (service->nr_pages == obs_service_limits.service_pages)
-		return obs_registry_refuse(OBS_REFUSED_SERVICE_BYTES, -ENOSPC);
-	if (service->user->pages >= obs_service_limits.user_pages)
-		return obs_registry_refuse(OBS_REFUSED_USER_BYTES, -ENOSPC);
-	p = page_alloc(single);
-	if (IS_ERR(p))
-		return obs_registry_refuse(p == ERR_PTR(-ENOSPC) ?
-					   OBS_REFUSED_SERVICES_BYTES :
-					   OBS_REFUSED_MEMORY, PTR_ERR(p));
-	/* Pairs with the fault of a member: a page that is there is complete. */
-	smp_store_release(&service->page[service->nr_pages], p);
-	service->nr_pages++;
-	service->user->pages++;
-	return 0;
-}
-
-static int rows_alloc(struct obs_service *service, u32 nr, struct obs_slots *slots)
-{
-	struct obs_service_page *p;
-	u32 i;
-	int ret;
-
-	for (i = 0; ; i++) {
-		if (i == service->nr_pages) {
-			ret = page_new(service, slots->shared);
-			if (ret)
-				return ret;
-		}
-		p = service->page[i];
-		if (p->single == slots->shared && SLOTS_PER_PAGE - p->nr_used >= nr)
-			break;
-	}
-	slots->page = i;
-	slots->slot = p->nr_used;
-	p->nr_used += nr;
-	return 0;
-}
-
-/* A gauge's slot in everyone's share pages. */
-static int share_alloc(struct obs_service *service, struct obs_slots *slots)
-{
-	struct obs_share *share;
-
-	if (!service->nr_common || service->nr_chunk_used == SLOTS_PER_PAGE) {
-		/* No more than service_series slots are ever asked for. */
-		share = obs_share_new(service, service->nr_common, NULL);
-		if (IS_ERR(share))
-			return obs_registry_refuse(OBS_REFUSED_MEMORY, PTR_ERR(share));
-		/* Pairs with the fault of a member: so is a chunk. */
-		smp_store_release(&service->common[service->nr_common], share);
-		service->nr_common++;
-		service->nr_chunk_used = 0;
-	}
-	slots->page = service->nr_common - 1;
-	slots->slot = service->nr_chunk_used++;
-	return 0;
-}
-
-/* Those that were given out last. */
-static void slots_give_back(const struct obs_slots *slots, bool shares)
-{
-	if (shares)
-		slots->service->nr_chunk_used -= slots->nr;
-	else
-		slots->service->page[slots->page]->nr_used -= slots->nr;
-}
-
-static bool slots_are_last(const struct obs_slots *slots, bool shares)
-{
-	const struct obs_service *service = slots->service;
-
-	if (shares)
-		return slots->page + 1 == service->nr_common &&
-		       slots->slot + slots->nr == service->nr_chunk_used;
-	return slots->slot + slots->nr == service->page[slots->page]->nr_used;
-}
-
 /* ---- Series -------------------------------------------------------------- */
 
 static bool is_shares(const struct obs_family_desc *desc)
@@ -458,21 +286,19 @@ static int series_make(struct obs_service *service, struct obs_family *family,
 	struct obs_slots slots = {
 		.nr = family->nr_slots,
 		.shared = is_single(&family->desc) || shares,
-		.service = service,
 	};
 	int ret;
 
 	text += text_cost(value, family->nr_labels);
 	ret = limits_check(service, text);
 	if (!ret)
-		ret = shares ? share_alloc(service, &slots) :
-			       rows_alloc(service, slots.nr, &slots);
+		ret = obs_service_slots_get(service, shares, &slots);
 	if (ret)
 		return ret;
 	flags |= shares ? OBSRING_SERIES_SHARES : OBSRING_SERIES_SERVICE;
 	ret = obs_series_new(family, value, flags, &slots, &req->series);
 	if (ret) {
-		slots_give_back(&slots, shares);
+		obs_service_slots_put(&slots, shares);
 		return ret;
 	}
 	list_add_tail(&req->series->service_node, &service->series);
@@ -484,22 +310,21 @@ static int series_make(struct obs_service *service, struct obs_family *family,
 	return 0;
 }
 
-/* Nobody was told of it. Its slots are the last ones, unless others came since. */
+/* Nobody was told of it. Its slots go, unless others came since. */
 static void series_unmake(struct obs_service *service, const struct made *made)
 {
 	struct obs_series *series = made->series;
 	struct obs_family *family = series->family;
-	const struct obs_slots *slots = &series->slots;
+	struct obs_slots slots = series->slots;
 	bool shares = series->flags & OBSRING_SERIES_SHARES;
 
 	service->nr_series--;
 	service->text -= made->text;
 	service->user->series--;
 	service->user->text -= made->text;
-	if (slots_are_last(slots, shares))
-		slots_give_back(slots, shares);
 	list_del(&series->service_node);
 	obs_series_free(series);
+	obs_service_slots_put(&slots, shares);
 	if (!family->nr_series)
 		obs_family_free(family);
 }
@@ -648,12 +473,16 @@ long obs_service_metric(struct obs_service *service, unsigned long arg)
 		if (ret == -EAGAIN)
 			obs_registry_flush();
 	} while (ret == -EAGAIN);
-	if (!ret && copy_to_user(where, &req->m, sizeof(req->m))) {
-		mutex_lock(&obs_registry_mutex);
-		metric_unget(service, req);
-		mutex_unlock(&obs_registry_mutex);
+	if (ret)
+		goto out;
+	if (copy_to_user(where, &req->m, sizeof(req->m)))
 		ret = -EFAULT;
-	}
+	mutex_lock(&obs_registry_mutex);
+	if (ret)
+		metric_unget(service, req);
+	else
+		obs_service_room_keep(service);
+	mutex_unlock(&obs_registry_mutex);
 out:
 	kfree(req);
 	return ret;
@@ -664,7 +493,6 @@ void obs_service_clear(struct obs_service *service)
 	struct obs_service_user *user = service->user;
 	struct obs_series *series, *next;
 	struct obs_family *family;
-	u32 i;
 
 	list_for_each_entry_safe(series, next, &service->series, service_node) {
 		family = series->family;
@@ -674,17 +502,10 @@ void obs_service_clear(struct obs_service *service)
 			obs_family_free(family);
 		cond_resched();
 	}
-	/* Readers were told: what they read from here on, they throw away. */
-	for (i = 0; i < service->nr_common; i++)
-		obs_share_free(service->common[i]);
-	for (i = 0; i < service->nr_pages; i++)
-		page_free(service->page[i]);
+	obs_service_room_free(service);
 	user->series -= service->nr_series;
-	user->pages -= service->nr_pages;
 	user->text -= service->text;
 	service->nr_series = 0;
-	service->nr_pages = 0;
-	service->nr_common = 0;
 }
 
 /* ---- Values, for netlink ------------------------------------------------- */
