@@ -16,6 +16,7 @@
 
 static int nth_fd = -1;
 static unsigned int armed;
+static bool locked;
 
 /* Allocations that may sleep are spared unless one asks: ours all may. */
 static const char *const settings[][2] = {
@@ -48,10 +49,17 @@ const char *faults_missing(void)
 	for (i = 0; i < sizeof(verbose) / sizeof(verbose[0]); i++)
 		if (file_write(verbose[i], verbosity()))
 			return "this kernel lacks CONFIG_FAULT_INJECTION_USERCOPY or CONFIG_FAIL_FUNCTION";
-	/* A page of ours that is not there yet would be a point too. */
-	if (mlockall(MCL_CURRENT | MCL_FUTURE))
-		return "memory can't be locked";
-	return NULL;
+	faults_lock_memory(true);
+	return locked ? NULL : "memory can't be locked";
+}
+
+bool faults_lock_memory(bool lock)
+{
+	bool before = locked;
+
+	if (lock != locked)
+		locked = lock ? !mlockall(MCL_CURRENT | MCL_FUTURE) : munlockall();
+	return before;
 }
 
 static void nth_write(unsigned int nth)

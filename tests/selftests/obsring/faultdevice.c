@@ -89,7 +89,7 @@ static int try_touch(const struct operation *op, struct attempt *attempt)
 {
 	int r;
 
-	munlockall();
+	faults_lock_memory(false);
 	r = open_device(op) ?: map_region(OBSRING_REGION_RINGS);
 	if (r)
 		return r;
@@ -98,7 +98,7 @@ static int try_touch(const struct operation *op, struct attempt *attempt)
 	attempt->fault = fault_disarm();
 	unmap(op);
 	close_device(op);
-	mlockall(MCL_CURRENT | MCL_FUTURE);
+	faults_lock_memory(true);
 	return 0;
 }
 
@@ -276,7 +276,7 @@ static int undo_attach(const struct operation *op)
 /* All of its pages would be touched at once, were they locked. */
 static int make_attached(const struct operation *op)
 {
-	munlockall();
+	faults_lock_memory(false);
 	return open_device(op) ?: attach();
 }
 
@@ -284,6 +284,7 @@ static void end_attached(const struct operation *op)
 {
 	undo_attach(op);
 	close(device);
+	faults_lock_memory(true);
 }
 
 static int try_member(const struct operation *op, struct attempt *attempt)
@@ -439,7 +440,8 @@ const struct operation device_operations[] = {
 	{ "service: gauge", "gauge", make_member, try_metric, undo_metric, end_member },
 	{ "service: histogram", "histogram", make_member, try_metric, undo_metric, end_member },
 	{ "service: states", "states", make_member, try_metric, undo_metric, end_member },
-	{ "service: share", NULL, make_attached, try_share, undo_share, end_attached },
+	{ "service: share", NULL, make_attached, try_share, undo_share, end_attached,
+	  { "services' page 2" } },	/* the first is what members have in common */
 	{ "service: fork", NULL, make_member, try_fork, NULL, end_member },
 	{ "service: detach", NULL, make_member, try_detach, undo_detach, end_member },
 	{ NULL }

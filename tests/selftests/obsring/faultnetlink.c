@@ -13,7 +13,7 @@
 
 #define COUNTER		"t_fault_total"
 #define HISTOGRAM	"t_fault_seconds"
-#define PROBE		"t_fault_probe_total"
+#define PROBE		"fault_probe_total"	/* counts meanwhile */
 
 /* ---- Asking -------------------------------------------------------------- */
 

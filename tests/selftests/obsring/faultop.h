@@ -36,6 +36,7 @@ struct attempt {
  * @partly: a success may lack the lines with one of these, or with both: series that the
  *	module refused, and counts; NULL: no more
  * @anew: each attempt has a module that was just loaded, without pages of others
+ * @brief: takes seconds
  */
 struct operation {
 	const char *name;
@@ -45,7 +46,7 @@ struct operation {
 	int (*undo)(const struct operation *op);
 	void (*end)(const struct operation *op);
 	const char *partly[2];
-	bool anew;
+	bool anew, brief;
 };
 
 /*

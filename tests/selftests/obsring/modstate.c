@@ -146,24 +146,39 @@ static int add_service(const struct obs_service_info *service, void *arg)
 	return 0;
 }
 
-/* What grows with the log's rings and services, and must fall with them. */
+/* What grows with the log's rings, and must fall with them. */
 static bool is_memory(const struct obs_series_values *series)
 {
 	return !strcmp(series->family, "obsring_memory_bytes") &&
-	       (!strcmp(series->value[0], "log") || !strcmp(series->value[0], "services") ||
-		!strcmp(series->value[0], "sampler"));
+	       (!strcmp(series->value[0], "log") || !strcmp(series->value[0], "sampler"));
+}
+
+/* A line for each page: a service may do without its last one. */
+static void add_service_pages(struct modstate *state, const struct obs_series_values *series)
+{
+	int64_t page;
+
+	if (strcmp(series->family, "obsring_memory_bytes") ||
+	    strcmp(series->value[0], "services"))
+		return;
+	for (page = 1; page * getpagesize() <= series->number; page++)
+		add(state, "services' page %lld\n", (long long)page);
 }
 
 static int add_values(const struct obs_series_values *series, void *arg)
 {
+	struct modstate *state = arg;
 	unsigned int i;
 
-	add(arg, "series %s", series->family);
+	add(state, "series %s", series->family);
 	for (i = 0; i < series->nr_labels; i++)
-		add(arg, " \"%s\"", series->value[i]);
+		add(state, " \"%s\"", series->value[i]);
 	if (!strncmp(series->family, "t_", 2) || is_memory(series))
-		add(arg, " = %lld", (long long)series->number);
-	add(arg, "\n");
+		add(state, " = %lld", (long long)series->number);
+	add(state, "\n");
+	add_service_pages(state, series);
+	if (!strcmp(series->family, "obsring_service_shares_refused_total"))
+		state->refused += (uint64_t)series->number;
 	return 0;
 }
 

@@ -14,7 +14,7 @@
  *	that are set, probes and the kernel's kprobes, rings and what processes wrote, rules,
  *	services; without the module, traces of it that should not be
  * @room_bytes: pages for values and the directory. They are kept for the next series.
- * @refused: what the module says it refused
+ * @refused: what the module says it refused, or gave a common page instead of
  */
 struct modstate {
 	char text[131072];
