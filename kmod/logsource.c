@@ -166,14 +166,23 @@ static int counters_attach(struct obs_logsource *source)
 	ret = obs_counter_attach(seen, label, &source->seen);
 	if (!ret) {
 		ret = obs_counter_attach(kept, label, &source->kept);
-		if (ret) {
+		if (ret)
 			obs_series_remove(seen, label);
-			obs_counter_attach(seen, overflow, &source->seen);
-		}
-	} else if (ret == -ENOSPC || ret == -ENOMEM) {
-		obs_counter_attach(kept, overflow, &source->kept);
 	}
-	return ret == -ENOSPC || ret == -ENOMEM ? 0 : ret;
+	if (ret != -ENOSPC)
+		return ret;
+	/* A limit refused one of them, and will again. */
+	obs_counter_attach(seen, overflow, &source->seen);
+	obs_counter_attach(kept, overflow, &source->kept);
+	return 0;
+}
+
+static int refuse(void)
+{
+	mutex_lock(&obs_registry_mutex);
+	obs_registry_refuse(OBS_REFUSED_MEMORY, -ENOMEM);
+	mutex_unlock(&obs_registry_mutex);
+	return -ENOMEM;
 }
 
 static struct obs_logsource *source_make(const struct source_key *key)
@@ -184,7 +193,7 @@ static struct obs_logsource *source_make(const struct source_key *key)
 
 	source = kzalloc(sizeof(*source), GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
 	if (!source)
-		return ERR_PTR(-ENOMEM);
+		return ERR_PTR(refuse());
 	source->seen = detached;
 	source->kept = detached;
 	source->origin = key->origin;
@@ -192,6 +201,8 @@ static struct obs_logsource *source_make(const struct source_key *key)
 	memcpy(source->name, key->text, key->len);
 	ret = counters_attach(source);
 	if (ret) {
+		obs_counter_detach(&source->seen);
+		obs_counter_detach(&source->kept);
 		kfree(source);
 		return ERR_PTR(ret);
 	}

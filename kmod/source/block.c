@@ -171,24 +171,35 @@ static struct obs_metric metrics[] = {
 
 /* ---- The worker, which makes series -------------------------------------- */
 
-static void channel_attach(struct channel *channel, const char *disk, const char *op)
+/*
+ * Past a limit the handles count in the overflow series for good. Without memory they
+ * do until the next request.
+ */
+static int channel_attach(struct channel *channel, const char *disk, const char *op)
 {
 	const char * const value[] = { disk, op };
+	int ret;
 
-	/* Past a limit the handles count in the overflow series for good. */
-	obs_histogram_attach(metrics[FAMILY_LATENCY].family, value, &channel->latency);
-	obs_counter_attach(metrics[FAMILY_BYTES].family, value, &channel->bytes);
+	ret = obs_histogram_attach(metrics[FAMILY_LATENCY].family, value,
+				   &channel->latency);
+	ret = obs_series_attached(ret);
+	if (!ret)
+		ret = obs_counter_attach(metrics[FAMILY_BYTES].family, value,
+					 &channel->bytes);
+	return obs_series_attached(ret);
 }
 
 static void disk_attach(struct disk *disk)
 {
 	unsigned long want = READ_ONCE(disk->wanted) & ~disk->attached;
+	unsigned long attached = disk->attached;
 	unsigned int op;
 
 	for_each_set_bit(op, &want, OPS)
-		channel_attach(&disk->channel[op], disk->name, op_name[op]);
+		if (!channel_attach(&disk->channel[op], disk->name, op_name[op]))
+			attached |= BIT(op);
 	/* attach_op:C, pairs with use_op:D */
-	smp_store_release(&disk->attached, disk->attached | want);
+	smp_store_release(&disk->attached, attached);
 }
 
 static struct disk *disk_search(dev_t number, const char *name)
@@ -470,8 +481,11 @@ static const struct obs_source_option options[] = {
 static int start(void)
 {
 	unsigned int i;
+	int ret;
 
-	channel_attach(&overflow, OBSRING_OVERFLOW_VALUE, OBSRING_OVERFLOW_VALUE);
+	ret = channel_attach(&overflow, OBSRING_OVERFLOW_VALUE, OBSRING_OVERFLOW_VALUE);
+	if (ret)
+		return ret;
 	/* If the source was hooked in part only, its series went again. */
 	for (i = 0; i < nr_disks; i++) {
 		disks[i].attached = 0;

@@ -9,10 +9,13 @@
 
 #include <linux/obsring.h>
 
-/* A handle that a limit refused counts in the overflow series: go on. */
+/*
+ * A handle that a limit refused counts in the overflow series: go on. What finds no
+ * memory is not switched on.
+ */
 static inline int obs_series_attached(int ret)
 {
-	return ret == -ENOSPC || ret == -ENOMEM ? 0 : ret;
+	return ret == -ENOSPC ? 0 : ret;
 }
 
 /*
