@@ -215,6 +215,19 @@ static int options_set(struct obs_source *source,
 	return ret;
 }
 
+static void options_done(struct obs_source *source,
+			 const struct obs_source_request *request)
+{
+	const struct obs_source_option *option;
+	unsigned int i;
+
+	for (i = 0; i < request->nr; i++) {
+		option = option_find(source, request->setting[i].key);
+		if (option->done)
+			option->done(option);
+	}
+}
+
 /* May it be switched on with the options that it has? */
 static int enable_check(const struct obs_source *source,
 			const struct obs_source_request *request,
@@ -255,6 +268,8 @@ static int source_set(struct obs_source *source,
 	}
 	if (!ret && !request->enable && source->enabled)
 		source_disable(source);
+	if (!ret)
+		options_done(source, request);
 	kfree(old);
 	return ret;
 }

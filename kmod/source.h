@@ -22,6 +22,7 @@
  * @bad: sentence for a value that is no good, where @set has only one
  * @set: -EINVAL for a value that is no good; then nothing has changed. Called
  *	under the sources' mutex, the source on or off
+ * @done: what a request that set it does once it can't fail any more; may be NULL
  * @show: write the present value, as sysfs_emit() does, up to 256 bytes
  * @data: for @set and @show
  * @syslog: any value but "off" shows what the kernel said: to set one, or to
@@ -33,6 +34,7 @@ struct obs_source_option {
 	const char *bad;
 	int (*set)(const struct obs_source_option *option, const char *value,
 		   struct netlink_ext_ack *extack);
+	void (*done)(const struct obs_source_option *option);
 	int (*show)(const struct obs_source_option *option, char *buf, size_t size);
 	void *data;
 	bool syslog;

@@ -25,11 +25,14 @@ static int refuse(const struct obs_source_option *option,
 	return -EINVAL;
 }
 
-static void turn_on(struct static_key_false *on, struct obs_log_source *source)
+/*
+ * Its counters are there before its first record. Past the limit of sources it is counted
+ * with others, and without memory it is until a record has made them.
+ */
+static void register_if_on(struct static_key_false *on, struct obs_log_source *source)
 {
-	/* Past the limit of sources it is counted with others. */
-	obs_log_source_register(source);
-	static_branch_enable(on);
+	if (static_key_enabled(on))
+		obs_log_source_register(source);
 }
 
 int obs_log_switch_set(const struct obs_source_option *option, const char *value,
@@ -38,12 +41,19 @@ int obs_log_switch_set(const struct obs_source_option *option, const char *value
 	struct obs_log_switch *log = option->data;
 
 	if (!strcmp(value, "on"))
-		turn_on(&log->on, log->source);
+		static_branch_enable(&log->on);
 	else if (!strcmp(value, "off"))
 		static_branch_disable(&log->on);
 	else
 		return refuse(option, extack);
 	return 0;
+}
+
+void obs_log_switch_done(const struct obs_source_option *option)
+{
+	struct obs_log_switch *log = option->data;
+
+	register_if_on(&log->on, log->source);
 }
 
 int obs_log_switch_show(const struct obs_source_option *option, char *buf, size_t size)
@@ -91,8 +101,15 @@ int obs_log_threshold_set(const struct obs_source_option *option, const char *va
 	log->number = number;
 	log->unit = unit;
 	WRITE_ONCE(log->ns, number * units[unit].ns);
-	turn_on(&log->on, log->source);
+	static_branch_enable(&log->on);
 	return 0;
+}
+
+void obs_log_threshold_done(const struct obs_source_option *option)
+{
+	struct obs_log_threshold *log = option->data;
+
+	register_if_on(&log->on, log->source);
 }
 
 int obs_log_threshold_show(const struct obs_source_option *option, char *buf,

@@ -57,9 +57,11 @@ static __always_inline bool obs_log_is_due(struct obs_log_threshold *log, u64 ns
 /* For struct obs_source_option, whose data is one of the above. */
 int obs_log_switch_set(const struct obs_source_option *option, const char *value,
 		       struct netlink_ext_ack *extack);
+void obs_log_switch_done(const struct obs_source_option *option);
 int obs_log_switch_show(const struct obs_source_option *option, char *buf, size_t size);
 int obs_log_threshold_set(const struct obs_source_option *option, const char *value,
 			  struct netlink_ext_ack *extack);
+void obs_log_threshold_done(const struct obs_source_option *option);
 int obs_log_threshold_show(const struct obs_source_option *option, char *buf,
 			   size_t size);
 
@@ -68,6 +70,7 @@ int obs_log_threshold_show(const struct obs_source_option *option, char *buf,
 	.help = (_help),						\
 	.bad = _key ": not on or off",					\
 	.set = obs_log_switch_set,					\
+	.done = obs_log_switch_done,					\
 	.show = obs_log_switch_show,					\
 	.data = (_switch),						\
 }
@@ -77,6 +80,7 @@ int obs_log_threshold_show(const struct obs_source_option *option, char *buf,
 	.help = (_help),						\
 	.bad = _key ": not off or a time from 1us to 3600s, such as 10ms",	\
 	.set = obs_log_threshold_set,					\
+	.done = obs_log_threshold_done,					\
 	.show = obs_log_threshold_show,					\
 	.data = (_threshold),						\
 }

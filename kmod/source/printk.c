@@ -280,13 +280,18 @@ static int log_level_set(const struct obs_source_option *option, const char *val
 	for (level = 0; level < LEVELS; level++) {
 		if (strcmp(value, obs_level_name(level)))
 			continue;
-		/* Past the limit of sources it is counted with others. */
-		obs_log_source_register(&log);
 		log_level_change(level);
 		return 0;
 	}
 	NL_SET_ERR_MSG(extack, "log-level: not off, emerg, alert, crit, err, warning, notice, info or debug");
 	return -EINVAL;
+}
+
+/* Past the limit of sources it is counted with others. */
+static void log_level_done(const struct obs_source_option *option)
+{
+	if (log_level != LEVEL_OFF)
+		obs_log_source_register(&log);
 }
 
 static int log_level_show(const struct obs_source_option *option, char *buf, size_t size)
@@ -300,6 +305,7 @@ static const struct obs_source_option options[] = {
 		.key = "log-level",
 		.help = "Copy messages of this level and above to the log, emerg to debug; needs CAP_SYSLOG (default off).",
 		.set = log_level_set,
+		.done = log_level_done,
 		.show = log_level_show,
 		.syslog = true,
 	},
