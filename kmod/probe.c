@@ -269,8 +269,10 @@ static void probe_free(struct obs_probe *probe)
 		obs_family_unregister(probe->family);
 	}
 	free_percpu(probe->countdown);
-	kfree(probe->target);
 	kfree(probe->name);
+	if (probe->stays)
+		return;
+	kfree(probe->target);
 	kfree(probe);
 }
 

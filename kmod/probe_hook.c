@@ -230,12 +230,20 @@ static int function_register(struct obs_probe *probe)
 	return register_kretprobe(&probe->rp);
 }
 
+/*
+ * Without memory the kernel can't take the function out of ftrace's filter. Then it warns,
+ * and has the probe in its tables for ever, without the address by which it would be
+ * found: the memory stays, and has nothing in it that could be called.
+ */
 static void function_unhook(struct obs_probe *probe)
 {
 	if (probe->type == OBSRING_PROBE_KPROBE)
 		unregister_kprobe(&probe->rp.kp);
 	else
 		unregister_kretprobe(&probe->rp);
+	probe->stays = !probe->rp.kp.addr;
+	if (probe->stays)
+		WRITE_ONCE(probe->rp.kp.pre_handler, NULL);
 }
 
 static int function_find(struct obs_probe *probe, struct netlink_ext_ack *extack)

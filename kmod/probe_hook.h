@@ -33,6 +33,7 @@ struct netlink_ext_ack;
  * @tp: tracepoint
  * @rp: kretprobe, or its kprobe alone
  * @gone: the tracepoint's module went
+ * @stays: the kernel could not take the kprobe out of its tables
  */
 struct obs_probe {
 	struct list_head node;
@@ -54,6 +55,7 @@ struct obs_probe {
 	struct kretprobe rp;
 #endif
 	bool gone;
+	bool stays;
 };
 
 /*
