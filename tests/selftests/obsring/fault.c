@@ -293,6 +293,16 @@ static void count(int r, const struct attempt *attempt)
 		sweep.done++;
 }
 
+/* How it differs from what it should be: what was before, or what is after, the nearer. */
+static void print_nearest(void)
+{
+	bool nearer = modstate_changes(&sweep.before, &sweep.now) <
+		      modstate_changes(&sweep.after, &sweep.now);
+
+	printf("# it differs from what %s:\n", nearer ? "was before" : "is after");
+	modstate_print_changes(nearer ? &sweep.before : &sweep.after, &sweep.now);
+}
+
 /* One more fault: false if it was the last, or a verdict. */
 static bool attempt_at(unsigned int nth, const char **ret_wrong)
 {
@@ -309,8 +319,7 @@ static bool attempt_at(unsigned int nth, const char **ret_wrong)
 	if (*ret_wrong) {
 		printf("# %s, point %u: %s (%s)\n", sweep.op->name, nth, *ret_wrong,
 		       r < 0 ? strerror(-r) : r ? "answer lost" : "success");
-		modstate_print_changes(is_before() ? &sweep.after : &sweep.before,
-				       &sweep.now);
+		print_nearest();
 		return false;
 	}
 	count(r, &attempt);

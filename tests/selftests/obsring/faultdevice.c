@@ -55,6 +55,9 @@ static int try_open(const struct operation *op, struct attempt *attempt)
 	return device < 0 ? -errno : 0;
 }
 
+/* Far from all else, so that it has page tables of its own. */
+#define FAR	((void *)(1UL << 44))
+
 static int map_region(enum obsring_region_id id)
 {
 	struct obsring_header *header;
@@ -66,7 +69,7 @@ static int map_region(enum obsring_region_id id)
 	region = header->region[id];
 	munmap(header, (size_t)getpagesize());
 	mapped_bytes = region.size;
-	mapped = mmap(NULL, region.size, PROT_READ, MAP_SHARED, device, (off_t)region.offset);
+	mapped = mmap(FAR, region.size, PROT_READ, MAP_SHARED, device, (off_t)region.offset);
 	return mapped == MAP_FAILED ? -errno : 0;
 }
 
@@ -424,9 +427,10 @@ static int undo_detach(const struct operation *op)
 
 const struct operation device_operations[] = {
 	{ "device: open", NULL, NULL, try_open, close_device },
-	{ "device: map", NULL, open_device, try_map, unmap, end_device },
+	{ "device: map", NULL, open_device, try_map, unmap, end_device, .brief = true },
 	{ "device: touch", NULL, NULL, try_touch },
-	{ "log: write", NULL, NULL, try_write, undo_write, NULL, { "_total \"user.fault\"" } },
+	{ "log: write", NULL, NULL, try_write, undo_write, NULL,
+	  { "_total \"user.fault\"", "sampler's " } },
 	{ "log: read", NULL, speak, try_read, NULL, end_log },
 	{ "log: poll", NULL, speak, try_poll, NULL, end_log },
 	{ "log: seek", NULL, speak, try_seek, NULL, end_log },
@@ -438,10 +442,11 @@ const struct operation device_operations[] = {
 	{ "service: labelled counter", "labelled", make_member, try_metric, undo_metric,
 	  end_member, { "t_fault_labelled \"fault\" \"0\" \"v\"" } },
 	{ "service: gauge", "gauge", make_member, try_metric, undo_metric, end_member },
-	{ "service: histogram", "histogram", make_member, try_metric, undo_metric, end_member },
+	{ "service: histogram", "histogram", make_member, try_metric, undo_metric, end_member,
+	  .brief = true },
 	{ "service: states", "states", make_member, try_metric, undo_metric, end_member },
 	{ "service: share", NULL, make_attached, try_share, undo_share, end_attached,
-	  { "services' page 2" } },	/* the first is what members have in common */
+	  { "services's 2" } },	/* the first is what members have in common */
 	{ "service: fork", NULL, make_member, try_fork, NULL, end_member },
 	{ "service: detach", NULL, make_member, try_detach, undo_detach, end_member },
 	{ NULL }

@@ -33,8 +33,8 @@ struct attempt {
  * @run: asks: 0, -errno or ANSWER_LOST
  * @undo: after a success, what was before; 0 or -errno; NULL: nothing is changed
  * @end: after the last attempt; may be NULL
- * @partly: a success may lack the lines with one of these, or with both: series that the
- *	module refused, and counts; NULL: no more
+ * @partly: a success may lack the lines with one of these, or with both: what the module
+ *	refused, and counts; NULL: no more
  * @anew: each attempt has a module that was just loaded, without pages of others
  * @brief: takes seconds
  */

@@ -51,6 +51,12 @@ static void add_references(struct modstate *state, const char *module)
 		add(state, "references %s %s", module, text);
 }
 
+/* The kernel can't take it from its table, and can't find it there: see function_unhook(). */
+static bool is_lost_kprobe(const char *line)
+{
+	return !strncmp(line, "0000000000000000 ", 17);
+}
+
 /* Lines of a file that have a word in them, or all. */
 static void add_lines(struct modstate *state, const char *path, const char *word)
 {
@@ -63,7 +69,7 @@ static void add_lines(struct modstate *state, const char *path, const char *word
 		next = strchrnul(line, '\n');
 		if (*next)
 			*next++ = '\0';
-		if (!word || strstr(line, word))
+		if ((!word || strstr(line, word)) && !is_lost_kprobe(line))
 			add(state, "%s: %s\n", path, line);
 	}
 }
@@ -149,20 +155,24 @@ static int add_service(const struct obs_service_info *service, void *arg)
 /* What grows with the log's rings, and must fall with them. */
 static bool is_memory(const struct obs_series_values *series)
 {
-	return !strcmp(series->family, "obsring_memory_bytes") &&
-	       (!strcmp(series->value[0], "log") || !strcmp(series->value[0], "sampler"));
+	return !strcmp(series->family, "obsring_memory_bytes") && !strcmp(series->value[0], "log");
 }
 
-/* A line for each page: a service may do without its last one. */
-static void add_service_pages(struct modstate *state, const struct obs_series_values *series)
+/* A line for each page or word: some may be lacking where a part was done. */
+static void add_pieces(struct modstate *state, const struct obs_series_values *series)
 {
-	int64_t page;
+	int64_t piece, bytes;
 
-	if (strcmp(series->family, "obsring_memory_bytes") ||
-	    strcmp(series->value[0], "services"))
+	if (strcmp(series->family, "obsring_memory_bytes"))
 		return;
-	for (page = 1; page * getpagesize() <= series->number; page++)
-		add(state, "services' page %lld\n", (long long)page);
+	if (!strcmp(series->value[0], "services"))
+		bytes = getpagesize();
+	else if (!strcmp(series->value[0], "sampler"))
+		bytes = 8;
+	else
+		return;
+	for (piece = 1; piece * bytes <= series->number; piece++)
+		add(state, "%s's %lld\n", series->value[0], (long long)piece);
 }
 
 static int add_values(const struct obs_series_values *series, void *arg)
@@ -176,7 +186,7 @@ static int add_values(const struct obs_series_values *series, void *arg)
 	if (!strncmp(series->family, "t_", 2) || is_memory(series))
 		add(state, " = %lld", (long long)series->number);
 	add(state, "\n");
-	add_service_pages(state, series);
+	add_pieces(state, series);
 	if (!strcmp(series->family, "obsring_service_shares_refused_total"))
 		state->refused += (uint64_t)series->number;
 	return 0;
@@ -350,23 +360,33 @@ bool modstate_same_without(const struct modstate *a, const struct modstate *b,
 	return word[0] && includes(a, b, none) && includes(b, a, word);
 }
 
-static void print_missing(const char *mark, const struct modstate *a,
-			  const struct modstate *b)
+/* With a mark they are printed. */
+static unsigned int count_missing(const char *mark, const struct modstate *a,
+				  const struct modstate *b)
 {
 	const char *at = a->text;
+	unsigned int nr = 0;
 	size_t len;
 
-	while (*at) {
+	for (; *at; at += len) {
 		len = strcspn(at, "\n") + 1;
-		if (!has_line(b, at, len))
+		if (has_line(b, at, len))
+			continue;
+		nr++;
+		if (mark)
 			printf("#   %s %.*s", mark, (int)len, at);
-		at += len;
 	}
+	return nr;
+}
+
+unsigned int modstate_changes(const struct modstate *a, const struct modstate *b)
+{
+	return count_missing(NULL, a, b) + count_missing(NULL, b, a);
 }
 
 void modstate_print_changes(const struct modstate *a, const struct modstate *b)
 {
-	print_missing("-", a, b);
-	print_missing("+", b, a);
+	count_missing("-", a, b);
+	count_missing("+", b, a);
 	fflush(stdout);
 }

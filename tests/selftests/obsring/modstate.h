@@ -35,7 +35,10 @@ bool modstate_same(const struct modstate *a, const struct modstate *b);
 bool modstate_same_without(const struct modstate *a, const struct modstate *b,
 			   const char *const word[2]);
 
-/* Prints the lines that one has and the other has not, as comments. */
+/* How many lines one has and the other has not. */
+unsigned int modstate_changes(const struct modstate *a, const struct modstate *b);
+
+/* Prints these lines, as comments. */
 void modstate_print_changes(const struct modstate *a, const struct modstate *b);
 
 #endif /* SELFTEST_MODSTATE_H */
