@@ -173,8 +173,9 @@ bench-render:
 	tests/bench/bench_render.sh
 
 # On the kasan kernel. Time counts instructions there, so that waiting takes none.
-# FAULT_ONLY=WORD: operations with the word in their name; FAULT_DENSE=N: see fault.c.
-FAULT_DENSE ?= 250
+# FAULT_ONLY=WORD,...: operations with one of the words in their name; FAULT_DENSE=N: see
+# fault.c.
+FAULT_DENSE ?= 100
 test-fault:
 	scripts/vm --kernel kasan --icount --timeout 28800 -- env OBSRING_TIMEOUT=28000 \
 		OBSRING_FAULT_DENSE=$(FAULT_DENSE) OBSRING_FAULT_ONLY="$(FAULT_ONLY)" \
