@@ -31,12 +31,15 @@
 
 #define PAGE		4096
 #define LOW_BYTES	(64 << 10)
+#define STACK_BYTES	(512 << 10)
+#define GROUP_OBSRING	978	/* the guest's */
 #define IOCTL_COMPAT	54	/* its number in the table of 32-bit programs */
 
 /* Memory that 32-bit programs could name; behind it is a page of nothing. */
 static uint8_t *low;
 static struct obsring_context *context;
 static sigjmp_buf touched;
+static volatile sig_atomic_t touching;
 
 static struct mapping {
 	uint8_t *at;
@@ -46,13 +49,18 @@ static struct mapping {
 static uint64_t service_bytes;
 static struct obsring_header header;
 static struct kcov *child_kcov;
+static int fail_nth;		/* this process' */
+static bool failing;		/* the call has a fault to come */
 
-static void on_fault(int signal)
+/* One of our own is a bug of ours, and ends the worker. */
+static void on_fault(int number)
 {
-	siglongjmp(touched, 1);
+	if (touching)
+		siglongjmp(touched, 1);
+	signal(number, SIG_DFL);
 }
 
-static void on_alarm(int signal)
+static void on_alarm(int number)
 {
 }
 
@@ -68,12 +76,50 @@ void execute_header(void)
 	close(fd);
 }
 
+/*
+ * The saved numbers stay root's, so that there is a way back. System calls, as glibc
+ * would ask each thread.
+ */
+static void become(enum role role)
+{
+	static const uid_t uids[] = { [ROLE_MEMBER] = 1001, [ROLE_NOBODY] = 65534 };
+	static const gid_t group = GROUP_OBSRING;
+	static enum role now = ROLE_ROOT;
+	uid_t uid = uids[role];
+
+	if (role == now)
+		return;
+	now = role;
+	if (syscall(SYS_setresuid, 0, 0, 0) ||
+	    syscall(SYS_setgroups, role == ROLE_MEMBER, &group) ||
+	    syscall(SYS_setresgid, uid, uid, 0) || syscall(SYS_setresuid, uid, uid, 0))
+		err(2, "setresuid");
+	netlink_as(role);
+}
+
+/* Once it is there: a fault that a call asks for must not be that it can't grow. */
+static void stack_grow(void)
+{
+	volatile uint8_t deep[STACK_BYTES];
+	uint32_t i;
+
+	for (i = 0; i < STACK_BYTES; i += PAGE)
+		deep[i] = 0;
+	(void)deep[0];
+}
+
 void execute_begin(struct kcov *child)
 {
+	unsigned int role;
+
 	struct sigaction fault = { .sa_handler = on_fault, .sa_flags = SA_NODEFER };
 	struct sigaction alarm = { .sa_handler = on_alarm };
 
 	child_kcov = child;
+	stack_grow();
+	fail_nth = open("/proc/thread-self/fail-nth", O_WRONLY | O_CLOEXEC);
+	if (fail_nth < 0)
+		err(2, "fail-nth");
 	sigaction(SIGBUS, &fault, NULL);
 	sigaction(SIGSEGV, &fault, NULL);
 	sigaction(SIGALRM, &alarm, NULL);
@@ -82,7 +128,11 @@ void execute_begin(struct kcov *child)
 	if (low == MAP_FAILED || mprotect(low + LOW_BYTES, PAGE, PROT_NONE))
 		err(2, "mmap");
 	context = (void *)(low + LOW_BYTES - PAGE);
-	netlink_begin();
+	/* Who opens a socket is who asks by it. */
+	for (role = ROLE_NR; role--; ) {
+		become(role);
+		netlink_begin(role);
+	}
 }
 
 /* The call's data where the kernel shall find it; or a place where nothing is. */
@@ -102,17 +152,28 @@ static void give(int from, int to)
 	close(from);
 }
 
+/* Root alone: some other user, for one call. Each has limits of its own. */
+static void as_other(uid_t real, uid_t effective)
+{
+	int tries = 2;
+
+	/* The call's fault may be this one's. */
+	while (syscall(SYS_setresuid, real, effective, 0) && --tries)
+		;
+	if (!tries)
+		err(2, "setresuid");
+}
+
 static void do_open(const struct call *call)
 {
-	/* glibc would change all threads'; this is for who opens, alone. */
 	bool other = !geteuid() && call->a;
 
 	if (other)
-		syscall(SYS_setresuid, (uid_t)call->a, -1, -1);
+		as_other(call->a, 0);
 	give(open(OBSRING_DEVICE, (call->flags & (O_ACCMODE | O_NONBLOCK)) | O_CLOEXEC),
 	     DEVICE_FD(call->slot));
 	if (other)
-		syscall(SYS_setresuid, 0, -1, -1);
+		as_other(0, 0);
 }
 
 static void do_write(const struct call *call)
@@ -268,14 +329,28 @@ static void do_protect(const struct call *call)
 		mprotect(mapping->at + within(mapping, call->a), PAGE, call->flags & 7);
 }
 
+/* By the kernel, which answers EFAULT: a fault in a signal's frame would kill us. */
+static void touch_quietly(void *word, bool write)
+{
+	if (write)
+		syscall(SYS_getcpu, word, NULL, NULL);
+	else if (access(word, F_OK))
+		errno = 0;
+}
+
 /* Faults of it end here. */
 static void touch(struct mapping *mapping, uint64_t at, uint32_t pages, bool write)
 {
 	volatile uint64_t *word;
 	uint32_t i;
 
+	touching = true;
 	for (i = 0; mapping->at && mapping->bytes && i < pages; i++) {
 		word = (void *)(mapping->at + within(mapping, at + i) + (at >> 20) % 512 * 8);
+		if (failing) {
+			touch_quietly((void *)word, write);
+			continue;
+		}
 		if (sigsetjmp(touched, 1))
 			continue;
 		if (write)
@@ -283,13 +358,21 @@ static void touch(struct mapping *mapping, uint64_t at, uint32_t pages, bool wri
 		else
 			(void)*word;
 	}
+	touching = false;
 }
 
 static void do_attach(const struct call *call)
 {
 	struct obsring_attach *attach = data_of(call);
+	bool other = !geteuid() && call->a;
+	int ret;
 
-	if (ioctl(DEVICE_FD(call->slot), OBSRING_IOC_ATTACH, attach))
+	if (other)
+		as_other(call->a, call->a);
+	ret = ioctl(DEVICE_FD(call->slot), OBSRING_IOC_ATTACH, attach);
+	if (other)
+		as_other(0, 0);
+	if (ret)
 		return;
 	service_bytes = attach->map_bytes;
 	give(attach->fd, SERVICE_FD(call->slot));
@@ -325,9 +408,51 @@ static void do_metric(const struct call *call)
 	ioctl(SERVICE_FD(call->slot), OBSRING_IOC_METRIC, m);
 }
 
-/* A member that is born so; it reads the device's mappings as well. */
+/* What source netdrop tells of, in the task itself. */
+static void do_drop(const struct call *call)
+{
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_DGRAM, 0, pair))
+		return;
+	if (send(pair[0], call->data, 1 + call->size % 64, MSG_DONTWAIT) < 0)
+		errno = 0;
+	close(pair[1]);
+	close(pair[0]);
+}
+
+/* What source printk does. */
+static void do_kmsg(const struct call *call)
+{
+	int fd = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
+
+	dprintf(fd, "<%u>fuzz %llx", (unsigned int)call->a % 200, (unsigned long long)call->b);
+	close(fd);
+}
+
+static void cpu_set(const char *online)
+{
+	int fd = open("/sys/devices/system/cpu/cpu1/online", O_WRONLY | O_CLOEXEC);
+
+	if (write(fd, online, 1) < 0)
+		errno = 0;
+	close(fd);
+}
+
+/* A CPU goes and comes back. */
+static void do_hotplug(const struct call *call)
+{
+	cpu_set("0");
+	cpu_set("1");
+}
+
+/*
+ * A member that is born so; it reads the device's mappings as well. flags: 1: it
+ * writes; 2: it has a context of its own, which its exit ends, or 4: exec.
+ */
 static void do_fork(const struct call *call)
 {
+	uint64_t address = (uintptr_t)context;
 	pid_t child = fork();
 	int i;
 
@@ -336,13 +461,21 @@ static void do_fork(const struct call *call)
 			;
 	if (child)
 		return;
-	kcov_enable(child_kcov, false);
+	if (child_kcov)
+		kcov_enable(child_kcov, false);
 	for (i = 0; i < 2; i++)
 		touch(&joined[i], call->a, 1 + call->b % 8, true);
 	for (i = 0; i < 4; i++)
 		touch(&maps[i], call->a, 1, false);
+	if (call->flags & 2) {
+		memset(context, 1, sizeof(*context));
+		context->sequence = 2;
+		ioctl(DEVICE_FD(call->slot), OBSRING_IOC_CONTEXT, &address);
+	}
 	if (call->flags & 1 && write(DEVICE_FD(call->slot), "forked", 6) < 0)
 		errno = 0;
+	if (call->flags & 4)
+		execl("/bin/true", "true", NULL);
 	_exit(0);
 }
 
@@ -361,9 +494,13 @@ static void do_touch(const struct call *call)
 	touch(&maps[call->slot % 4], call->a, call->b % 64, false);
 }
 
+/* flags: 1: from the end on, where share pages are. */
 static void do_count(const struct call *call)
 {
-	touch(&joined[call->slot % 2], call->a, 1 + call->b % 8, true);
+	struct mapping *mapping = &joined[call->slot % 2];
+	uint64_t at = call->flags & 1 ? mapping->bytes / PAGE - 1 - call->a % 4 : call->a;
+
+	touch(mapping, at, 1 + call->b % 8, true);
 }
 
 static void do_leave(const struct call *call)
@@ -419,9 +556,12 @@ static void (*const doing[OP_NR])(const struct call *call) = {
 	[OP_COUNT] = do_count,
 	[OP_LEAVE] = do_leave,
 	[OP_ASK] = do_ask,
+	[OP_DROP] = do_drop,
+	[OP_KMSG] = do_kmsg,
 	[OP_NETLINK] = netlink_send,
 	[OP_LISTEN] = do_listen,
 	[OP_FORK] = do_fork,
+	[OP_HOTPLUG] = do_hotplug,
 };
 
 uint64_t now_ns(void)
@@ -432,11 +572,33 @@ uint64_t now_ns(void)
 	return now.tv_sec * 1000000000ULL + now.tv_nsec;
 }
 
+/* By the kernel's fault injection: what is allocated, or copied from and to us. */
+static void fail_set(unsigned int nth)
+{
+	char text[16];
+	int len = snprintf(text, sizeof(text), "%u", nth), tries = 2;
+
+	/* One that is still to come may be this one's. */
+	while (pwrite(fail_nth, text, len, 0) != len && --tries)
+		;
+	if (!tries)
+		err(2, "fail-nth");
+}
+
 static void timed_call(const struct call *call)
 {
 	uint64_t took = now_ns();
 
+	/*
+	 * What a signal's handler returns to is copied as well; a CPU that does not come
+	 * back is no finding of ours.
+	 */
+	failing = call->fail && call->op != OP_WAIT && call->op != OP_HOTPLUG;
+	if (failing)
+		fail_set(call->fail);
 	doing[call->op](call);
+	if (failing)
+		fail_set(0);
 	took = now_ns() - took;
 	__atomic_add_fetch(&shared->made[call->op], 1, __ATOMIC_RELAXED);
 	__atomic_add_fetch(&shared->took_ns[call->op], took, __ATOMIC_RELAXED);
@@ -447,13 +609,16 @@ static void timed_call(const struct call *call)
 	}
 }
 
-void execute(const struct program *program)
+void execute(const struct program *program, void (*behind)(void))
 {
 	uint64_t none = 0;
 	uint32_t i;
 
-	for (i = 0; i < program->nr; i++)
+	become(program->role);
+	for (i = 0; i < program->nr; i++) {
 		timed_call(&program->call[i]);
+		behind();
+	}
 	__atomic_add_fetch(&shared->calls, program->nr, __ATOMIC_RELAXED);
 	ioctl(DEVICE_FD(0), OBSRING_IOC_CONTEXT, &none);
 	for (i = 0; i < 4; i++)
@@ -461,5 +626,7 @@ void execute(const struct program *program)
 	for (i = 0; i < 2; i++)
 		unmap(&joined[i]);
 	close_range(DEVICE_FD(0), SERVICE_FD(1), 0);
+	become(ROLE_ROOT);
 	netlink_end(program);
+	behind();
 }

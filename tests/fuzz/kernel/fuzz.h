@@ -5,8 +5,9 @@
  * one of the corpus, run them with KCOV on, and keep in the corpus what reached code
  * that none before had. main.c watches the kernel's log beside them.
  *
- *	main.c      epochs of the module's life, the verdict, its report
- *	worker.c    make, run, look at what was reached, keep
+ *	main.c      epochs of the module's life, the verdict
+ *	found.c     what the kernel's log says, and which calls do it
+ *	worker.c    make, run, look at what each call reached, keep
  *	generate.c  programs from nothing, and from others
  *	grammar.c   what netlink requests, lines and structures look like
  *	regular.c   those that fit together
@@ -20,13 +21,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <sys/types.h>
 
 #define CALLS_MAX	10
 #define DATA_MAX	1024
 #define CORPUS_MAX	4096
 #define WORKERS_MAX	16
-#define LAST_MAX	4	/* programs of a worker that are remembered */
+#define LAST_MAX	256	/* programs that are remembered */
 
 #define DEVICE_FD(slot)	(100 + (slot) % 4)
 #define SERVICE_FD(slot) (110 + (slot) % 2)
@@ -42,8 +44,8 @@
 	_(MAP, "mmap") _(UNMAP, "munmap") _(REMAP, "mremap") _(PROTECT, "mprotect") \
 	_(TOUCH, "touch") _(ATTACH, "attach") _(JOIN, "map-service") \
 	_(METRIC, "metric") _(COUNT, "count") _(LEAVE, "unmap-service") \
-	_(ASK, "ask-processes") \
-	_(NETLINK, "netlink") _(LISTEN, "listen") _(FORK, "fork")
+	_(ASK, "ask-processes") _(DROP, "drop-packet") _(KMSG, "kmsg") \
+	_(NETLINK, "netlink") _(LISTEN, "listen") _(FORK, "fork") _(HOTPLUG, "hotplug")
 
 enum op {
 #define _(name, text) OP_##name,
@@ -56,19 +58,35 @@ enum op {
 #define CALL_FAULT	(1U << 31)	/* its memory is not there */
 #define CALL_PARTIAL	(1U << 30)	/* NETLINK: a dump is not read to its end */
 #define CALL_CUT	(1U << 29)	/* NETLINK: the header's length is a lie */
+#define CALL_TWICE	(1U << 28)	/* NETLINK: two such messages in one */
 
 struct call {
 	uint8_t op;
 	uint8_t slot;
 	uint16_t size;		/* of data */
+	uint16_t fail;		/* which allocation or copy in it fails; 0: none */
 	uint32_t flags;
 	uint64_t a;
 	uint64_t b;
 	uint8_t data[DATA_MAX];
 };
 
+/*
+ * As whom a program runs: root; a user in the device's group; one who may open
+ * nothing. Root may do most, and is most of them.
+ */
+#define ROLES(_) _(ROOT, "root") _(MEMBER, "member") _(NOBODY, "nobody")
+
+enum role {
+#define _(name, text) ROLE_##name,
+	ROLES(_)
+#undef _
+	ROLE_NR
+};
+
 struct program {
 	uint32_t nr;
+	uint32_t role;
 	struct call call[CALLS_MAX];
 };
 
@@ -80,8 +98,12 @@ struct program {
  * @nr_corpus: programs in corpus that are whole
  * @nr_claimed: places in it that were given out
  * @nr_reached: bits in reached
+ * @nr_seeds: programs of an earlier corpus, which are run first
+ * @nr_sown: how many of them have been
  * @guided: programs are chosen by what they reached
  * @reached: a bit each byte of the module's text: a block begins there
+ * @last: the programs that were begun last, of all workers
+ * @nr_begun: how many were; those of before are overwritten
  * @made: how many of each call, and how long they took in all
  * @requested: of netlink requests, the same for each command
  * @cost_ns: how long each program of the corpus takes
@@ -93,20 +115,25 @@ struct shared {
 	uint32_t nr_corpus;
 	uint32_t nr_claimed;
 	uint32_t nr_reached;
+	uint32_t nr_seeds;
+	uint32_t nr_sown;
 	bool guided;
 	struct worker {
 		pid_t pid;
 		uint64_t programs;
+		uint64_t at;		/* in last: what it does */
 		uint64_t seed;
 		bool done;
-		struct program last[LAST_MAX];
 	} worker[WORKERS_MAX];
+	struct program last[LAST_MAX];
+	uint64_t nr_begun;
 	uint64_t reached[(2 << 20) / 64];
 	uint64_t made[OP_NR], took_ns[OP_NR];
 	uint64_t requested[64], request_took_ns[64];
 	bool whole[CORPUS_MAX];
 	uint64_t cost_ns[CORPUS_MAX];
 	struct program corpus[CORPUS_MAX];
+	struct program seed[CORPUS_MAX];
 };
 
 extern struct shared *shared;
@@ -140,35 +167,42 @@ struct module_text {
 	uint64_t core, init;	/* where they begin; init is freed after load */
 };
 
+/* What is done behind so many words, as in a loop over a text, is not seen. */
 struct kcov {
 	int fd;
+	uint32_t words;
 	uint64_t *area;
 };
 
-void kcov_open(struct kcov *kcov);
+void kcov_open(struct kcov *kcov, uint32_t words);
+void kcov_forget(struct kcov *kcov);
+void kcov_keep(struct kcov *kcov);
 void kcov_enable(struct kcov *kcov, bool compare);
 void kcov_disable(struct kcov *kcov);
 uint32_t kcov_collect(struct kcov *kcov, const struct module_text *text);
-uint32_t kcov_hints(const struct kcov *kcov, const struct module_text *text,
-		    uint64_t hint[][3], uint32_t max);
+uint32_t kcov_hints(struct kcov *kcov, const struct module_text *text, uint64_t hint[][3],
+		    uint32_t nr, uint32_t max);
 void module_text_read(struct module_text *text);
 void module_text_print(const struct module_text *text);
 
-/* execute.c: what the module's header says, once a load; once a process; a program. */
+/*
+ * execute.c: what the module's header says, once a load; once a process; a program,
+ * with what is to be done behind each call.
+ */
 void execute_header(void);
 void execute_begin(struct kcov *child);
-void execute(const struct program *program);
+void execute(const struct program *program, void (*behind)(void));
 
 uint64_t now_ns(void);
 
 /* worker.c */
-void worker_run(struct worker *worker, const struct module_text *text, unsigned int role,
-		struct kcov *kcov, struct kcov *child);
-void worker_replay(const struct program *program, unsigned int role, struct kcov *child);
+void worker_run(struct worker *worker, const struct module_text *text, struct kcov *kcov,
+		struct kcov *child);
+void worker_replay(const struct program *program, unsigned int nr);
 
 /* text.c */
 const char *op_name(enum op op);
-void program_print(const struct program *program);
-bool program_read(const char *path, struct program *program);
+void program_print(FILE *file, const char *before, const struct program *program);
+bool program_read(FILE *file, struct program *program);
 
 #endif

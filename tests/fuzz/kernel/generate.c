@@ -82,6 +82,11 @@ static void make_rest(struct random *random, struct call *call)
 	case OP_TOUCH:
 		call->b = below(random, 64);
 		break;
+	case OP_COUNT:
+		call->b = below(random, 8);
+		if (!chance(random, 3))
+			call->a = below(random, 4);
+		break;
 	}
 }
 
@@ -90,6 +95,8 @@ static void make_call(struct random *random, struct call *call, enum op op)
 	memset(call, 0, offsetof(struct call, data));
 	call->op = op;
 	call->slot = below(random, 2);
+	if (chance(random, 24))
+		call->fail = 1 + below(random, chance(random, 3) ? 60 : 8);
 	switch (op) {
 	case OP_OPEN:
 		make_open(random, call);
@@ -112,6 +119,8 @@ static void make_call(struct random *random, struct call *call, enum op op)
 		break;
 	case OP_ATTACH:
 		call->size = make_attach(random, call->data);
+		if (chance(random, 3))
+			call->a = 2000 + below(random, chance(random, 8) ? 40 : 2);
 		call->flags = chance(random, 24) ? CALL_FAULT : 0;
 		break;
 	case OP_METRIC:
@@ -135,62 +144,88 @@ static void make_call(struct random *random, struct call *call, enum op op)
 
 static const enum op log_calls[] = {
 	OP_WRITE, OP_WRITE, OP_READ, OP_READ, OP_WAIT, OP_POLL, OP_EPOLL, OP_SEEK, OP_CONTEXT,
-	OP_WRITE, OP_ASK,
+	OP_WRITE, OP_ASK, OP_DROP, OP_KMSG,
 };
 
 static const enum op map_calls[] = {
 	OP_MAP, OP_TOUCH, OP_TOUCH, OP_UNMAP, OP_REMAP, OP_PROTECT, OP_IOCTL, OP_POLL,
-	OP_WRITE,
+	OP_WRITE, OP_ASK, OP_ASK,
 };
 
 static const enum op service_calls[] = {
 	OP_METRIC, OP_METRIC, OP_METRIC, OP_COUNT, OP_COUNT, OP_LEAVE, OP_JOIN, OP_ATTACH,
+	OP_REMAP, OP_PROTECT,
+};
+
+static const uint8_t subject_commands[] = {
+	OBSRING_CMD_SERIES_NEW, OBSRING_CMD_SERIES_UPDATE, OBSRING_CMD_SERIES_UPDATE,
+	OBSRING_CMD_SERIES_GET, OBSRING_CMD_SERIES_DEL, OBSRING_CMD_FAMILY_GET,
+	OBSRING_CMD_FAMILY_DEL,
 };
 
 /* Descriptors first, as most calls need them; then what goes with them. */
 void program_make(struct random *random, struct program *program)
 {
-	uint32_t theme = below(random, 8), nr = 0, last = 3 + below(random, CALLS_MAX - 3);
+	uint32_t theme = below(random, 10), nr = 0, last = 4 + below(random, CALLS_MAX - 4);
 	struct call *call = program->call;
 
+	make_subject(random);
 #define NEXT(op) make_call(random, &call[nr++], op)
 #define ONE(ops) NEXT((ops)[below(random, sizeof(ops) / sizeof((ops)[0]))])
-	if (theme < 5 || chance(random, 2)) {
+	if (theme < 6 || chance(random, 2)) {
 		NEXT(OP_OPEN);
 		if (!chance(random, 8))
 			call[0].flags = O_RDWR | (call[0].flags & O_NONBLOCK);
 	}
-	if (theme == 3 || theme == 4) {
+	if (theme == 2 || theme == 3) {
+		NEXT(OP_MAP);
+		NEXT(OP_TOUCH);
+		call[1].slot = call[0].slot;
+		call[2].slot = call[0].slot;
+	}
+	if (theme == 4 || theme == 5) {
 		NEXT(OP_ATTACH);
 		NEXT(OP_JOIN);
 		call[1].slot = call[0].slot;
 		call[2].slot = call[0].slot;
 	}
+	if (theme == 6) {
+		make_subject_request(random, &call[nr++], OBSRING_CMD_FAMILY_NEW);
+		make_subject_request(random, &call[nr++], OBSRING_CMD_SERIES_NEW);
+	}
 	if (chance(random, 12))
 		NEXT(OP_LISTEN);
 	while (nr < last) {
-		/* A fork costs a hundred others. */
+		/* A fork costs a hundred others, a CPU's going a thousand. */
 		if (chance(random, 8))
-			NEXT(below(random, chance(random, 8) ? OP_NR : OP_FORK));
+			NEXT(below(random, chance(random, 64) ? OP_NR :
+					   chance(random, 2) ? OP_HOTPLUG : OP_FORK));
 		else if (theme < 2)
 			ONE(log_calls);
-		else if (theme == 2)
+		else if (theme < 4)
 			ONE(map_calls);
-		else if (theme < 5)
+		else if (theme < 6)
 			ONE(service_calls);
+		else if (theme == 6 && !chance(random, 3))
+			make_subject_request(random, &call[nr++], subject_commands[
+					     below(random, sizeof(subject_commands))]);
 		else
 			NEXT(OP_NETLINK);
 		if (nr > 1 && !chance(random, 6) && call[nr - 1].op != OP_NETLINK)
 			call[nr - 1].slot = call[0].slot;
 	}
 	program->nr = nr;
+	program->role = chance(random, 8) ? below(random, ROLE_NR) : ROLE_ROOT;
 }
 
 static void call_mutate(struct random *random, struct call *call)
 {
-	switch (below(random, 6)) {
+	switch (below(random, 7)) {
 	case 0:
 		call->slot = below(random, 4);
+		break;
+	case 6:
+		call->fail = chance(random, 3) ? 0 : 1 + below(random, 30);
 		break;
 	case 1:
 		call->a = make_number(random);
@@ -235,11 +270,15 @@ void program_mutate(struct random *random, struct program *program,
 	uint32_t times = 1 + below(random, 4), at;
 	struct call call;
 
+	make_subject(random);
+	if (chance(random, 32))
+		program->role = below(random, ROLE_NR);
 	while (times--) {
 		at = below(random, program->nr);
 		switch (below(random, 8)) {
 		case 0:
-			make_call(random, &call, below(random, OP_NR));
+			make_call(random, &call, below(random, chance(random, 64) ? OP_NR :
+								       OP_HOTPLUG));
 			calls_insert(program, at, &call, 1);
 			break;
 		case 1:

@@ -88,11 +88,13 @@ static const char *const sources[] = {
 	"process",
 };
 
-static const char *const keys[] = { "latency", "sample", "log-level", "x", "" };
+static const char *const keys[] = {
+	"latency", "sample", "log-level", "log-drop", "log-io", "log-stall", "log-oom", "x", "",
+};
 
 static const char *const options[] = {
 	"1", "0", "2", "16", "off", "on", "info", "debug", "warning", "4", "-1", "1048576", "x",
-	"", "all",
+	"", "all", "10ms", "1us", "3601s", "5", "01s",
 };
 
 /* What runs seldom. */
@@ -102,7 +104,8 @@ static const char *const targets[] = {
 };
 
 static const char *const services[] = {
-	"s", "t", "u", "service-of-a-longer-name", "a b", "\x01", "",
+	"s", "t", "u", "s", "t", "u", "service-of-a-longer-name", "a:b", "A.9/z_", "a b", "\x01",
+	"\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x98\x80", "\xc3", "\xed\xa0\x80", "",
 };
 
 static const char *const logged[] = {
@@ -181,14 +184,14 @@ static const struct request {
 		{ OBSRING_A_SCHEMA, T_U32, .seldom = 3, .limit = 4 },
 		{ OBSRING_A_MIN_LOG2, T_U32, .seldom = 3 },
 		{ OBSRING_A_MAX_LOG2, T_U32, .seldom = 3 }}},
-	{ OBSRING_CMD_FAMILY_DEL, .slow = true, .attr = { NAME(W_FAMILY) }},
+	{ OBSRING_CMD_FAMILY_DEL, .attr = { NAME(W_FAMILY) }},
 	{ OBSRING_CMD_SERIES_GET, .dumps = true, .attr = {
 		FD, NAME(W_FAMILY), VALUES,
 		{ OBSRING_A_SERIES_ID, T_U32, .seldom = 4, .limit = 100 },
 		{ OBSRING_A_GEN, T_U32, .seldom = 8, .limit = 9 },
 		{ OBSRING_A_PER_CPU, T_FLAG, .seldom = 2 }}},
 	{ OBSRING_CMD_SERIES_NEW, .attr = { NAME(W_FAMILY), VALUES }},
-	{ OBSRING_CMD_SERIES_DEL, .slow = true, .attr = { NAME(W_FAMILY), VALUES }},
+	{ OBSRING_CMD_SERIES_DEL, .attr = { NAME(W_FAMILY), VALUES }},
 	{ OBSRING_CMD_SERIES_UPDATE, .attr = {
 		NAME(W_FAMILY), VALUES, { OBSRING_A_VALUE, T_U64 }}},
 	{ OBSRING_CMD_SOURCE_GET, .dumps = true, .attr = { FD, NAME(W_SOURCE) }},
@@ -220,7 +223,7 @@ static const struct request {
 	{ OBSRING_CMD_SERVICE_SET, .attr = {
 		FD, NAME(W_SERVICE), { OBSRING_A_UID, T_U32 },
 		{ OBSRING_A_TTL, T_U32, .limit = 4 }}},
-	{ OBSRING_CMD_SERVICE_DEL, .slow = true, .attr = {
+	{ OBSRING_CMD_SERVICE_DEL, .attr = {
 		FD, NAME(W_SERVICE), { OBSRING_A_UID, T_U32 }}},
 };
 
@@ -344,13 +347,15 @@ void make_request(struct random *random, struct call *call)
 	const struct attr *attr;
 	uint32_t i;
 
-	if (request->slow && !chance(random, 8))
+	if (request->slow && !chance(random, 3))
 		request = &PICK(random, requests);
 	call->op = OP_NETLINK;
 	call->slot = below(random, 4);
 	call->a = request->cmd;
 	call->flags = NLM_F_REQUEST | (chance(random, 2) ? NLM_F_ACK : 0);
 	call->size = 0;
+	if (chance(random, 16))
+		call->flags |= CALL_TWICE;
 	if (request->dumps && chance(random, 2)) {
 		call->flags |= CALL_DUMP;
 		if (chance(random, 6))
@@ -483,6 +488,14 @@ static uint32_t line_piece(struct random *random, char *p, uint32_t room)
 		"tracestate=a=1,ot=th:8;rv:7479cfb506891d,b=2 ", "tracestate=ot=rv:0 ",
 		".k=v ", ".key.of-1=\"a \\n\\\"\\x01\" ", ".k=\"", ".x=\\ ", "\n", "\n\n", "\r\n",
 		"\x1b[1m", "\xff\xfe", "message", " ", "lost=1 ", "\"", "span.kind=server ",
+		"service=a:b ", "service=A.9/z_ ", "service=\xc3\xa9 ", "service=\x01 ",
+		".k=\"\\t\\r\\n\\\\\\x7f\\xe9\" ", ".k=\"\\xg0\" ", ".k=\"a\"b ", ".k.l=\"\" ",
+		".a=1 .b=2 .c=3 ", "\t", "\x7f", "\xc2\x85", "\xe2\x82\xac", "\xf0\x9f\x98\x80",
+		"\xed\xa0\x80", "\xc0\x80", "\xf4\x90\x80\x80", "\xe2\x82", "a=b ", "\\",
+		"traceparent=00-0AF7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01 ",
+		"traceparent=ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00 ",
+		"traceparent=00-0af7651916cd43dd8448eb211c80319c-0000000000000000-00 ",
+		"tracestate=ot=th:c;rv:ffffffffffffff ", "tracestate=,,x@y=1, ot=th:fffffffffffff0 ",
 	};
 	uint32_t n;
 

@@ -14,6 +14,10 @@
 struct nlattr *put(struct call *call, uint16_t type, const void *data, uint32_t size);
 void put_string(struct call *call, uint16_t type, const char *text);
 
+/* What requests of a program are about. */
+void make_subject(struct random *random);
+void make_subject_request(struct random *random, struct call *call, uint8_t command);
+
 /* Of call->a; false: there is none of that command. */
 bool make_regular_request(struct random *random, struct call *call);
 uint16_t make_regular_metric(struct random *random, uint8_t *data);

@@ -13,22 +13,33 @@
 
 #include "fuzz.h"
 
-/* What a program does behind so many blocks, as in a loop over its text, is not seen. */
-#define AREA_WORDS	(32 << 10)
 #define INIT_AT		(1 << 20)	/* bits of the text that is freed after load */
 #define SECTIONS	"/sys/module/obsring/sections"
 
-void kcov_open(struct kcov *kcov)
+void kcov_open(struct kcov *kcov, uint32_t words)
 {
+	kcov->words = words;
 	kcov->fd = open("/sys/kernel/debug/kcov", O_RDWR);
 	if (kcov->fd < 0)
 		err(2, "/sys/kernel/debug/kcov");
-	if (ioctl(kcov->fd, KCOV_INIT_TRACE, AREA_WORDS))
+	if (ioctl(kcov->fd, KCOV_INIT_TRACE, kcov->words))
 		err(2, "KCOV_INIT_TRACE");
-	kcov->area = mmap(NULL, AREA_WORDS * sizeof(uint64_t), PROT_READ | PROT_WRITE,
+	kcov->area = mmap(NULL, kcov->words * sizeof(uint64_t), PROT_READ | PROT_WRITE,
 			  MAP_SHARED, kcov->fd, 0);
 	if (kcov->area == MAP_FAILED)
 		err(2, "mmap of kcov");
+}
+
+/* For who does not use it: its pages would be copied at each fork, one by one. */
+void kcov_forget(struct kcov *kcov)
+{
+	munmap(kcov->area, kcov->words * sizeof(uint64_t));
+}
+
+/* For who uses it alone: not for its children. */
+void kcov_keep(struct kcov *kcov)
+{
+	madvise(kcov->area, kcov->words * sizeof(uint64_t), MADV_DONTFORK);
 }
 
 void kcov_enable(struct kcov *kcov, bool compare)
@@ -59,7 +70,7 @@ uint32_t kcov_collect(struct kcov *kcov, const struct module_text *text)
 	uint64_t i, n = __atomic_load_n(&kcov->area[0], __ATOMIC_RELAXED);
 	uint32_t new = 0;
 
-	for (i = 1; i <= n && i < AREA_WORDS; i++) {
+	for (i = 1; i <= n && i < kcov->words; i++) {
 		int64_t bit = bit_of(text, kcov->area[i]);
 		uint64_t mask = 1ULL << (bit & 63);
 
@@ -76,14 +87,17 @@ uint32_t kcov_collect(struct kcov *kcov, const struct module_text *text)
 	return new;
 }
 
-/* Comparisons with a constant that failed: { bytes, what was there, the constant }. */
-uint32_t kcov_hints(const struct kcov *kcov, const struct module_text *text,
-		    uint64_t hint[][3], uint32_t max)
+/*
+ * Comparisons with a constant that failed: { bytes, what was there, the constant }, each
+ * once, besides @nr that are there. How many there are then. Begins anew.
+ */
+uint32_t kcov_hints(struct kcov *kcov, const struct module_text *text, uint64_t hint[][3],
+		    uint32_t nr, uint32_t max)
 {
 	uint64_t i, n = __atomic_load_n(&kcov->area[0], __ATOMIC_RELAXED);
-	uint32_t nr = 0, k;
+	uint32_t k;
 
-	for (i = 0; i < n && 4 * i + 4 < AREA_WORDS && nr < max; i++) {
+	for (i = 0; i < n && 4 * i + 4 < kcov->words && nr < max; i++) {
 		const uint64_t *record = &kcov->area[1 + 4 * i];
 		uint64_t bytes = 1ULL << ((record[0] & KCOV_CMP_MASK) >> 1);
 
@@ -100,6 +114,7 @@ uint32_t kcov_hints(const struct kcov *kcov, const struct module_text *text,
 		hint[nr][1] = record[2];
 		hint[nr++][2] = record[1];
 	}
+	__atomic_store_n(&kcov->area[0], 0, __ATOMIC_RELAXED);
 	return nr;
 }
 

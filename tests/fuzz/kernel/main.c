@@ -1,15 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
  * Loads the module, lets workers at it, unloads it, and so on with other limits, while
- * it reads the kernel's log. What the log says of a worker's program is named by the
- * process that it happened to: that worker's last programs are tried again, alone, and
- * what is left of the one that does it again is printed.
+ * found.c reads the kernel's log.
  */
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,21 +18,23 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include "found.h"
 #include "fuzz.h"
 
 #define EPOCHS		8
-#define EPOCH_CALLS_MIN	10000
-#define STALLED_S	300	/* without a program's end: it hangs */
+#define EPOCH_CALLS_MIN	5000
+#define LOAD_WORDS	(512 << 10)	/* of KCOV, for all of load or unload */
+#define CALL_WORDS	(64 << 10)	/* for a call */
 
 struct shared *shared;
 
 static const char *module = "/files/obsring.ko";
-static unsigned int nr_workers = 4;
+static unsigned int nr_workers = 6;
 static uint64_t nr_calls = 1000000, seed = 1;
 static time_t span = INT32_MAX;
+static unsigned int epoch;
 static struct kcov main_kcov, kcov[WORKERS_MAX], child[WORKERS_MAX];
 static struct module_text text;
-static int kmsg;
 
 /* Each load has some limit that programs reach. */
 static const char *const parameters[] = {
@@ -47,9 +46,9 @@ static const char *const parameters[] = {
 
 /* ---- The module ---------------------------------------------------------- */
 
-static void load(unsigned int epoch)
+static void load(unsigned int nth)
 {
-	const char *with = parameters[epoch % (sizeof(parameters) / sizeof(*parameters))];
+	const char *with = parameters[nth % (sizeof(parameters) / sizeof(*parameters))];
 	int fd = open(module, O_RDONLY);
 
 	printf("# loaded %s\n", with);
@@ -65,79 +64,29 @@ static void load(unsigned int epoch)
 	execute_header();
 }
 
-/* Files of workers that were killed may go a little later. */
-static void unload(void)
+/* Files of workers that were killed may go a little later. False: it stays. */
+static bool unload(void)
 {
 	int tries = 1000;
 
 	kcov_enable(&main_kcov, false);
-	while (syscall(SYS_delete_module, "obsring", O_NONBLOCK)) {
-		if ((errno != EAGAIN && errno != EBUSY) || !--tries)
+	while (syscall(SYS_delete_module, "obsring", O_NONBLOCK) && --tries) {
+		if (errno != EAGAIN && errno != EBUSY)
 			err(2, "delete_module");
 		usleep(10000);
 	}
 	kcov_disable(&main_kcov);
 	kcov_collect(&main_kcov, &text);
+	return tries;
 }
 
-/* ---- The kernel's log ---------------------------------------------------- */
-
-static bool is_fault(const char *line)
+void module_anew(void)
 {
-	static const char *const faults[] = {
-		"BUG:", "WARNING:", "Oops", "general protection", "KASAN:", "UBSAN:",
-		"suspicious RCU", "deadlock", "locking dependency", "inconsistent lock",
-		"soft lockup", "blocked for more", "refcount_t:", "ODEBUG:", "kmemleak:",
-	};
-	size_t i;
-
-	for (i = 0; i < sizeof(faults) / sizeof(*faults); i++)
-		if (strstr(line, faults[i]))
-			return true;
-	return false;
+	if (unload())
+		load(epoch);
 }
 
-/* The process that a line of a report names, or 0. */
-static pid_t pid_in(const char *line)
-{
-	const char *at = strstr(line, " by task "), *pid = strstr(line, "PID: ");
-
-	if (at)
-		return (at = strrchr(at, '/')) ? atoi(at + 1) : 0;
-	return pid ? atoi(pid + 5) : 0;
-}
-
-/**
- * struct report - what the log said
- * @pid: of whom; 0: nothing tells
- * @line: its first line
- */
-struct report {
-	pid_t pid;
-	char line[256];
-};
-
-/* Reads what the log has; true if @report is one now. */
-static bool log_read(struct report *report)
-{
-	char record[8192], *text_at;
-	ssize_t n;
-
-	while ((n = read(kmsg, record, sizeof(record) - 1)) > 0 || errno == EPIPE) {
-		if (n < 0)
-			continue;	/* some were overwritten */
-		record[n] = 0;
-		text_at = strchr(record, ';');
-		if (!text_at)
-			continue;
-		strtok(++text_at, "\n");
-		if (!report->line[0] && is_fault(text_at))
-			snprintf(report->line, sizeof(report->line), "%s", text_at);
-		if (report->line[0] && !report->pid)
-			report->pid = pid_in(text_at);
-	}
-	return report->line[0];
-}
+/* ---- Leaks ------------------------------------------------------------ */
 
 /* Scans all memory, which takes as long as thousands of calls: when told to. */
 static void leaks(const char *command)
@@ -149,80 +98,23 @@ static void leaks(const char *command)
 	close(fd);
 }
 
-/* ---- What it found ------------------------------------------------------- */
-
-/* Does a program alone, in a process of its own, make the log say something? */
-static bool does_it(const struct program *program, unsigned int role)
-{
-	struct report report = { };
-	pid_t pid = fork();
-
-	if (!pid) {
-		worker_replay(program, role, &child[0]);
-		_exit(0);
-	}
-	waitpid(pid, NULL, 0);
-	return log_read(&report);
-}
-
-/* Without each call in turn that it can do without. */
-static void program_shorten(struct program *program, unsigned int role)
-{
-	struct program shorter;
-	uint32_t i = program->nr;
-
-	while (i-- && program->nr > 1) {
-		shorter = *program;
-		shorter.nr--;
-		memmove(&shorter.call[i], &shorter.call[i + 1],
-			(shorter.nr - i) * sizeof(shorter.call[0]));
-		if (does_it(&shorter, role))
-			*program = shorter;
-	}
-}
-
-static void found(const struct report *report)
-{
-	struct worker *worker = shared->worker;
-	struct program program;
-	unsigned int i, role;
-
-	printf("found: %s\n", report->line);
-	for (role = 0; role < nr_workers && worker[role].pid != report->pid; role++)
-		;
-	if (role == nr_workers) {
-		printf("by process %d, which is no worker: the last program of each is\n",
-		       report->pid);
-		for (i = 0; i < nr_workers; i++) {
-			printf("worker %u:\n", i);
-			if (worker[i].programs)
-				program_print(&worker[i].last[(worker[i].programs - 1) % LAST_MAX]);
-		}
-		return;
-	}
-	printf("by worker %u, of seed %llu, in its program %llu\n", role,
-	       (unsigned long long)worker[role].seed,
-	       (unsigned long long)worker[role].programs);
-	worker += role;
-	for (i = 0; i < LAST_MAX && i < worker->programs; i++) {
-		program = worker->last[(worker->programs - 1 - i) % LAST_MAX];
-		if (!does_it(&program, role))
-			continue;
-		program_shorten(&program, role);
-		printf("this program does it again (kcov_fuzz --role %u --replay FILE):\n", role);
-		program_print(&program);
-		return;
-	}
-	printf("none of its last programs does it again alone; newest first:\n");
-	for (i = 0; i < LAST_MAX && i < worker->programs; i++) {
-		program_print(&worker->last[(worker->programs - 1 - i) % LAST_MAX]);
-		printf("  --\n");
-	}
-}
-
 /* ---- Epochs -------------------------------------------------------------- */
 
-static void workers_start(unsigned int epoch)
+/* What a worker has no use for. */
+static void kcov_forget_others(unsigned int worker)
+{
+	unsigned int i;
+
+	kcov_forget(&main_kcov);
+	for (i = 0; i < nr_workers; i++)
+		if (i != worker) {
+			kcov_forget(&kcov[i]);
+			kcov_forget(&child[i]);
+		}
+	kcov_keep(&kcov[worker]);
+}
+
+static void workers_start(void)
 {
 	unsigned int i;
 	pid_t pid;
@@ -231,12 +123,14 @@ static void workers_start(unsigned int epoch)
 		struct worker *worker = &shared->worker[i];
 
 		worker->programs = 0;
+		worker->at = 0;
 		worker->done = false;
 		worker->seed = seed * 1000003 + epoch * 97 + i;
 		fflush(stdout);
 		pid = fork();
 		if (!pid) {
-			worker_run(worker, &text, i, &kcov[i], &child[i]);
+			kcov_forget_others(i);
+			worker_run(worker, &text, &kcov[i], &child[i]);
 			_exit(0);
 		}
 		worker->pid = pid;
@@ -262,16 +156,6 @@ static unsigned int workers_left(void)
 			errx(2, "worker %u ended with status %#x", i, status);
 	}
 	return left;
-}
-
-static uint64_t programs_sum(void)
-{
-	uint64_t sum = 0;
-	unsigned int i;
-
-	for (i = 0; i < nr_workers; i++)
-		sum += __atomic_load_n(&shared->worker[i].programs, __ATOMIC_ACQUIRE);
-	return sum;
 }
 
 /* Where the time went, for who wants to make it faster. */
@@ -301,19 +185,29 @@ static void tell(time_t begun)
 }
 
 /* A program that never ends is a finding: the log will tell where it hangs. */
-static void stalled(void)
+static void stalled_look(void)
 {
+	static struct {
+		uint64_t programs;
+		time_t since;
+	} seen[WORKERS_MAX];
+	static struct story story;
 	unsigned int i;
 
-	printf("found: no program has ended for %d s; the last of each worker:\n", STALLED_S);
 	for (i = 0; i < nr_workers; i++) {
-		printf("worker %u:\n", i);
-		if (shared->worker[i].programs)
-			program_print(&shared->worker[i].last[(shared->worker[i].programs - 1) %
-							      LAST_MAX]);
+		const struct worker *worker = &shared->worker[i];
+		uint64_t programs = __atomic_load_n(&worker->programs, __ATOMIC_ACQUIRE);
+
+		if (programs != seen[i].programs || worker->pid <= 0) {
+			seen[i].programs = programs;
+			seen[i].since = time(NULL);
+		} else if (seen[i].since && time(NULL) - seen[i].since > STALLED_S) {
+			printf("found: worker %u is in a program that does not end:\n", i);
+			story_of(&story, worker);
+			story_print(&story);
+			_exit(1);
+		}
 	}
-	fflush(stdout);
-	_exit(1);
 }
 
 static void workers_end(struct report *report)
@@ -332,24 +226,19 @@ static void workers_end(struct report *report)
 }
 
 /* True if the log stayed silent. */
-static bool epoch_run(unsigned int epoch, uint64_t calls, time_t begun)
+static bool epoch_run(uint64_t calls, time_t begun)
 {
 	struct report report = { };
-	time_t moved = time(NULL), told = moved;
-	uint64_t programs = 0;
+	time_t told = time(NULL);
 	bool faulty;
 
 	shared->limit = shared->calls + calls;
+	shared->nr_begun = 0;
 	load(epoch);
-	workers_start(epoch);
+	workers_start();
 	while (!(faulty = log_read(&report)) && workers_left()) {
-		poll(&(struct pollfd){ .fd = kmsg, .events = POLLIN }, 1, 100);
-		if (programs_sum() != programs) {
-			programs = programs_sum();
-			moved = time(NULL);
-		} else if (time(NULL) - moved > STALLED_S) {
-			stalled();
-		}
+		log_wait();
+		stalled_look();
 		if (time(NULL) - begun >= span)
 			shared->stop = true;
 		if (time(NULL) - told >= 10) {
@@ -359,34 +248,65 @@ static bool epoch_run(unsigned int epoch, uint64_t calls, time_t begun)
 	}
 	workers_end(&report);
 	if (faulty) {
-		found(&report);
+		found(&report, nr_workers);
 		return false;
 	}
-	unload();
+	if (!unload())
+		errx(2, "the module can't be unloaded");
 	if (!log_read(&report))
 		return true;
-	found(&report);
+	found(&report, nr_workers);
 	return false;
 }
 
-static int replay(const char *path, unsigned int role)
+/* Programs of a file, or none. */
+static unsigned int programs_read(const char *path, struct program *program, unsigned int max)
 {
-	struct program program;
+	FILE *file = fopen(path, "r");
+	unsigned int nr = 0;
+
+	if (!file)
+		err(2, "%s", path);
+	while (nr < max && program_read(file, &program[nr]))
+		nr++;
+	fclose(file);
+	return nr;
+}
+
+static int replay(const char *path)
+{
+	static struct story story;
 	bool does;
 
-	if (!program_read(path, &program))
+	story.nr = programs_read(path, story.program, LAST_MAX);
+	if (!story.nr)
 		errx(2, "%s holds no program", path);
 	load(0);
-	does = does_it(&program, role);
+	does = does_it(story.program, story.nr);
 	unload();
 	printf("%s\n", does ? "found: see the kernel's log" : "nothing");
 	return does;
 }
 
+static void corpus_read(const char *path)
+{
+	shared->nr_seeds = programs_read(path, shared->seed, CORPUS_MAX);
+	printf("# %u programs of an earlier corpus\n", shared->nr_seeds);
+}
+
+static void corpus_print(void)
+{
+	uint32_t i;
+
+	for (i = 0; i < shared->nr_corpus; i++)
+		program_print(stdout, "kept ", &shared->corpus[i]);
+}
+
 static void usage(void)
 {
 	printf("Usage: kcov_fuzz [--module FILE] [--calls N] [--workers N] [--seed N] [--span S] [--blind]\n"
-	       "       kcov_fuzz [--module FILE] [--role WORKER] --replay FILE\n"
+	       "                 [--corpus FILE]\n"
+	       "       kcov_fuzz [--module FILE] --replay FILE\n"
 	       "\n"
 	       "Exits 0: nothing was found; 1: something; 2: it could not be tried.\n");
 }
@@ -396,10 +316,10 @@ int main(int argc, char **argv)
 	static const struct option options[] = {
 		{ "module", 1, NULL, 'm' }, { "calls", 1, NULL, 'c' }, { "workers", 1, NULL, 'w' },
 		{ "seed", 1, NULL, 's' }, { "blind", 0, NULL, 'b' }, { "replay", 1, NULL, 'r' },
-		{ "role", 1, NULL, 'o' }, { "span", 1, NULL, 't' }, { "help", 0, NULL, 'h' }, { }
+		{ "corpus", 1, NULL, 'k' }, { "span", 1, NULL, 't' }, { "help", 0, NULL, 'h' }, { }
 	};
-	const char *program = NULL;
-	unsigned int i, role = 0, epoch;
+	const char *program = NULL, *corpus = NULL;
+	unsigned int i;
 	bool blind = false, clean = true;
 	time_t begun = time(NULL);
 	uint64_t calls;
@@ -425,8 +345,8 @@ int main(int argc, char **argv)
 		case 'r':
 			program = optarg;
 			break;
-		case 'o':
-			role = atoi(optarg);
+		case 'k':
+			corpus = optarg;
 			break;
 		case 't':
 			span = atoi(optarg);
@@ -447,24 +367,24 @@ int main(int argc, char **argv)
 	if (shared == MAP_FAILED)
 		err(2, "mmap");
 	shared->guided = !blind;
-	kmsg = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-	if (kmsg < 0 || lseek(kmsg, 0, SEEK_END) < 0)
-		err(2, "/dev/kmsg");
+	log_begin();
 	leaks("scan=off");
-	kcov_open(&main_kcov);
+	kcov_open(&main_kcov, LOAD_WORDS);
 	for (i = 0; i < nr_workers; i++) {
-		kcov_open(&kcov[i]);
-		kcov_open(&child[i]);
+		kcov_open(&kcov[i], CALL_WORDS);
+		kcov_open(&child[i], CALL_WORDS);
 	}
 	if (program)
-		return replay(program, role);
+		return replay(program);
+	if (corpus)
+		corpus_read(corpus);
 
 	calls = nr_calls / EPOCHS > EPOCH_CALLS_MIN ? nr_calls / EPOCHS : EPOCH_CALLS_MIN;
 	printf("# seed %llu, %u workers\n", (unsigned long long)seed, nr_workers);
 	for (epoch = 0; clean && shared->calls < nr_calls && time(NULL) - begun < span; epoch++) {
 		uint64_t left = nr_calls - shared->calls;
 
-		clean = epoch_run(epoch, left < calls ? left : calls, begun);
+		clean = epoch_run(left < calls ? left : calls, begun);
 		tell(begun);
 	}
 	times_print();
@@ -474,6 +394,7 @@ int main(int argc, char **argv)
 		load(0);
 		module_text_print(&text);
 		unload();
+		corpus_print();
 	}
 	return !clean;
 }

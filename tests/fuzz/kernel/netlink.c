@@ -14,10 +14,15 @@
 #include "execute.h"
 #include "fuzz.h"
 
-#define ANSWER_BYTES	(64 << 10)
-#define DUMP_MESSAGES	32	/* more of a dump is not read */
+/*
+ * As much as was ever asked for is in a message of a dump: with little, what comes
+ * next goes on behind it.
+ */
+#define ANSWER_BYTES	4096
+#define DUMP_MESSAGES	64	/* more of a dump is not read */
 
-static int sock = -1, listener = -1;
+static int sock[ROLE_NR], listener = -1;
+static enum role as;
 static uint16_t family_id;
 static uint32_t group_id;
 static uint8_t answer[ANSWER_BYTES];
@@ -30,8 +35,12 @@ struct request {
 
 static int socket_open(void)
 {
-	int one = 1, fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_GENERIC);
+	int one = 1, fd, tries = 100;
 
+	/* A fault may have been asked for. */
+	do
+		fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_GENERIC);
+	while (fd < 0 && --tries);
 	if (fd < 0)
 		err(2, "netlink");
 	setsockopt(fd, SOL_NETLINK, NETLINK_EXT_ACK, &one, sizeof(one));
@@ -54,7 +63,7 @@ static const struct nlattr *attr_find(const void *data, int bytes, uint16_t type
 #define INSIDE(attr)	((const void *)((attr) + 1)), ((attr)->nla_len - NLA_HDRLEN)
 
 /* Numbers of the family and its group, which are others after each load. */
-void netlink_begin(void)
+void netlink_begin(enum role role)
 {
 	struct {
 		struct nlmsghdr nl;
@@ -70,10 +79,10 @@ void netlink_begin(void)
 	const struct nlattr *groups;
 	ssize_t n;
 
-	sock = socket_open();
-	if (send(sock, &get, sizeof(get), 0) < 0)
+	sock[role] = socket_open();
+	if (send(sock[role], &get, sizeof(get), 0) < 0)
 		err(2, "netlink");
-	n = recv(sock, answer, sizeof(answer), 0) - NLMSG_HDRLEN - GENL_HDRLEN;
+	n = recv(sock[role], answer, sizeof(answer), 0) - NLMSG_HDRLEN - GENL_HDRLEN;
 	memcpy(&family_id, attr_find(answer + NLMSG_HDRLEN + GENL_HDRLEN, n,
 				     CTRL_ATTR_FAMILY_ID) + 1, sizeof(family_id));
 	groups = attr_find(answer + NLMSG_HDRLEN + GENL_HDRLEN, n, CTRL_ATTR_MCAST_GROUPS);
@@ -99,21 +108,29 @@ void netlink_send(const struct call *call)
 		},
 		.genl = { .cmd = call->a, .version = OBSRING_GENL_VERSION },
 	};
-	uint32_t bytes = request.nl.nlmsg_len;
+	uint32_t bytes = NLMSG_ALIGN(request.nl.nlmsg_len);
+	uint8_t both[2 * sizeof(request)];
 
 	memcpy(request.data, call->data, call->size);
 	if (call->flags & CALL_CUT)
 		request.nl.nlmsg_len += (int)(call->b % 64) - 32;
-	if (send(sock, &request, bytes, 0) < 0)
+	memcpy(both, &request, bytes);
+	memcpy(both + bytes, &request, bytes);
+	if (send(sock[as], both, call->flags & CALL_TWICE ? 2 * bytes : bytes, 0) < 0)
 		errno = 0;
 	if (!(call->flags & CALL_PARTIAL)) {
-		answers_read(sock, DUMP_MESSAGES);
+		answers_read(sock[as], DUMP_MESSAGES);
 		return;
 	}
 	/* One message of it; a new socket, or the next dump would be refused. */
-	answers_read(sock, 1);
-	close(sock);
-	sock = socket_open();
+	answers_read(sock[as], 1);
+	close(sock[as]);
+	sock[as] = socket_open();
+}
+
+void netlink_as(enum role role)
+{
+	as = role;
 }
 
 void netlink_listen(void)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Programs as lines: a call each, its name, numbers and bytes. */
+/* Programs as lines: who, then a call each: its name, numbers and bytes. */
 #include <stdio.h>
 #include <string.h>
 
@@ -11,25 +11,39 @@ static const char *const names[] = {
 #undef _
 };
 
+static const char *const roles[] = {
+#define _(name, text) [ROLE_##name] = text,
+	ROLES(_)
+#undef _
+};
+
 const char *op_name(enum op op)
 {
 	return names[op];
 }
 
-void program_print(const struct program *program)
+static void call_print(FILE *file, const struct call *call)
 {
-	const struct call *call;
-	uint32_t i, k;
+	uint32_t k;
 
+	fprintf(file, "%s %u %u %#x %#llx %#llx ", names[call->op], call->slot, call->fail,
+		call->flags, (unsigned long long)call->a, (unsigned long long)call->b);
+	if (!call->size)
+		putc('-', file);
+	for (k = 0; k < call->size; k++)
+		fprintf(file, "%02x", call->data[k]);
+	putc('\n', file);
+}
+
+/* Each line begins with @before. */
+void program_print(FILE *file, const char *before, const struct program *program)
+{
+	uint32_t i;
+
+	fprintf(file, "%sas %s\n", before, roles[program->role]);
 	for (i = 0; i < program->nr; i++) {
-		call = &program->call[i];
-		printf("  %s %u %#x %#llx %#llx ", names[call->op], call->slot, call->flags,
-		       (unsigned long long)call->a, (unsigned long long)call->b);
-		if (!call->size)
-			putchar('-');
-		for (k = 0; k < call->size; k++)
-			printf("%02x", call->data[k]);
-		putchar('\n');
+		fputs(before, file);
+		call_print(file, &program->call[i]);
 	}
 }
 
@@ -37,16 +51,17 @@ static bool call_read(const char *line, struct call *call)
 {
 	char name[32], hex[2 * DATA_MAX + 1];
 	unsigned long long a, b;
-	unsigned int slot, byte;
+	unsigned int slot, fail, byte;
 	size_t k;
 
 	memset(call, 0, sizeof(*call));
-	if (sscanf(line, " %31s %u %x %llx %llx %2048s", name, &slot, &call->flags, &a, &b,
-		   hex) != 6)
+	if (sscanf(line, " %31s %u %u %x %llx %llx %2048s", name, &slot, &fail, &call->flags,
+		   &a, &b, hex) != 7)
 		return false;
 	while (call->op < OP_NR && strcmp(names[call->op], name))
 		call->op++;
 	call->slot = slot;
+	call->fail = fail;
 	call->a = a;
 	call->b = b;
 	for (k = 0; hex[0] != '-' && sscanf(hex + 2 * k, "%2x", &byte) == 1; k++)
@@ -55,16 +70,35 @@ static bool call_read(const char *line, struct call *call)
 	return call->op < OP_NR;
 }
 
-bool program_read(const char *path, struct program *program)
+static bool role_read(const char *line, uint32_t *ret)
 {
-	char line[2 * DATA_MAX + 128];
-	FILE *file = fopen(path, "r");
-	bool ok = file;
+	char name[32];
+
+	if (sscanf(line, " as %31s", name) != 1)
+		return false;
+	for (*ret = 0; *ret < ROLE_NR && strcmp(roles[*ret], name); (*ret)++)
+		;
+	return *ret < ROLE_NR;
+}
+
+/* The next one of a file; another line ends it. False: there is none, or it is wrong. */
+bool program_read(FILE *file, struct program *program)
+{
+	static char line[2 * DATA_MAX + 128];
+	long at;
 
 	program->nr = 0;
-	while (ok && program->nr < CALLS_MAX && fgets(line, sizeof(line), file))
-		ok = call_read(line, &program->call[program->nr++]);
-	if (file)
-		fclose(file);
-	return ok && program->nr;
+	if (!fgets(line, sizeof(line), file) || !role_read(line, &program->role))
+		return false;
+	for (;;) {
+		at = ftell(file);
+		if (!fgets(line, sizeof(line), file))
+			break;
+		if (program->nr == CALLS_MAX || !call_read(line, &program->call[program->nr])) {
+			fseek(file, at, SEEK_SET);
+			break;
+		}
+		program->nr++;
+	}
+	return program->nr;
 }

@@ -1,34 +1,15 @@
 // SPDX-License-Identifier: MIT
 /* A process that makes programs, runs them and keeps those that found something. */
-#include <err.h>
-#include <grp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 
 #include "fuzz.h"
 
-#define GROUP_OBSRING	978	/* the guest's */
 #define HINTS_MAX	96
 #define HINTS_DEPTH	6
-#define CHEAP_NS	20000000
-
-/*
- * Who it is: root; a user in the device's group; one who may open nothing. Root may
- * do most, and is most of them.
- */
-static void become(unsigned int role)
-{
-	static const gid_t group = GROUP_OBSRING;
-	uid_t uid = role % 4 == 1 ? 1001 : 65534;
-
-	if (role % 4 != 1 && role % 8 != 3)
-		return;
-	if (setgroups(role % 4 == 1, &group) || setgid(uid) || setuid(uid))
-		err(2, "setuid");
-}
+#define HINTS_TRIED	8	/* of a program: new ones find more */
+#define PAUSE_US	2000000	/* longer than a grace period of RCU's tasks */
 
 static void keep(const struct program *program, uint64_t cost_ns)
 {
@@ -46,6 +27,9 @@ static void keep(const struct program *program, uint64_t cost_ns)
 					    __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
 }
 
+/* What a program costs, as a rule. */
+static uint64_t cheap_ns;
+
 /*
  * Newer ones more often: they are what few programs reach. Cheap ones as well: one
  * that waits for a grace period costs a thousand others.
@@ -59,14 +43,30 @@ static const struct program *choose(struct random *random)
 		return NULL;
 	do
 		at = chance(random, 3) ? nr - 1 - below(random, newest) : below(random, nr);
-	while (shared->cost_ns[at] > CHEAP_NS && --tries);
+	while (shared->cost_ns[at] > 3 * cheap_ns && --tries);
 	return &shared->corpus[at];
+}
+
+/* One of an earlier corpus that nobody has run yet. */
+static bool next_seed(struct program *program)
+{
+	uint32_t at;
+
+	if (__atomic_load_n(&shared->nr_sown, __ATOMIC_RELAXED) >= shared->nr_seeds)
+		return false;
+	at = __atomic_fetch_add(&shared->nr_sown, 1, __ATOMIC_RELAXED);
+	if (at >= shared->nr_seeds)
+		return false;
+	*program = shared->seed[at];
+	return true;
 }
 
 static void next_program(struct random *random, struct program *program)
 {
 	const struct program *from = shared->guided && !chance(random, 4) ? choose(random) : NULL;
 
+	if (next_seed(program))
+		return;
 	if (!from) {
 		program_make(random, program);
 		return;
@@ -75,22 +75,54 @@ static void next_program(struct random *random, struct program *program)
 	program_mutate(random, program, choose(random));
 }
 
+/**
+ * struct trying - what it takes to try programs; one a process
+ * @worker: whose they are
+ * @text: of the module
+ * @kcov: of this process
+ * @child: of one that it forks
+ * @random: numbers
+ * @new: blocks that the program reached first
+ * @nr_hints: what its bytes were compared with
+ * @hint: { bytes, what was there, with what }
+ */
+static struct trying {
+	struct worker *worker;
+	const struct module_text *text;
+	struct kcov *kcov, *child;
+	struct random random;
+	uint32_t new;
+	uint32_t nr_hints;
+	uint64_t hint[HINTS_MAX][3];
+} t;
+
+/* Behind each call: its text alone may fill the area. */
+static void collect(void)
+{
+	t.new += kcov_collect(t.kcov, t.text) + kcov_collect(t.child, t.text);
+}
+
+static void collect_hints(void)
+{
+	t.nr_hints = kcov_hints(t.kcov, t.text, t.hint, t.nr_hints, HINTS_MAX);
+}
+
 /* Noted first: what the kernel dies of must be known. */
-static uint32_t run(struct worker *worker, const struct program *program,
-		    const struct module_text *text, struct kcov *kcov, struct kcov *child)
+static uint32_t run(const struct program *program)
 {
 	uint64_t cost_ns;
-	uint32_t new;
 
-	worker->last[worker->programs % LAST_MAX] = *program;
-	__atomic_store_n(&worker->programs, worker->programs + 1, __ATOMIC_RELEASE);
+	t.worker->at = __atomic_fetch_add(&shared->nr_begun, 1, __ATOMIC_RELAXED) % LAST_MAX;
+	shared->last[t.worker->at] = *program;
+	__atomic_store_n(&t.worker->programs, t.worker->programs + 1, __ATOMIC_RELEASE);
+	t.new = 0;
 	cost_ns = now_ns();
-	execute(program);
+	execute(program, collect);
 	cost_ns = now_ns() - cost_ns;
-	new = kcov_collect(kcov, text) + kcov_collect(child, text);
-	if (new)
+	cheap_ns = (15 * cheap_ns + cost_ns) / 16;
+	if (t.new)
 		keep(program, cost_ns);
-	return new;
+	return t.new;
 }
 
 static bool stopped(void)
@@ -116,74 +148,74 @@ static bool place_of(struct random *random, const struct program *program, uint6
 	return nr;
 }
 
-/**
- * struct trying - what it takes to try programs
- * @worker: whose they are
- * @text: of the module
- * @kcov: of this process
- * @child: of one that it forks
- * @random: numbers
- */
-struct trying {
-	struct worker *worker;
-	const struct module_text *text;
-	struct kcov *kcov, *child;
-	struct random *random;
-};
-
 /*
- * What a program's bytes were compared with, in their place; and where that reaches a
- * new block, what is compared there, so that a word is found byte by byte. Single bytes
- * stand in many places: a few are tried.
+ * What a program's bytes were compared with, in their place, a few by chance; and where
+ * that reaches a new block, what is compared there, so that a word is found byte by byte.
  */
-static void try_hints(struct trying *t, const struct program *program, unsigned int depth)
+static void try_hints(const struct program *program, unsigned int depth)
 {
 	uint64_t hint[HINTS_MAX][3];
 	struct program changed;
 	uint32_t nr, i, c, at, tries;
 
-	kcov_disable(t->kcov);
-	kcov_enable(t->kcov, true);
-	execute(program);
-	kcov_disable(t->kcov);
-	nr = kcov_hints(t->kcov, t->text, hint, HINTS_MAX);
-	kcov_enable(t->kcov, false);
-	for (i = 0; i < nr; i++)
-		for (tries = hint[i][0] == 1 ? 4 : 1; tries && !stopped(); tries--) {
-			if (!place_of(t->random, program, hint[i][0], hint[i][1], &c, &at))
-				break;
-			changed = *program;
-			memcpy(changed.call[c].data + at, &hint[i][2], hint[i][0]);
-			if (run(t->worker, &changed, t->text, t->kcov, t->child) && depth)
-				try_hints(t, &changed, depth - 1);
-		}
+	kcov_disable(t.kcov);
+	kcov_enable(t.kcov, true);
+	t.nr_hints = 0;
+	execute(program, collect_hints);
+	kcov_disable(t.kcov);
+	kcov_enable(t.kcov, false);
+	nr = t.nr_hints;
+	memcpy(hint, t.hint, sizeof(hint));
+	for (tries = 0; nr && tries < HINTS_TRIED && !stopped(); tries++) {
+		i = below(&t.random, nr);
+		if (!place_of(&t.random, program, hint[i][0], hint[i][1], &c, &at))
+			continue;
+		changed = *program;
+		memcpy(changed.call[c].data + at, &hint[i][2], hint[i][0]);
+		if (run(&changed) && depth)
+			try_hints(&changed, depth - 1);
+	}
 }
 
-void worker_run(struct worker *worker, const struct module_text *text, unsigned int role,
-		struct kcov *kcov, struct kcov *child)
+void worker_run(struct worker *worker, const struct module_text *text, struct kcov *kcov,
+		struct kcov *child)
 {
-	struct random random = { worker->seed };
-	struct trying trying = { worker, text, kcov, child, &random };
 	struct program program;
 	uint32_t new;
 
-	prctl(PR_SET_PDEATHSIG, 9);
-	become(role);
+	t = (struct trying){
+		.worker = worker, .text = text, .kcov = kcov, .child = child,
+		.random = { worker->seed },
+	};
 	execute_begin(child);
 	kcov_enable(kcov, false);
 	while (!stopped()) {
-		next_program(&random, &program);
-		new = run(worker, &program, text, kcov, child);
-		if (shared->guided && (new || chance(&random, 64)))
-			try_hints(&trying, &program, HINTS_DEPTH);
+		next_program(&t.random, &program);
+		new = run(&program);
+		if (shared->guided && (new || chance(&t.random, 128)))
+			try_hints(&program, HINTS_DEPTH);
 	}
 	kcov_disable(kcov);
 	__atomic_store_n(&worker->done, true, __ATOMIC_RELEASE);
 }
 
-void worker_replay(const struct program *program, unsigned int role, struct kcov *child)
+static void nothing(void)
 {
-	become(role);
-	execute_begin(child);
-	execute(program);
+}
+
+/*
+ * Twice, and a while between: what was removed is freed behind a grace period, and may be
+ * met only then.
+ */
+void worker_replay(const struct program *program, unsigned int nr)
+{
+	unsigned int i, times = 2;
+
+	execute_begin(NULL);
+	while (times--) {
+		for (i = 0; i < nr; i++)
+			execute(&program[i], nothing);
+		if (times)
+			usleep(PAUSE_US);
+	}
 }
