@@ -305,7 +305,8 @@ static void let_go(struct held *held)
 	*held = (struct held){ 0 };
 }
 
-static void check_gzip(struct deflater *deflater, const struct plan *plan)
+static void check_gzip(struct deflater *deflater, const struct deflate_codes *codes,
+		       const struct plan *plan)
 {
 	size_t need = GZIP_FRAME_BYTES + 100, len;
 	struct text body = { 0 };
@@ -316,7 +317,7 @@ static void check_gzip(struct deflater *deflater, const struct plan *plan)
 
 	join(plan, &body);
 	for (i = 0; i < plan->nr_pieces; i++) {
-		assert_int_equal(deflate_piece(deflater, plan->piece[i]), 0);
+		assert_int_equal(deflate_piece(deflater, codes, plan->piece[i]), 0);
 		need += plan->piece[i]->deflated->len;
 	}
 	out = malloc(need);
@@ -347,6 +348,7 @@ static void check_gzip(struct deflater *deflater, const struct plan *plan)
 static void test_follow(void **state)
 {
 	struct deflater *deflater = deflater_new();
+	struct deflate_codes *codes[NR_TRIED] = { 0 };
 	struct held held[NR_TRIED] = { 0 };
 	unsigned int round, i;
 	struct values values;
@@ -366,7 +368,10 @@ static void test_follow(void **state)
 			assert_false(plan_failed(&w.plan[f]));
 			check_anew(&w, f);
 			if (!(round % 10))
-				check_gzip(deflater, &w.plan[f]);
+				check_gzip(deflater, codes[f], &w.plan[f]);
+			if (!(round % 20))	/* from now on by these */
+				assert_int_equal(deflate_codes_fit(&codes[f],
+						 w.plan[f].piece, w.plan[f].nr_pieces), 0);
 			if (held[f].chunk && !pick(&w, 3))
 				let_go(&held[f]);
 			else if (!held[f].chunk)
@@ -374,10 +379,48 @@ static void test_follow(void **state)
 		}
 	}
 	assert_true(w.plan[0].nr_pieces > 10);
-	for (f = 0; f < NR_TRIED; f++)
+	for (f = 0; f < NR_TRIED; f++) {
+		deflate_codes_free(codes[f]);
 		if (held[f].chunk)
 			let_go(&held[f]);
+	}
 	world_close(&w);
+	deflater_free(deflater);
+}
+
+/* By any codes anything can be said: those of nothing, of one byte, of all. */
+static void test_codes(void **state)
+{
+	struct chunk bytes[2] = { { .data = (char *)"aaaa", .len = 4 } };
+	struct piece pieces[2] = { { .bytes = &bytes[0] }, { .bytes = &bytes[1] } };
+	struct piece *piece[2] = { &pieces[0], &pieces[1] };
+	struct deflater *deflater = deflater_new();
+	unsigned char all[4096], back[sizeof(all)];
+	struct deflate_codes *codes = NULL;
+	struct deflated *deflated = NULL;
+	z_stream stream;
+	size_t i, nr;
+
+	(void)state;
+	for (i = 0; i < sizeof(all); i++)
+		all[i] = i ^ i >> 8;
+	bytes[1].data = (char *)all;
+	bytes[1].len = sizeof(all);
+	assert_non_null(deflater);
+	for (nr = 0; nr <= 2; nr++) {
+		assert_int_equal(deflate_codes_fit(&codes, piece, nr), 0);
+		assert_int_equal(deflate_bytes(deflater, codes, &deflated, all, sizeof(all)), 0);
+		memset(back, 0, sizeof(back));
+		stream = (z_stream){ .next_in = deflated->data, .avail_in = deflated->len,
+				     .next_out = back, .avail_out = sizeof(back) };
+		assert_int_equal(inflateInit2(&stream, -MAX_WBITS), Z_OK);
+		assert_int_equal(inflate(&stream, Z_SYNC_FLUSH), Z_OK);
+		assert_int_equal(stream.avail_out, 0);
+		inflateEnd(&stream);
+		assert_memory_equal(back, all, sizeof(all));
+	}
+	deflate_codes_free(codes);
+	deflated_free(deflated);
 	deflater_free(deflater);
 }
 
@@ -418,6 +461,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_follow),
+		cmocka_unit_test(test_codes),
 		cmocka_unit_test(test_in_proportion),
 	};
 

@@ -23,7 +23,11 @@ void deflated_free(struct deflated *deflated)
 
 struct deflater {
 	struct isal_zstream stream;
-	uint8_t level_buffer[ISAL_DEF_LVL1_DEFAULT];
+};
+
+struct deflate_codes {
+	size_t len;		/* of the body that they are of */
+	struct isal_hufftables tables;
 };
 
 struct deflater *deflater_new(void)
@@ -33,9 +37,7 @@ struct deflater *deflater_new(void)
 	if (!deflater)
 		return NULL;
 	isal_deflate_init(&deflater->stream);
-	deflater->stream.level = 1;
-	deflater->stream.level_buf = deflater->level_buffer;
-	deflater->stream.level_buf_size = sizeof(deflater->level_buffer);
+	deflater->stream.level = 0;
 	deflater->stream.flush = FULL_FLUSH;
 	return deflater;
 }
@@ -50,13 +52,50 @@ static uint32_t crc_of(const void *data, size_t len)
 	return crc32_gzip_refl(0, data, len);
 }
 
+/* Of a long body a part, which is as good. */
+#define CODES_PIECES	64
+
+static void codes_make(struct deflate_codes *codes, struct piece *const *piece,
+		       uint32_t nr, size_t len)
+{
+	uint32_t i, step = nr / CODES_PIECES + 1;
+	struct isal_huff_histogram histogram = { 0 };
+
+	for (i = 0; i < nr; i += step)
+		isal_update_histogram((uint8_t *)piece[i]->bytes->data,
+				      (int)piece[i]->bytes->len, &histogram);
+	isal_create_hufftables(&codes->tables, &histogram);
+	codes->len = len;
+}
+
+int deflate_codes_fit(struct deflate_codes **codes, struct piece *const *piece,
+		      uint32_t nr)
+{
+	size_t len = 0;
+	uint32_t i;
+
+	for (i = 0; i < nr; i++)
+		len += piece[i]->bytes->len;
+	if (*codes && len <= 2 * (*codes)->len && len >= (*codes)->len / 2)
+		return 0;
+	if (!*codes)
+		*codes = malloc(sizeof(**codes));
+	if (!*codes)
+		return -ENOMEM;
+	codes_make(*codes, piece, nr, len);
+	return 0;
+}
+
 /* Bytes written, or 0: there was no room. */
-static size_t compress_into(struct deflater *deflater, void *out, size_t size,
-			    const void *data, size_t len)
+static size_t compress_into(struct deflater *deflater, const struct deflate_codes *codes,
+			    void *out, size_t size, const void *data, size_t len)
 {
 	struct isal_zstream *stream = &deflater->stream;
 
 	isal_deflate_reset(stream);
+	isal_deflate_set_hufftables(stream, codes ? (void *)&codes->tables : NULL,
+				    codes ? IGZIP_HUFFTABLE_CUSTOM :
+					    IGZIP_HUFFTABLE_DEFAULT);
 	stream->next_in = (uint8_t *)data;
 	stream->avail_in = len;
 	stream->next_out = out;
@@ -98,11 +137,21 @@ static uint32_t crc_of(const void *data, size_t len)
 	return crc32_z(0, data, len);
 }
 
-static size_t compress_into(struct deflater *deflater, void *out, size_t size,
-			    const void *data, size_t len)
+int deflate_codes_fit(struct deflate_codes **codes, struct piece *const *piece,
+		      uint32_t nr)
+{
+	(void)codes;
+	(void)piece;
+	(void)nr;
+	return 0;
+}
+
+static size_t compress_into(struct deflater *deflater, const struct deflate_codes *codes,
+			    void *out, size_t size, const void *data, size_t len)
 {
 	z_stream *stream = &deflater->stream;
 
+	(void)codes;
 	deflateReset(stream);
 	stream->next_in = (void *)data;
 	stream->avail_in = len;
@@ -115,6 +164,11 @@ static size_t compress_into(struct deflater *deflater, void *out, size_t size,
 }
 
 #endif
+
+void deflate_codes_free(struct deflate_codes *codes)
+{
+	free(codes);
+}
 
 static int reserve(struct deflated *deflated, size_t size)
 {
@@ -130,8 +184,8 @@ static int reserve(struct deflated *deflated, size_t size)
 	return 0;
 }
 
-int deflate_bytes(struct deflater *deflater, struct deflated **ret, const void *data,
-		  size_t len)
+int deflate_bytes(struct deflater *deflater, const struct deflate_codes *codes,
+		  struct deflated **ret, const void *data, size_t len)
 {
 	struct deflated *deflated = *ret ? *ret : calloc(1, sizeof(*deflated));
 	size_t size = len / 4 + 256, out = 0;
@@ -142,7 +196,8 @@ int deflate_bytes(struct deflater *deflater, struct deflated **ret, const void *
 	for (size = size > deflated->size ? size : deflated->size; !out; size *= 2) {
 		if (reserve(deflated, size) < 0)
 			return -ENOMEM;
-		out = compress_into(deflater, deflated->data, deflated->size, data, len);
+		out = compress_into(deflater, codes, deflated->data, deflated->size,
+				    data, len);
 	}
 	deflated->len = out;
 	deflated->raw_len = len;
@@ -150,13 +205,14 @@ int deflate_bytes(struct deflater *deflater, struct deflated **ret, const void *
 	return 0;
 }
 
-int deflate_piece(struct deflater *deflater, struct piece *piece)
+int deflate_piece(struct deflater *deflater, const struct deflate_codes *codes,
+		  struct piece *piece)
 {
 	int r;
 
 	if (piece->deflated && !piece->changed)
 		return 0;
-	r = deflate_bytes(deflater, &piece->deflated, piece->bytes->data,
+	r = deflate_bytes(deflater, codes, &piece->deflated, piece->bytes->data,
 			  piece->bytes->len);
 	piece->changed = r < 0;
 	return r;

@@ -27,12 +27,28 @@ struct deflater;
 struct deflater *deflater_new(void);
 void deflater_free(struct deflater *deflater);
 
+/*
+ * Huffman codes by how often each byte and length is met in the pieces of a body: with
+ * them a piece is compressed in one pass. Each says in its head what its codes are: so
+ * others may be taken at any time. NULL: the compressor's own; with zlib always.
+ */
+struct deflate_codes;
+
+/*
+ * Make such of @nr pieces, unless those that are there are of a body between half as long
+ * and twice as long. -ENOMEM: those are left.
+ */
+int deflate_codes_fit(struct deflate_codes **codes, struct piece *const *piece,
+		      uint32_t nr);
+void deflate_codes_free(struct deflate_codes *codes);
+
 /* Make piece->deflated what its bytes are now. -ENOMEM. */
-int deflate_piece(struct deflater *deflater, struct piece *piece);
+int deflate_piece(struct deflater *deflater, const struct deflate_codes *codes,
+		  struct piece *piece);
 
 /* The same of @len bytes that belong to no piece. */
-int deflate_bytes(struct deflater *deflater, struct deflated **deflated,
-		  const void *data, size_t len);
+int deflate_bytes(struct deflater *deflater, const struct deflate_codes *codes,
+		  struct deflated **deflated, const void *data, size_t len);
 
 /*
  * A gzip member of given length: what its pieces do not fill is in the header, in an

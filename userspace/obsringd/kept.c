@@ -23,6 +23,7 @@ void kept_drop(struct kept *kept)
 	body_put(kept->gzip);
 	plan_exit(&kept->device);
 	plan_exit(&kept->self);
+	deflate_codes_free(kept->codes);
 	deflated_free(kept->end);
 	memset(kept, 0, sizeof(*kept));
 }
@@ -240,7 +241,7 @@ static int make_gzip(struct kept *kept, struct deflater *deflater)
 	struct gzip gzip;
 	size_t need;
 
-	if (!kept->end && deflate_bytes(deflater, &kept->end, end, strlen(end)) < 0)
+	if (!kept->end && deflate_bytes(deflater, NULL, &kept->end, end, strlen(end)) < 0)
 		return -ENOMEM;
 	need = GZIP_FRAME_BYTES + GZIP_PAD_MIN + deflated_len(&kept->device) +
 	       deflated_len(&kept->self) + kept->end->len;

@@ -30,6 +30,7 @@ struct kept {
 	struct body *plain, *gzip;	/* NULL: to be made anew */
 	bool flat;			/* plain is all in one place */
 	struct body *spare[KEPT_SPARES];	/* as long as plain; what they say is old */
+	struct deflate_codes *codes;		/* by the pieces of device */
 	struct deflated *end;
 };
 

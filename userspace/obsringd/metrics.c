@@ -145,14 +145,23 @@ static void follow(struct metrics *metrics)
 
 /* ---- Numbers ------------------------------------------------------------- */
 
-static int deflate_plan(struct metrics *metrics, const struct plan *plan)
+static int deflate_plan(struct metrics *metrics, const struct deflate_codes *codes,
+			const struct plan *plan)
 {
 	uint32_t i;
 	int r = 0;
 
 	for (i = 0; i < plan->nr_pieces && !r; i++)
-		r = deflate_piece(metrics->deflater, plan->piece[i]);
+		r = deflate_piece(metrics->deflater, codes, plan->piece[i]);
 	return r;
+}
+
+static int deflate_device(struct metrics *metrics, struct kept *format)
+{
+	const struct plan *plan = &format->device;
+	int r = deflate_codes_fit(&format->codes, plan->piece, plan->nr_pieces);
+
+	return r < 0 ? r : deflate_plan(metrics, format->codes, plan);
 }
 
 /* With the collector's snapshot. */
@@ -173,7 +182,7 @@ static int read_device(struct metrics *metrics, struct kept *format,
 		render(&format->device, &values);
 	if (plan_failed(&format->device))
 		return -ENOMEM;
-	return request->gzip ? deflate_plan(metrics, &format->device) : 0;
+	return request->gzip ? deflate_device(metrics, format) : 0;
 }
 
 static int read_self(struct metrics *metrics, struct kept *format,
@@ -187,7 +196,7 @@ static int read_self(struct metrics *metrics, struct kept *format,
 		render(&format->self, &values);
 	if (plan_failed(&format->self))
 		return -ENOMEM;
-	return gzip ? deflate_plan(metrics, &format->self) : 0;
+	return gzip ? deflate_plan(metrics, format->codes, &format->self) : 0;
 }
 
 /* ---- A scrape ------------------------------------------------------------ */
