@@ -42,7 +42,7 @@ usage() {
 
 # A scrape against series: what bench_scrape.sh has in one size of its own.
 scrape_series() {
-	TABLES=cost SERIES="100 1000 10000 100000 1000000" tests/bench/bench_scrape.sh
+	TABLES=cost PLACES=one SERIES="100 1000 10000 100000 1000000" tests/bench/bench_scrape.sh
 }
 
 command_of() {

@@ -8,6 +8,8 @@
 #   SHORT=1    fewer requests: whether it runs, not what it costs
 #   TABLES     which of "cost rate small"; default: all
 #   SERIES     numbers of them for "cost"; default: 1000 and 100000
+#   PLACES     where the scraper runs for "cost": on the server's processor ("one"), on
+#              another ("two"); default: both
 set -euo pipefail
 
 TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -21,6 +23,9 @@ SHORT=${SHORT:-}
 TABLES=${TABLES:-cost rate small}
 CHANGED=10		# percent of the counters, between two scrapes
 SERIES=${SERIES:-1000 100000}	# of each cost
+PLACES=${PLACES:-one two}
+cpus=$(taskset -cp $$ | sed 's/.*: //')	# of the server, and of the load: all
+load_cpus=$cpus
 pids=()
 port=0
 
@@ -66,12 +71,12 @@ serve() {
 	port=$(free_port)
 	case $1 in
 	obsringd)
-		build/userspace/bin/obsringd --device="$WORK/$2.seg" --log.level=warn \
+		taskset -c "$cpus" build/userspace/bin/obsringd --device="$WORK/$2.seg" --log.level=warn \
 			--web.listen-address="127.0.0.1:$port" --web.max-requests=4000 \
 			--web.max-connections=4000 &
 		;;
-	go) "$WORK/scrape_peer" "$WORK/$2.seg" "$WORK/$2.list" "127.0.0.1:$port" & ;;
-	static) "$WORK/scrape_static" "$port" "$WORK/static.prom" & ;;
+	go) taskset -c "$cpus" "$WORK/scrape_peer" "$WORK/$2.seg" "$WORK/$2.list" "127.0.0.1:$port" & ;;
+	static) taskset -c "$cpus" "$WORK/scrape_static" "$port" "$WORK/static.prom" & ;;
 	esac
 	pid=$!
 	pids+=("$pid")
@@ -89,7 +94,7 @@ stop() {
 # CPU time of all threads so far, ns.
 cpu_ns() { cat /proc/"$1"/task/*/schedstat | awk '{ s += $1 } END { printf "%.0f", s }'; }
 rss_mb() { awk '/^VmRSS/ { printf "%.1f", $2 / 1024 }' "/proc/$1/status"; }
-load() { "$WORK/scrape_load" -p "$port" "$@"; }
+load() { taskset -c "$load_cpus" "$WORK/scrape_load" -p "$port" "$@"; }
 value() { sed -n "s/.*\b$1=\([^ ]*\).*/\1/p" <<<"$2"; }
 ratio() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.1f", a / b }'; }
 
@@ -104,50 +109,69 @@ cost() {
 	awk -v ns=$((after - before)) -v nr="$requests" 'BEGIN { printf "%.1f", ns / nr / 1000 }'
 }
 
-# Both are there all the while, and are asked in turn: what else runs hits both.
-table_cost() {
-	local series gzip ours theirs rounds=5 i who
-	echo "| series | gzip | obsringd, µs of CPU | Go client, µs of CPU | ratio | RSS, MB | Go's |"
-	echo "| --- | --- | --- | --- | --- | --- | --- |"
-	for series in $SERIES; do
-		for gzip in "" -z; do
-			declare -A got=([obsringd]="" [go]="") rss=() at=() of=()
-			for who in obsringd go; do
-				serve $who "$series"
-				at[$who]=$port of[$who]=$pid
-			done
-			for ((i = 0; i < rounds; i++)); do
-				for who in obsringd go; do
-					port=${at[$who]} pid=${of[$who]}
-					got[$who]+="$(cost $who "$series" "$(requests $who "$series")" $gzip)"$'\n'
-				done
-			done
-			for who in obsringd go; do
-				pid=${of[$who]}
-				rss[$who]=$(rss_mb "$pid")
-				stop
-			done
-			ours=$(sort -n <<<"${got[obsringd]%$'\n'}" | head -n 1)
-			theirs=$(sort -n <<<"${got[go]%$'\n'}" | head -n 1)
-			for who in obsringd go; do
-				# shellcheck disable=SC2086
-				row "scrape_cpu${gzip:+_gzip}" $who "series=$series" us ${got[$who]}
-				row "scrape_rss${gzip:+_gzip}" $who "series=$series" MB "${rss[$who]}"
-			done
-			echo "| $series | ${gzip:+yes} | $ours | $theirs | $(ratio "$theirs" "$ours") | ${rss[obsringd]} | ${rss[go]} |"
+# place_at one|two: the server on this machine's first processor, the load there or on
+# the second; false: there is none.
+place_at() {
+	local -a all
+	mapfile -t all < <(/usr/bin/python3 -c 'import os; print(*sorted(os.sched_getaffinity(0)), sep="\n")')
+	cpus=${all[0]}
+	if [ "$1" = one ]; then load_cpus=$cpus; else load_cpus=${all[1]:-}; fi
+	[ -n "$load_cpus" ]
+}
+
+# All are there all the while, and are asked in turn: what else runs hits all. The static
+# answer has the daemon's bytes, and is not compressed.
+cost_at() {
+	local place=$1 series=$2 gzip=$3 rounds=5 i who all="obsringd static go"
+	local -A got=() best=() rss=() at=() of=()
+	[ -z "$gzip" ] || all="obsringd go"
+	for who in $all; do
+		serve "$who" "$series"
+		at[$who]=$port of[$who]=$pid
+		if [ "$who" = obsringd ]; then cp "$WORK/answer" "$WORK/static.prom"; fi
+	done
+	for ((i = 0; i < rounds; i++)); do
+		for who in $all; do
+			port=${at[$who]} pid=${of[$who]}
+			got[$who]+="$(cost "$who" "$series" "$(requests "$who" "$series")" $gzip)"$'\n'
 		done
 	done
+	for who in $all; do
+		pid=${of[$who]}
+		rss[$who]=$(rss_mb "$pid")
+		stop
+		best[$who]=$(sort -n <<<"${got[$who]%$'\n'}" | head -n 1)
+		# shellcheck disable=SC2086
+		row "scrape_cpu_$place${gzip:+_gzip}" $who "series=$series" us ${got[$who]}
+		[ $place = two ] || row "scrape_rss${gzip:+_gzip}" $who "series=$series" MB "${rss[$who]}"
+	done
+	echo "| $series | ${gzip:+yes} | $place | ${best[obsringd]} | ${best[go]} | $(ratio "${best[go]}" "${best[obsringd]}") | ${best[static]:-} | ${rss[obsringd]} | ${rss[go]} |"
+}
+
+table_cost() {
+	local series gzip place was=$cpus
+	echo "| series | gzip | processors | obsringd, µs of CPU | Go client, µs of CPU | ratio | static answer, µs of CPU | RSS, MB | Go's |"
+	echo "| --- | --- | --- | --- | --- | --- | --- | --- | --- |"
+	for series in $SERIES; do
+		for gzip in "" -z; do
+			for place in $PLACES; do
+				place_at "$place" || continue
+				cost_at "$place" "$series" "$gzip"
+			done
+		done
+	done
+	cpus=$was load_cpus=$was
 }
 
 requests() {
 	case $1-$2 in
-	obsringd-100 | obsringd-1000) times 4000 ;;
+	static-100 | static-1000 | obsringd-100 | obsringd-1000) times 4000 ;;
 	go-100 | go-1000) times 1000 ;;
-	obsringd-10000) times 1000 ;;
+	obsringd-10000 | static-10000) times 1000 ;;
 	go-10000) times 100 ;;
-	obsringd-1000000) times 20 ;;
+	obsringd-1000000 | static-1000000) times 20 ;;
 	go-1000000) times 3 ;;
-	obsringd-*) times 200 ;;
+	obsringd-* | static-*) times 200 ;;
 	*) times 20 ;;
 	esac
 }

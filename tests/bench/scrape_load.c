@@ -36,6 +36,7 @@
 
 #define NS_PER_S	1000000000ULL
 #define HEAD_MAX	4096
+#define LOST_NS		(60 * NS_PER_S)	/* what was not answered by then never is */
 #define LATENCIES_MAX	4194304
 
 struct connection {
@@ -62,7 +63,7 @@ struct load {
 	char request[512];
 	size_t request_len;
 	/* Open loop: due, and not yet sent. */
-	uint64_t start_ns, sent;
+	uint64_t start_ns, heard_ns, sent;
 	unsigned int *idle, nr_idle;
 	/* What came. */
 	uint64_t answered, bytes;
@@ -318,6 +319,12 @@ static void wait_events(struct load *load, int timeout_ms)
 
 	if (nr < 0 && errno != EINTR)
 		die("epoll");
+	if (nr > 0) {
+		load->heard_ns = now_ns();
+	} else if (load->answered < load->sent && now_ns() - load->heard_ns > LOST_NS) {
+		errno = ETIMEDOUT;
+		die("an answer");
+	}
 	for (i = 0; i < nr; i++)
 		receive(load, event[i].data.u32);
 }
@@ -433,7 +440,7 @@ int main(int argc, char **argv)
 				    load.gzip ? "Accept-Encoding: gzip\r\n" : "");
 	for (i = 0; i < load.nr; i++)
 		open_connection(&load, i);
-	load.start_ns = now_ns();
+	load.start_ns = load.heard_ns = now_ns();
 	if (load.rate > 0)
 		open_loop(&load);
 	else

@@ -32,7 +32,7 @@ static enum MHD_Result answer(void *cls, struct MHD_Connection *connection,
 
 int main(int argc, char **argv)
 {
-	static char body[1 << 20];
+	static char body[128 << 20];
 	FILE *file = argc == 3 ? fopen(argv[2], "r") : NULL;
 	size_t len;
 
@@ -41,11 +41,16 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	len = fread(body, 1, sizeof(body), file);
+	if (!feof(file)) {
+		fprintf(stderr, "scrape_static: %s: longer than %zu bytes\n", argv[2],
+			sizeof(body));
+		return 1;
+	}
 	response = MHD_create_response_from_buffer(len, body, MHD_RESPMEM_PERSISTENT);
 	MHD_add_response_header(response, "Content-Type", "text/plain; version=0.0.4");
 	if (!MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD, atoi(argv[1]), NULL, NULL,
 			      answer, NULL, MHD_OPTION_THREAD_POOL_SIZE, 2U,
-			      MHD_OPTION_CONNECTION_LIMIT, 2000U, MHD_OPTION_END)) {
+			      MHD_OPTION_CONNECTION_LIMIT, 1U << 30, MHD_OPTION_END)) {
 		fprintf(stderr, "scrape_static: can't listen\n");
 		return 1;
 	}
