@@ -21,7 +21,8 @@
  *                             instructions or by who owns it for the moment
  *                             (below); grant, before and demand by the controller,
  *                             once a second. KEEP and DROP do not look at it.
- *   struct obs_sample_rng     of one CPU: a counter, whose every value is drawn once
+ *   struct obs_sample_rng     of one CPU: a counter, whose every value is drawn once;
+ *                             slots begin their own numbers with it
  *   struct obs_sample_floor   of a source, on all CPUs
  *
  * On its CPU a decision may be interrupted at any point by another one; each ends
@@ -174,14 +175,15 @@ struct obs_sample_rule {
  * @ahead: what @left is to be behind that pick
  * @rest: events of the last block drawn behind its pick
  * @carry: units by which the block's end lies behind that
+ * @state: of the numbers by which picks are drawn
  * @seen: TARGET: events
  * @asked: events that asked the quota
  * @quota: what is left of @grant
  * @dropped: weight of what the quota dropped
  * @credited: how much of that kept records stand for
  * @grant: written by the controller
- * @before: controller's: @asked when it last looked
- * @demand: controller's: what was asked for since
+ * @before: controller's: @asked when it last looked, modulo 2^32
+ * @demand: controller's: what was asked for since, likewise: it divides, it limits nothing
  *
  * What a block needs is one cache line, what a quota needs another: begin it at one.
  */
@@ -194,14 +196,15 @@ struct obs_sample_slot {
 	__u64 ahead;
 	__u64 rest;
 	__u64 carry;
+	__u64 state;
 	__u64 seen;
 	__u64 asked;
 	__u64 quota;
 	__u64 dropped;
 	__u64 credited;
 	__u64 grant;
-	__u64 before;
-	__u64 demand;
+	__u32 before;
+	__u32 demand;
 };
 
 /**
@@ -340,18 +343,22 @@ static inline __u64 obs_sample_density(__u64 word)
 
 /*
  * The owner draws the next block: events from the last one's pick to its pick. The
- * fractions make an event now and then; there is nothing to divide.
+ * fractions make an event now and then; there is nothing to divide. Nobody else has part
+ * in its numbers: so a linear congruential generator does, of which the upper bits are
+ * taken (Steele and Vigna, "Computationally easy, spectrally good multipliers for
+ * congruential pseudorandom number generators", 2021: 64 bits).
  */
-static inline __u64 obs_sample_next(struct obs_sample_slot *slot,
-				    struct obs_sample_rng *rng)
+static inline __u64 obs_sample_next(struct obs_sample_slot *slot)
 {
 	__u64 density = slot->density;
+	__u64 state = slot->state * 0xd1342543de82ef95ULL + 1;
 	__u64 carry = slot->carry + slot->excess;
 	bool longer = carry >= density;
 	__u64 length = slot->length + longer;
-	__u64 pick = obs_mul_high(obs_sample_random(rng), length);
+	__u64 pick = obs_mul_high(state, length);
 	__u64 left = slot->rest + pick;
 
+	slot->state = state;
 	slot->carry = carry - (longer ? density : 0);
 	slot->rest = length - 1 - pick;
 	return left;
@@ -371,14 +378,15 @@ static inline __u64 obs_sample_begin(struct obs_sample_slot *slot,
 	slot->density = density;
 	slot->length = OBSRING_THRESHOLD_ONE / density;
 	slot->excess = OBSRING_THRESHOLD_ONE % density;
+	slot->state = obs_sample_random(rng);
 	slot->carry = over * density - units;
 	slot->rest = 0;
-	pick = obs_sample_next(slot, rng);
+	pick = obs_sample_next(slot);
 	if (pick >= over)
 		return pick - over;
 	/* That block's is over: what is left of it, and the next one. */
 	slot->rest += pick + 1 - over;
-	return obs_sample_next(slot, rng);
+	return obs_sample_next(slot);
 }
 
 /* An event for itself: what became of it. */
@@ -408,7 +416,7 @@ static obs_outline __u64 obs_sample_pick(struct obs_sample_slot *slot,
 	/* A nested context may have drawn for another one before it was ours. */
 	word = obs_read_once(&slot->word);
 	left = slot->ahead;
-	slot->ahead = obs_sample_next(slot, rng);
+	slot->ahead = obs_sample_next(slot);
 	obs_barrier();
 	obs_write_once(&slot->left, left);
 	return obs_sample_picked(word, true);
@@ -428,8 +436,8 @@ static obs_outline __u64 obs_sample_redraw(struct obs_sample_slot *slot,
 	obs_write_once(&slot->word, word);
 	left = obs_sample_begin(slot, rng, obs_sample_density(word));
 	picked = !left;
-	left = picked ? obs_sample_next(slot, rng) : left - 1;
-	slot->ahead = obs_sample_next(slot, rng);
+	left = picked ? obs_sample_next(slot) : left - 1;
+	slot->ahead = obs_sample_next(slot);
 	obs_barrier();
 	obs_write_once(&slot->left, left);
 	return obs_sample_picked(word, picked);

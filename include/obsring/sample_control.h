@@ -101,8 +101,8 @@ static inline __u64 obs_sample_demand(const struct obs_sample_cpus *cpus)
 		if (!slot)
 			continue;
 		asked = obs_read_once(&slot->asked);
-		slot->demand = asked - slot->before;
-		slot->before = asked;
+		slot->demand = (__u32)asked - slot->before;
+		slot->before = (__u32)asked;
 		sum += slot->demand;
 	}
 	return sum;

@@ -84,16 +84,15 @@ decide(struct decider *d, unsigned int nr, bool traced)
 	__u64 kept = 0, weight = 0, threshold = 0;
 	__u32 i;
 
-	for (i = 0; i < DECISIONS; i++) {
-		/* No address of a field is kept between two events. */
-		__asm__ volatile("" : "+r" (rule), "+r" (slot));
+	/* Two addresses, as a caller has them: none of a field. */
+	__asm__ volatile("" : "+r" (rule), "+r" (slot));
+	for (i = 0; i < DECISIONS; i++)
 		if (obs_sample_decide(rule, slot, &d->rng,
 				      traced ? &d->randomness[i % TRACES] : NULL,
 				      &threshold)) {
 			kept++;
 			weight += threshold;
 		}
-	}
 	d->kept += kept;
 	d->weight += weight;
 }

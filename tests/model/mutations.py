@@ -50,9 +50,9 @@ UNORDERED = {
 # Plain accesses that a search must see: words that their owner shares with interrupts.
 PLAIN = {
     "sample.h": [
-        (r"slot->(rest|carry|ahead|density|length|excess) \+= ([^;]+);", r"slot->\1 = slot->\1 + \2;"),
-        (r"slot->(rest|carry|ahead|density|length|excess) = ([^;]+);", r"obs_write_once(&slot->\1, \2);"),
-        (r"(?<!&)slot->(rest|carry|ahead|density|length|excess)\b", r"obs_read_once(&slot->\1)"),
+        (r"slot->(rest|carry|ahead|density|length|excess|state) \+= ([^;]+);", r"slot->\1 = slot->\1 + \2;"),
+        (r"slot->(rest|carry|ahead|density|length|excess|state) = ([^;]+);", r"obs_write_once(&slot->\1, \2);"),
+        (r"(?<!&)slot->(rest|carry|ahead|density|length|excess|state)\b", r"obs_read_once(&slot->\1)"),
     ],
 }
 ORDERED = re.compile(r"\b(" + "|".join(w[:w.index("(")] for w in WEAKER) + r")\(")

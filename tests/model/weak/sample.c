@@ -65,7 +65,7 @@ static void blocks_of(__u64 of)
  * The next event is the pick of its block, of which one, two or three remain; of the
  * next one, which is drawn ahead, it is any.
  */
-static void start_pick(void)
+static void start_block(void)
 {
 	__u64 remain = 1 + weak_choose(3), pick = weak_choose(ONE_IN);
 
@@ -75,15 +75,22 @@ static void start_pick(void)
 	blocks_of(word);
 	slot.ahead = remain + pick;
 	slot.rest = ONE_IN - 1 - pick;
-	rng.state = weak_choose(4);
 	until = 1 + remain + ONE_IN;
 	counted = 0;
+}
+
+/* And what is drawn at that pick is any. */
+static void start_pick(void)
+{
+	start_block();
+	slot.state = (__u64)weak_choose(4) << 62;
 }
 
 /* Drawn for another rule, whose blocks are longer. */
 static void start_redraw(void)
 {
-	start_pick();
+	start_block();
+	rng.state = weak_choose(4);
 	slot.word = obs_sample_make_word(OBSRING_RULE_ONE_IN, 1000);
 	blocks_of(slot.word);
 	slot.left = 1 + weak_choose(2);
