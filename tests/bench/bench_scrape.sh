@@ -94,7 +94,7 @@ stop() {
 # CPU time of all threads so far, ns.
 cpu_ns() { cat /proc/"$1"/task/*/schedstat | awk '{ s += $1 } END { printf "%.0f", s }'; }
 rss_mb() { awk '/^VmRSS/ { printf "%.1f", $2 / 1024 }' "/proc/$1/status"; }
-load() { taskset -c "$load_cpus" "$WORK/scrape_load" -p "$port" "$@"; }
+load() { taskset -c "$load_cpus" "$WORK/scrape_load" -p "$port" "$@" || die "load on ${who:-it}: $*"; }
 value() { sed -n "s/.*\b$1=\([^ ]*\).*/\1/p" <<<"$2"; }
 ratio() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.1f", a / b }'; }
 
