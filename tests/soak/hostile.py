@@ -13,6 +13,7 @@ import os
 import random
 import re
 import resource
+import signal
 import socket
 import ssl
 import statistics
@@ -71,6 +72,10 @@ class Daemon:
         with open(f"/proc/{self.pid}/stat") as file:
             fields = file.read().rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def state(self):
+        with open(f"/proc/{self.pid}/stat") as file:
+            return file.read().rsplit(")", 1)[1].split()[0]
 
     def stop(self):
         self.process.terminate()
@@ -508,6 +513,29 @@ def one_attack(daemon, attack_class, tls):
     return problems
 
 
+def asked_at_once(daemon):
+    """Problems of 256 clients whose requests are there when the daemon looks: of each of
+    its two threads as many as libmicrohttpd asks the kernel for at once."""
+    clients = [http.client.HTTPConnection("127.0.0.1", daemon.port, timeout=PATIENCE)
+               for _ in range(2 * 128)]
+    problems = []
+    for client in clients:
+        client.request("GET", "/-/healthy")
+        client.getresponse().read()
+    os.kill(daemon.pid, signal.SIGSTOP)
+    until(lambda: daemon.state() == "T")
+    for client in clients:
+        client.request("GET", "/-/healthy")
+    os.kill(daemon.pid, signal.SIGCONT)
+    for client in clients:
+        try:
+            client.getresponse().read()
+        except (OSError, http.client.HTTPException) as error:
+            problems.append(f"no answer: {error!r}")
+        client.close()
+    return problems
+
+
 def make_tls(directory):
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
@@ -530,6 +558,7 @@ def run_attacks(program, device_program, directory):
     until(lambda: len(warm.seconds) > 20)
     warm.stop()
     print(f"# at rest: {describe(warm.seconds)}")
+    tap.report(asked_at_once(plain), "all that ask at once are answered")
     for attack in ATTACKS:
         daemon = secure if attack.tls else plain
         tap.report(one_attack(daemon, attack, tls if attack.tls else None),

@@ -15,8 +15,10 @@
 #include "page.h"
 #include "requests.h"
 #include "web.h"
+#include "worker.h"
 
 #define CONTROL_REASON_MAX 1024
+#define HTTP_THREADS 2		/* that answer, with TLS and without */
 
 /* What the daemon lets others do and see over HTTP. */
 struct control {
@@ -39,7 +41,9 @@ struct http {
 	/* Its own. */
 	struct intake intake;
 	struct auth auth;
-	struct MHD_Daemon *daemon[2];	/* without and with TLS; NULL: not needed yet */
+	struct worker worker[HTTP_THREADS];	/* without TLS; .daemon NULL: not needed yet */
+	unsigned int next_worker;
+	struct MHD_Daemon *tls_daemon;		/* NULL: not needed yet */
 	struct page page;
 	bool running;
 	struct MHD_Response *failed;

@@ -10,7 +10,6 @@
 #include "log.h"
 #include "serve.h"
 
-#define THREADS			2
 #define CONNECTION_BYTES_MAX	(16 * 1024)	/* request line and headers */
 
 /* MHD 0.9.75 comes to its own limit with a lock that it never gives back. */
@@ -98,71 +97,105 @@ static void log_mhd(void *cls, const char *format, va_list args)
 
 /*
  * With epoll, but where there is TLS: a thousand idle connections cost nothing there,
- * and what MHD misses by it is made good: see client_watch(). How many there may be is
- * for clients.h to say.
+ * and what MHD misses by it is made good: see worker.h and client_watch(). How many
+ * there may be is for clients.h to say.
  */
 static struct MHD_Daemon *start_daemon(struct http *http, bool tls)
 {
 	struct MHD_OptionItem more[] = {
+		{ MHD_OPTION_THREAD_POOL_SIZE, HTTP_THREADS, NULL },
 		{ MHD_OPTION_HTTPS_CERT_CALLBACK, 0, (void *)no_certificate },
 		{ MHD_OPTION_END, 0, NULL },
 	};
 
 	return MHD_start_daemon(
-		(tls ? MHD_USE_POLL_INTERNAL_THREAD | MHD_USE_TLS :
-		       MHD_USE_EPOLL_INTERNAL_THREAD) |
+		(tls ? MHD_USE_POLL_INTERNAL_THREAD | MHD_USE_TLS : MHD_USE_EPOLL) |
 		MHD_USE_ITC | MHD_USE_ERROR_LOG | MHD_USE_NO_LISTEN_SOCKET |
 		MHD_ALLOW_SUSPEND_RESUME,
 		0, NULL, NULL, http_handle, http,
 		MHD_OPTION_EXTERNAL_LOGGER, log_mhd, NULL,
 		MHD_OPTION_NOTIFY_COMPLETED, http_completed, http,
 		MHD_OPTION_NOTIFY_CONNECTION, notify_connection, http,
-		MHD_OPTION_THREAD_POOL_SIZE, (unsigned int)THREADS,
 		MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_NO_LIMIT,
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_BYTES_MAX,
-		MHD_OPTION_ARRAY, tls ? more : more + 1,
+		MHD_OPTION_ARRAY, tls ? more : more + 2,
 		MHD_OPTION_END);
 }
 
-/* One that has only to do with TLS, or without, need not run for the other. */
-static struct MHD_Daemon *need_daemon(struct http *http)
+static void lost(void *context)
+{
+	struct http *http = context;
+
+	clients_give_back(http->clients);
+}
+
+static void stop_workers(struct http *http)
+{
+	unsigned int i;
+
+	for (i = 0; i < HTTP_THREADS; i++)
+		worker_stop(&http->worker[i]);
+}
+
+static int start_workers(struct http *http)
+{
+	unsigned int i;
+	int r = 0;
+
+	for (i = 0; i < HTTP_THREADS && !r; i++)
+		r = worker_start(&http->worker[i], start_daemon(http, false), lost, http);
+	if (r < 0)
+		stop_workers(http);
+	return r;
+}
+
+/* What has only to do with TLS, or without, need not run for the other. */
+static bool ready(struct http *http, bool tls)
+{
+	if (tls && !http->tls_daemon)
+		http->tls_daemon = start_daemon(http, true);
+	if (tls)
+		return http->tls_daemon;
+	return http->worker[0].daemon || !start_workers(http);
+}
+
+static bool wants_tls(struct http *http)
 {
 	struct web *web = web_get(http->web);
 	bool tls = web_has_tls(web);
 
 	web_put(web);
-	if (!http->daemon[tls])
-		http->daemon[tls] = start_daemon(http, tls);
-	return http->daemon[tls];
+	return tls;
 }
 
 /* From the thread that accepts. */
 static void take_connection(void *context, int fd, const struct sockaddr *address,
 			    socklen_t len)
 {
-	struct MHD_Daemon *daemon = need_daemon(context);
 	struct http *http = context;
+	bool tls = wants_tls(http);
 
-	if (!daemon)
+	if (!ready(http, tls)) {
 		close(fd);
-	if (!daemon || MHD_add_connection(daemon, fd, address, len) != MHD_YES)
-		clients_give_back(http->clients);
+		lost(http);
+	} else if (!tls) {
+		worker_add(&http->worker[http->next_worker++ % HTTP_THREADS], fd, address, len);
+	} else if (MHD_add_connection(http->tls_daemon, fd, address, len) != MHD_YES) {
+		lost(http);
+	}
 }
 
 int serve_start(struct http *http, const struct listen_sockets *sockets)
 {
-	if (!need_daemon(http))
+	if (!ready(http, wants_tls(http)))
 		return -EIO;
 	return intake_start(&http->intake, sockets, http->clients, take_connection, http);
 }
 
 void serve_stop(struct http *http)
 {
-	int tls;
-
-	for (tls = 0; tls < 2; tls++) {
-		if (http->daemon[tls])
-			MHD_stop_daemon(http->daemon[tls]);
-		http->daemon[tls] = NULL;
-	}
+	stop_workers(http);
+	if (http->tls_daemon)
+		MHD_stop_daemon(http->tls_daemon);
+	http->tls_daemon = NULL;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Connections, from where they are accepted to where a request is handled:
- * libmicrohttpd's threads, without and with TLS.
+ * workers, and libmicrohttpd's own threads with TLS.
  */
 #ifndef OBSRINGD_SERVE_H
 #define OBSRINGD_SERVE_H
