@@ -124,13 +124,14 @@
 /* Set in the threshold of p <= 1/2: what is picked is kept. Else it is dropped. */
 #define OBS_SAMPLE_PICKS_KEPT	(OBSRING_THRESHOLD_ONE >> 1)
 
+/* From 8 on: the word is negative, and so known by one test. */
 enum obs_sample_mode {
 	OBS_SAMPLE_KEEP,
 	OBS_SAMPLE_DROP,
-	OBS_SAMPLE_BLOCKS,
-	OBS_SAMPLE_TRACE,
 	OBS_SAMPLE_RATE,
 	OBS_SAMPLE_TARGET,
+	OBS_SAMPLE_BLOCKS = 8,
+	OBS_SAMPLE_TRACE,
 };
 
 #define OBS_SAMPLE_OWNED	(~0ULL)	/* of left */
@@ -576,8 +577,8 @@ static inline __u64 obs_sample_verdict(__u64 word, struct obs_sample_rule *rule,
 	enum obs_sample_mode mode = obs_sample_mode(word);
 
 	/* First what has the most to do yet: there a jump more counts. */
-	if (obs_likely(mode == OBS_SAMPLE_BLOCKS || mode == OBS_SAMPLE_TRACE)) {
-		if (mode == OBS_SAMPLE_TRACE && randomness)
+	if (obs_likely((__s64)word < 0)) {
+		if (randomness && mode == OBS_SAMPLE_TRACE)
 			return *randomness < obs_sample_threshold(word) ?
 				OBS_SAMPLE_DROPPED : obs_sample_threshold(word);
 		return obs_sample_blocks(slot, rng, word);

@@ -111,8 +111,7 @@ static bool decide(struct obs_host_rule *rule, struct obs_sample_slot *slot,
 	__u64 word = obs_sample_word(&rule->shared);
 	enum obs_sample_mode mode = obs_sample_mode(word);
 
-	if ((mode == OBS_SAMPLE_BLOCKS || mode == OBS_SAMPLE_TRACE) &&
-	    !obs_sample_threshold(word))
+	if (mode >= OBS_SAMPLE_BLOCKS && !obs_sample_threshold(word))
 		word = 0;
 	if ((__s64)(obs_read_once(&slot->dropped) - obs_read_once(&slot->credited)) < 0)
 		obs_write_once(&slot->credited, obs_read_once(&slot->dropped));
