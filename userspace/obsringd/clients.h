@@ -52,6 +52,8 @@ enum client_end {
 	CLIENT_END_NR
 };
 
+struct worker;
+
 struct client {
 	struct clients *clients;
 	int fd;
@@ -68,6 +70,7 @@ struct client {
 	uint64_t deadline_ns;
 	/* The server's: of the request, and of the connection. */
 	void *connection;
+	struct worker *worker;	/* whose it is; NULL: of a thread of the library's */
 	int verdict;		/* on its password */
 	bool decided;
 	struct web *web;

@@ -389,9 +389,13 @@ static void wait_for_verdict(void *who)
 static void take_verdict(void *who, enum auth_verdict verdict)
 {
 	struct client *client = who;
+	struct worker *worker = client->worker;
 
 	client->verdict = verdict;
+	/* From then on it may be another's. */
 	MHD_resume_connection(client->connection);
+	if (worker)
+		worker_wake(worker);
 }
 
 /* AUTH_WAIT: MHD calls again, with the verdict in @client. */

@@ -24,6 +24,18 @@ static int begin_tls(struct http *http, struct client *client, gnutls_session_t 
 	return tls_apply(&client->tls_web->tls, session);
 }
 
+static struct worker *worker_of(struct http *http, struct MHD_Connection *connection)
+{
+	const struct MHD_Daemon *daemon =
+		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_DAEMON)->daemon;
+	unsigned int i;
+
+	for (i = 0; i < HTTP_THREADS; i++)
+		if (http->worker[i].daemon == daemon)
+			return &http->worker[i];
+	return NULL;
+}
+
 static void connection_begins(struct http *http, struct MHD_Connection *connection,
 			      void **context)
 {
@@ -35,6 +47,8 @@ static void connection_begins(struct http *http, struct MHD_Connection *connecti
 	info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
 	client = client_add(http->clients, fd, info->client_addr);
 	*context = client;
+	if (client)
+		client->worker = worker_of(http, connection);
 	info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
 	if (client && !(info && info->tls_session))
 		client_watch(client);

@@ -18,7 +18,7 @@ struct newcomer {
 	struct sockaddr_storage address;
 };
 
-static void wake_up(const struct worker *worker)
+void worker_wake(struct worker *worker)
 {
 	const uint64_t one = 1;
 
@@ -145,7 +145,7 @@ void worker_add(struct worker *worker, int fd, const struct sockaddr *address,
 	*worker->last = newcomer;
 	worker->last = &newcomer->next;
 	pthread_mutex_unlock(&worker->lock);
-	wake_up(worker);
+	worker_wake(worker);
 }
 
 void worker_stop(struct worker *worker)
@@ -155,7 +155,7 @@ void worker_stop(struct worker *worker)
 	pthread_mutex_lock(&worker->lock);
 	worker->stopping = true;
 	pthread_mutex_unlock(&worker->lock);
-	wake_up(worker);
+	worker_wake(worker);
 	pthread_join(worker->thread, NULL);
 	MHD_stop_daemon(worker->daemon);
 	close(worker->wake);

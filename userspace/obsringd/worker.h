@@ -45,6 +45,12 @@ int worker_start(struct worker *worker, struct MHD_Daemon *daemon,
 void worker_add(struct worker *worker, int fd, const struct sockaddr *address,
 		socklen_t len);
 
+/*
+ * One of its connections was resumed: the daemon sees that when it runs, and run from
+ * outside it has nothing of its own that would wake it. Any thread.
+ */
+void worker_wake(struct worker *worker);
+
 /* Close all of its connections. */
 void worker_stop(struct worker *worker);
 
