@@ -15,6 +15,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cost.h"
+
 static int64_t now_ns(void)
 {
 	struct timespec ts;
@@ -44,26 +46,6 @@ static int64_t round_ns(long calls)
 	return now_ns() - begin;
 }
 
-static int compare(const void *a, const void *b)
-{
-	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-
-	return (x > y) - (x < y);
-}
-
-/* A number from 1 to a million, or the end. */
-static long number(const char *text)
-{
-	char *end;
-	long n = strtol(text, &end, 10);
-
-	if (*end || n < 1 || n > 1000000) {
-		fprintf(stderr, "event_cost: not a number from 1 to 1000000: %s\n", text);
-		exit(2);
-	}
-	return n;
-}
-
 int main(int argc, char **argv)
 {
 	long rounds, calls, i;
@@ -74,8 +56,8 @@ int main(int argc, char **argv)
 		fputs("usage: event_cost ROUNDS CALLS [function]\n", stderr);
 		return 2;
 	}
-	rounds = number(argv[1]);
-	calls = number(argv[2]);
+	rounds = number("event_cost", argv[1]);
+	calls = number("event_cost", argv[2]);
 	ns = calloc(rounds, sizeof(*ns));
 	if (!ns) {
 		perror("event_cost");

@@ -26,6 +26,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cost.h"
+
 #define REST_NS 70000000
 
 static int there[2], back[2];
@@ -150,26 +152,6 @@ static void young_rounds(long rounds, long trips, int64_t *ns)
 		ns[i] = young_round(trips, shared);
 }
 
-static int compare(const void *a, const void *b)
-{
-	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-
-	return (x > y) - (x < y);
-}
-
-/* A number from 1 to a million, or the end. */
-static long number(const char *text)
-{
-	char *end;
-	long n = strtol(text, &end, 10);
-
-	if (*end || n < 1 || n > 1000000) {
-		fprintf(stderr, "sleep_cost: not a number from 1 to 1000000: %s\n", text);
-		exit(2);
-	}
-	return n;
-}
-
 int main(int argc, char **argv)
 {
 	const struct sched_param batch = { 0 };
@@ -181,8 +163,8 @@ int main(int argc, char **argv)
 		fputs("usage: sleep_cost ROUNDS TRIPS [young]\n", stderr);
 		return 2;
 	}
-	rounds = number(argv[1]);
-	trips = number(argv[2]);
+	rounds = number("sleep_cost", argv[1]);
+	trips = number("sleep_cost", argv[2]);
 	ns = calloc(rounds, sizeof(*ns));
 	if (!ns || pipe(there) || pipe(back) || sched_setscheduler(0, SCHED_BATCH, &batch))
 		fail("sleep_cost");
