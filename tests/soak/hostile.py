@@ -513,27 +513,62 @@ def one_attack(daemon, attack_class, tls):
     return problems
 
 
-def asked_at_once(daemon):
-    """Problems of 256 clients whose requests are there when the daemon looks: of each of
-    its two threads as many as libmicrohttpd asks the kernel for at once."""
+def stopped(daemon, ask):
+    """What @ask does comes while the daemon stands still, so that it looks at all at once."""
+    os.kill(daemon.pid, signal.SIGSTOP)
+    until(lambda: daemon.state() == "T")
+    ask()
+    os.kill(daemon.pid, signal.SIGCONT)
+
+
+def all_ask(daemon, nr, problems):
+    """Of nr clients that ask at once: what each is answered."""
     clients = [http.client.HTTPConnection("127.0.0.1", daemon.port, timeout=PATIENCE)
-               for _ in range(2 * 128)]
-    problems = []
+               for _ in range(nr)]
     for client in clients:
         client.request("GET", "/-/healthy")
         client.getresponse().read()
-    os.kill(daemon.pid, signal.SIGSTOP)
-    until(lambda: daemon.state() == "T")
-    for client in clients:
-        client.request("GET", "/-/healthy")
-    os.kill(daemon.pid, signal.SIGCONT)
+    stopped(daemon, lambda: [client.request("GET", "/metrics") for client in clients])
+    bodies = []
     for client in clients:
         try:
-            client.getresponse().read()
+            bodies.append(client.getresponse().read())
         except (OSError, http.client.HTTPException) as error:
-            problems.append(f"no answer: {error!r}")
+            problems.append(f"{nr} clients: no answer: {error!r}")
         client.close()
+    return bodies
+
+
+def asked_at_once(daemon):
+    """Problems of clients whose requests are there when the daemon looks: of one of its
+    threads, or of each of two, as many as libmicrohttpd asks the kernel for at once. What
+    it answers them is read once by each thread, after all had come."""
+    problems = []
+    for nr in 128, 256:
+        bodies = set(all_ask(daemon, nr, problems))
+        print(f"# {nr} at once: {len(bodies)} different answers")
+        if not 1 <= len(bodies) <= 2:
+            problems.append(f"{nr} clients that ask at once have {len(bodies)} different answers")
     return problems
+
+
+def asked_in_turn(daemon):
+    """Problems of a client that sends two requests at once: the second may have come when
+    the first had been answered, and gets what is read for it."""
+    request = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    counts = []
+    with socket.create_connection(("127.0.0.1", daemon.port), timeout=PATIENCE) as client:
+        stopped(daemon, lambda: client.sendall(request * 2))
+        answers = client.makefile("rb")
+        for _ in range(2):
+            if not answers.readline().startswith(b"HTTP/1.1 200 "):
+                return ["one was not answered"]
+            headers = http.client.parse_headers(answers)
+            body = answers.read(int(headers["Content-Length"]))
+            counts.append(re.findall(rb"^obsringd_http_requests_total.*200.*$", body, re.M))
+    if not counts[0] or counts[0] == counts[1]:
+        return [f"the second answer is as old as the first: {counts}"]
+    return []
 
 
 def make_tls(directory):
@@ -558,7 +593,8 @@ def run_attacks(program, device_program, directory):
     until(lambda: len(warm.seconds) > 20)
     warm.stop()
     print(f"# at rest: {describe(warm.seconds)}")
-    tap.report(asked_at_once(plain), "all that ask at once are answered")
+    tap.report(asked_at_once(plain), "all that ask at once are answered, by one reading")
+    tap.report(asked_in_turn(plain), "who asks twice is answered by two")
     for attack in ATTACKS:
         daemon = secure if attack.tls else plain
         tap.report(one_attack(daemon, attack, tls if attack.tls else None),

@@ -338,6 +338,30 @@ static void test_shared_if_read_since(void **state)
 	close_all(&f);
 }
 
+/* Of several that had come by then, the first has it read; who came later has it anew. */
+static void test_shared_by_those_that_had_come(void **state)
+{
+	struct metrics_request request = { .format = FORMAT_TEXT, .asked_ns = 1000 * S };
+	const uint64_t values[] = { 1, 1, 3 };
+	char reason[COLLECT_REASON_MAX];
+	struct fixture f;
+	struct body *body;
+	unsigned int i;
+
+	(void)state;
+	open_with(&f, 3);
+	clock_ns = 1000 * S + 1;
+	for (i = 0; i < 3; i++) {
+		set(&f, i + 1);
+		if (i == 2)
+			request.asked_ns = clock_ns++;
+		assert_int_equal(metrics_scrape(&f.metrics, &request, &body, reason), 0);
+		assert_int_equal(value_of(body), values[i]);
+		body_put(body);
+	}
+	close_all(&f);
+}
+
 /* ---- Formats that nobody asks for ---------------------------------------- */
 
 static bool kept(const struct fixture *f, enum format_id format)
@@ -415,6 +439,7 @@ int main(void)
 		cmocka_unit_test(test_shared_while_sent),
 		cmocka_unit_test(test_not_shared_when_sent),
 		cmocka_unit_test(test_shared_if_read_since),
+		cmocka_unit_test(test_shared_by_those_that_had_come),
 		cmocka_unit_test(test_unused_formats_go),
 		cmocka_unit_test(test_held_when_it_goes),
 	};

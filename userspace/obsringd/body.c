@@ -96,6 +96,16 @@ void body_put(struct body *body)
 	free(body);
 }
 
+size_t body_len(const struct body *body)
+{
+	size_t len = strlen(body->end);
+	unsigned int i;
+
+	for (i = 0; i < body->nr_chunks; i++)
+		len += body->chunk[i]->len;
+	return len;
+}
+
 bool body_idle(const struct body *body)
 {
 	/* body_idle:B, pairs with body_put:A */

@@ -44,6 +44,9 @@ void body_put(struct body *body);
  */
 struct MHD_Response *body_response(const struct body *body);
 
+/* How long the answer is, without its head. */
+size_t body_len(const struct body *body);
+
 /* Is nobody but its owner holding it? Whoever could get it must be locked out. */
 bool body_idle(const struct body *body);
 

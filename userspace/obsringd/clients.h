@@ -71,6 +71,8 @@ struct client {
 	/* The server's: of the request, and of the connection. */
 	void *connection;
 	struct worker *worker;	/* whose it is; NULL: of a thread of the library's */
+	uint64_t run;		/* of the worker, in which it was answered last */
+	bool small;		/* its socket's buffer: see sendbuf.h */
 	int verdict;		/* on its password */
 	bool decided;
 	struct web *web;

@@ -8,6 +8,7 @@
 #include "http.h"
 #include "log.h"
 #include "page.h"
+#include "sendbuf.h"
 #include "serve.h"
 
 #define STOP_SECONDS_MAX	5
@@ -147,6 +148,24 @@ static enum MHD_Result take_argument(void *filter, enum MHD_ValueKind kind,
 	return MHD_YES;
 }
 
+/*
+ * When the request had come; 0: nobody knows. libmicrohttpd asks for all of its events
+ * before it handles the first of them, so that whatever a worker looks at in one run had
+ * come before the first of it is: what is read after that is new to all of them, and is
+ * read once. Only the second request of a client in one run can have come later.
+ */
+static uint64_t asked_ns(const struct http *http, struct client *client)
+{
+	struct worker *worker = client->worker;
+
+	if (!worker || client->run == worker->run)
+		return 0;
+	client->run = worker->run;
+	if (!worker->heard_ns)
+		worker->heard_ns = http->metrics->now_ns();
+	return worker->heard_ns;
+}
+
 /* The client gives the body back when the answer was sent: completed(). */
 static enum MHD_Result reply_metrics(struct http *http,
 				     struct MHD_Connection *connection,
@@ -161,6 +180,7 @@ static enum MHD_Result reply_metrics(struct http *http,
 		return reply(http, connection, REQUEST_FAILED, http->failed);
 	if (r < 0)
 		return reply_unavailable(http, connection, reason);
+	sendbuf_fit(client, body_len(client->body));
 	if (client->web && client->web->config.nr_headers)
 		return reply_once(http, connection, REQUEST_OK,
 				  body_response(client->body));
@@ -173,6 +193,7 @@ static enum MHD_Result answer_metrics(struct http *http,
 	struct metrics_request request = {
 		.format = negotiate(connection),
 		.gzip = takes_gzip(connection),
+		.asked_ns = asked_ns(http, client_of(connection)),
 	};
 	enum MHD_Result result;
 	struct filter filter;

@@ -18,7 +18,7 @@
 #include "worker.h"
 
 #define CONTROL_REASON_MAX 1024
-#define HTTP_THREADS 2		/* that answer, with TLS and without */
+#define HTTP_THREADS_MAX 2	/* that answer, with TLS and without */
 
 /* What the daemon lets others do and see over HTTP. */
 struct control {
@@ -41,8 +41,8 @@ struct http {
 	/* Its own. */
 	struct intake intake;
 	struct auth auth;
-	struct worker worker[HTTP_THREADS];	/* without TLS; .daemon NULL: not needed yet */
-	unsigned int next_worker;
+	struct worker worker[HTTP_THREADS_MAX];	/* without TLS; .daemon NULL: not needed yet */
+	unsigned int nr_threads, next_worker;
 	struct MHD_Daemon *tls_daemon;		/* NULL: not needed yet */
 	struct page page;
 	bool running;

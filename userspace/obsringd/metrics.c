@@ -240,7 +240,7 @@ static int fill(struct metrics *metrics, struct kept *format,
 	return r;
 }
 
-/* One that was read since this request came, or nearly, for one that is going on. */
+/* One that was read since the request came, or nearly, for one that is going on. */
 static bool shared(const struct body *body, uint64_t asked_ns)
 {
 	return body && (body->read_ns > asked_ns ||
@@ -297,7 +297,7 @@ static int scrape_some(struct metrics *metrics, const struct metrics_request *re
 int metrics_scrape(struct metrics *metrics, const struct metrics_request *request,
 		   struct body **ret_body, char reason[COLLECT_REASON_MAX])
 {
-	uint64_t asked_ns = metrics->now_ns();
+	uint64_t asked_ns = request->asked_ns ? request->asked_ns : metrics->now_ns();
 	int r;
 
 	pthread_mutex_lock(&metrics->lock);

@@ -34,6 +34,7 @@ struct metrics_request {
 	enum format_id format;
 	bool gzip;
 	const struct filter *filter;	/* NULL: all */
+	uint64_t asked_ns;		/* by then it had come; 0: now */
 };
 
 void metrics_init(struct metrics *metrics, struct collector *collector,
@@ -43,8 +44,8 @@ void metrics_init(struct metrics *metrics, struct collector *collector,
 void metrics_exit(struct metrics *metrics);
 
 /*
- * A body of all, or of what the filter has, as of now: it was read after this was
- * called, or less than a millisecond before for another answer that is being sent.
+ * A body of all, or of what the filter has, as of now: it was read after the request
+ * had come, or less than a millisecond before for another answer that is being sent.
  * -ENOMEM, or why the device can't be read, with @reason. Give it back with
  * body_put().
  */

@@ -11,7 +11,7 @@ OBSRINGD_OBJS := $(addprefix obsringd/, \
 	body.o kept.o metrics.o \
 	file.o conf.o webconfig.o tls.o web.o basic.o auth.o \
 	accept.o page.o query.o series.o records.o api.o worker.o serve.o http.o \
-	clients.o intake.o listen.o notify.o log.o watch.o options.o \
+	clients.o intake.o sendbuf.o listen.o notify.o log.o watch.o options.o \
 	status.o confine.o daemon.o main.o)
 
 OBSRINGD_LIBS := -lmicrohttpd -lgnutls -lyaml -lcrypt -lz -lm

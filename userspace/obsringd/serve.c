@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
+#define _GNU_SOURCE	/* CPU_COUNT */
 #include <errno.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -30,7 +32,7 @@ static struct worker *worker_of(struct http *http, struct MHD_Connection *connec
 		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_DAEMON)->daemon;
 	unsigned int i;
 
-	for (i = 0; i < HTTP_THREADS; i++)
+	for (i = 0; i < http->nr_threads; i++)
 		if (http->worker[i].daemon == daemon)
 			return &http->worker[i];
 	return NULL;
@@ -117,7 +119,7 @@ static void log_mhd(void *cls, const char *format, va_list args)
 static struct MHD_Daemon *start_daemon(struct http *http, bool tls)
 {
 	struct MHD_OptionItem more[] = {
-		{ MHD_OPTION_THREAD_POOL_SIZE, HTTP_THREADS, NULL },
+		{ MHD_OPTION_THREAD_POOL_SIZE, http->nr_threads, NULL },
 		{ MHD_OPTION_HTTPS_CERT_CALLBACK, 0, (void *)no_certificate },
 		{ MHD_OPTION_END, 0, NULL },
 	};
@@ -147,7 +149,7 @@ static void stop_workers(struct http *http)
 {
 	unsigned int i;
 
-	for (i = 0; i < HTTP_THREADS; i++)
+	for (i = 0; i < http->nr_threads; i++)
 		worker_stop(&http->worker[i]);
 }
 
@@ -156,7 +158,7 @@ static int start_workers(struct http *http)
 	unsigned int i;
 	int r = 0;
 
-	for (i = 0; i < HTTP_THREADS && !r; i++)
+	for (i = 0; i < http->nr_threads && !r; i++)
 		r = worker_start(&http->worker[i], start_daemon(http, false), lost, http);
 	if (r < 0)
 		stop_workers(http);
@@ -193,14 +195,24 @@ static void take_connection(void *context, int fd, const struct sockaddr *addres
 		close(fd);
 		lost(http);
 	} else if (!tls) {
-		worker_add(&http->worker[http->next_worker++ % HTTP_THREADS], fd, address, len);
+		worker_add(&http->worker[http->next_worker++ % http->nr_threads], fd, address, len);
 	} else if (MHD_add_connection(http->tls_daemon, fd, address, len) != MHD_YES) {
 		lost(http);
 	}
 }
 
+/* Half of the processors that it may use, at the most: the rest is for what it tells of. */
+static unsigned int count_threads(void)
+{
+	cpu_set_t set;
+	int nr = sched_getaffinity(0, sizeof(set), &set) ? 1 : CPU_COUNT(&set) / 2;
+
+	return nr < 1 ? 1 : nr < HTTP_THREADS_MAX ? nr : HTTP_THREADS_MAX;
+}
+
 int serve_start(struct http *http, const struct listen_sockets *sockets)
 {
+	http->nr_threads = count_threads();
 	if (!ready(http, wants_tls(http)))
 		return -EIO;
 	return intake_start(&http->intake, sockets, http->clients, take_connection, http);

@@ -39,4 +39,13 @@ static inline bool source_same(const struct source *a, const struct source *b)
 	return a->family == b->family && !memcmp(a->bytes, b->bytes, sizeof(a->bytes));
 }
 
+/* This machine, by the address it has for itself. */
+static inline bool source_loopback(const struct source *source)
+{
+	static const uint8_t zero[sizeof(source->bytes)];
+
+	return (source->family == AF_INET && source->bytes[0] == 127) ||
+	       (source->family == AF_INET6 && !memcmp(source->bytes, zero, sizeof(zero)));
+}
+
 #endif /* OBSRINGD_SOURCE_H */

@@ -101,6 +101,8 @@ static void *run(void *arg)
 			}
 			hand_on(worker, newcomers);
 		}
+		worker->run++;
+		worker->heard_ns = 0;
 		MHD_run(worker->daemon);
 	}
 }

@@ -25,6 +25,9 @@ struct newcomer;
  * @last: where the next goes
  * @stopping: its thread is to end
  * @wake: eventfd: one of those has changed
+ * @run: which run of @daemon it is; its thread's, as is the next
+ * @heard_ns: by then the daemon had heard of all that it looks at in this run; 0: nobody
+ *	has asked yet
  */
 struct worker {
 	struct MHD_Daemon *daemon;
@@ -35,6 +38,8 @@ struct worker {
 	struct newcomer *first, **last;
 	bool stopping;
 	int wake;
+	uint64_t run;
+	uint64_t heard_ns;
 };
 
 /* @daemon: NULL: -EIO. Otherwise -errno, and it was stopped. */
