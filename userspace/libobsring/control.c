@@ -409,6 +409,10 @@ static int exchange_run(struct exchange *exchange, struct nl_msg *request)
 	return exchange->done || r >= 0 ? 0 : nl_error_to_errno(r);
 }
 
+#define NOT_A_READER							\
+	"this needs membership of the device's group, or CAP_PERFMON, "	\
+	"CAP_NET_ADMIN or CAP_SYS_ADMIN in the initial user namespace"
+
 int obs_request_send(struct obs_control *control, struct nl_msg *request,
 		     int encoded, obs_answer_fn answer, void *arg)
 {
@@ -419,13 +423,18 @@ int obs_request_send(struct obs_control *control, struct nl_msg *request,
 		.arg = arg,
 	};
 	int r = request ? encoded : -ENOMEM;
+	bool dump;
 
 	control->error[0] = 0;
 	if (!r)
 		r = exchange_run(&exchange, request);
+	dump = request && nlmsg_hdr(request)->nlmsg_flags & NLM_F_DUMP;
 	nlmsg_free(request);
 	if (!r && !exchange.result && exchange.interrupted)
 		r = -EAGAIN;
+	/* Before Linux 6.3 a dump is refused without a sentence. */
+	if (!r && dump && exchange.result == -EPERM)
+		error_set(control, -EPERM, NOT_A_READER);
 	if (!r)
 		return exchange.result;
 	error_set(control, r, NULL);
@@ -451,11 +460,8 @@ int obs_request_dump(struct obs_control *control, uint8_t cmd,
 	if (r != -EPERM)
 		return r;
 	fd = open(OBSRING_DEVICE, O_RDONLY | O_CLOEXEC);
-	if (fd < 0) {
-		/* Before Linux 6.3 a dump is refused without a sentence. */
-		error_set(control, r, "this needs membership of the device's group, or CAP_PERFMON, CAP_NET_ADMIN or CAP_SYS_ADMIN in the initial user namespace");
+	if (fd < 0)
 		return r;
-	}
 	r = dump_send(control, cmd, fd, answer, arg);
 	close(fd);
 	return r;

@@ -35,10 +35,7 @@ int obs_sample_list(struct obs_control *control,
 {
 	struct sample_walk walk = { .fn = fn, .arg = arg };
 
-	return obs_request_send(control,
-				obs_request_new(control, OBSRING_CMD_SAMPLE_GET,
-						NLM_F_DUMP),
-				0, sample_answer, &walk);
+	return obs_request_dump(control, OBSRING_CMD_SAMPLE_GET, sample_answer, &walk);
 }
 
 int obs_sample_encode(struct nl_msg *msg, const struct obs_sample_info *sample)

@@ -99,6 +99,9 @@ static const struct question questions[] = {
 	{ OBSRING_CMD_SERIES_GET, 0, READER, put_family },
 	{ OBSRING_CMD_SERIES_GET, NLM_F_DUMP, READER, put_nothing },
 	{ OBSRING_CMD_PROBE_GET, NLM_F_DUMP, READER, put_nothing },
+	{ OBSRING_CMD_LOG_GET, NLM_F_DUMP, READER, put_nothing },
+	{ OBSRING_CMD_SAMPLE_GET, NLM_F_DUMP, READER, put_nothing },
+	{ OBSRING_CMD_SERVICE_GET, NLM_F_DUMP, READER, put_nothing },
 	{ OBSRING_CMD_STATE_SET, 0, PRIVILEGED, put_state },
 	{ OBSRING_CMD_SERIES_UPDATE, 0, PRIVILEGED, put_update },
 	{ OBSRING_CMD_SERIES_DEL, 0, PRIVILEGED, put_family },
@@ -452,25 +455,79 @@ static int ignore_probe(const struct obs_probe_info *probe, void *arg)
 	return 0;
 }
 
-/* 1: refused, with a sentence that says what it takes. */
-static int library_probes(void *arg)
+static int ignore_rule(const struct obs_sample_info *rule, void *arg)
 {
-	static const char sentence[] = "this needs membership of the device's group";
-	struct obs_control *control;
-	int r = obs_control_open(&control);
-
+	(void)rule;
 	(void)arg;
-	if (!r)
-		r = obs_probe_list(control, ignore_probe, NULL);
-	if (r != -EPERM)
-		return r;
-	return !strncmp(obs_control_error(control), sentence, strlen(sentence)) ? 1 : -EBADMSG;
+	return 0;
 }
 
-TEST_F(access, probes)
+static int ignore_ring(const struct obs_log_ring_info *ring, void *arg)
 {
-	EXPECT_EQ(1, nobody_run(0, library_probes, NULL));
-	EXPECT_EQ(0, nobody_run(OBSRING_GROUP, library_probes, NULL));
+	(void)ring;
+	(void)arg;
+	return 0;
+}
+
+static int ignore_service(const struct obs_service_info *service, void *arg)
+{
+	(void)service;
+	(void)arg;
+	return 0;
+}
+
+static int list_probes(struct obs_control *control, int fd)
+{
+	(void)fd;
+	return obs_probe_list(control, ignore_probe, NULL);
+}
+
+static int list_rules(struct obs_control *control, int fd)
+{
+	(void)fd;
+	return obs_sample_list(control, ignore_rule, NULL);
+}
+
+static int list_rings(struct obs_control *control, int fd)
+{
+	return obs_log_ring_list(control, fd, ignore_ring, NULL);
+}
+
+static int list_services(struct obs_control *control, int fd)
+{
+	return obs_service_list(control, fd, ignore_service, NULL);
+}
+
+typedef int list_fn(struct obs_control *control, int fd);
+
+static list_fn *const lists[] = { list_probes, list_rules, list_rings, list_services };
+
+/* 0: all are listed; 1: all are refused, with a sentence that says what it takes. */
+static int library_lists(void *arg)
+{
+	static const char sentence[] = "this needs membership of the device's group";
+	int fd = open(OBSRING_DEVICE, O_RDONLY | O_CLOEXEC);
+	struct obs_control *control;
+	int r = obs_control_open(&control);
+	unsigned int i, refused = 0;
+
+	(void)arg;
+	for (i = 0; i < ARRAY_SIZE(lists) && !r; i++) {
+		r = lists[i](control, fd);
+		if (r != -EPERM)
+			continue;
+		refused++;
+		r = strncmp(obs_control_error(control), sentence, strlen(sentence)) ?
+		    -EBADMSG : 0;
+	}
+	return r ?: refused == ARRAY_SIZE(lists) ? 1 : -(int)refused;
+}
+
+TEST_F(access, lists)
+{
+	EXPECT_EQ(1, nobody_run(0, library_lists, NULL));
+	EXPECT_EQ(0, nobody_run(OBSRING_GROUP, library_lists, NULL));
+	EXPECT_EQ(0, capable_run(CAP_PERFMON, library_lists, NULL));
 }
 
 /* ---- Dumps that nobody reads --------------------------------------------- */
