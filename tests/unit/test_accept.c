@@ -174,6 +174,13 @@ static const struct {
 	{ " , ,", false },
 	{ "\"gzip\"", false },
 	{ "gzip extra", false },
+	{ "identity, gzip;q=0.5", false },
+	{ "identity;q=0.5, gzip;q=0.5", true },
+	{ "identity;q=0.5, *;q=0.7", true },
+	{ "identity;q=0, *", true },
+	{ "gzip;q=0.1, identity;q=0", true },
+	{ "identity;q=0", false },		/* nothing is acceptable */
+	{ "identity;q=x, gzip;q=0.1", true },
 };
 
 static void test_gzip(void **state)

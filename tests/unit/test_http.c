@@ -468,6 +468,20 @@ static bool filtered_has(const struct server *server, const char *query,
 	return has;
 }
 
+static bool filtered_is(const struct server *server, const char *query,
+			const char *accept, const char *body)
+{
+	struct answer answer;
+	char path[256];
+	bool is;
+
+	snprintf(path, sizeof(path), "/metrics?%s", query);
+	assert_int_equal(ask(server, "GET", path, accept, &answer), 200);
+	is = !strcmp(answer.body, body);
+	answer_free(&answer);
+	return is;
+}
+
 static void test_filters(void **state)
 {
 	struct segment *segment = segment_with(1);
@@ -489,6 +503,11 @@ static void test_filters(void **state)
 	assert_true(filtered_has(&server, "collect[]=demo&name[]=x", "demo_total"));
 	assert_false(filtered_has(&server, "name[]=", "demo_total"));
 	assert_true(filtered_has(&server, "other[]=x", "demo_total"));
+	/* What may come later is no error: a target is not down without it. */
+	assert_true(filtered_is(&server, "collect[]=absent", OM, "# EOF\n"));
+	assert_true(filtered_is(&server, "name[]=absent_total", OM, "# EOF\n"));
+	assert_true(filtered_is(&server, "collect[]=absent", "", ""));
+	assert_true(filtered_is(&server, "collect[]=", "", ""));
 	server_stop(&server);
 	segment_free(segment);
 }

@@ -283,18 +283,26 @@ static int parse_coding(const char **p, struct span *coding)
 	return weight.quality;
 }
 
+/*
+ * Who rules out everything, plain text included, gets plain text: RFC 9110 (12.4.1)
+ * leaves that to the server, and others do so as well.
+ */
 bool accept_gzip(const char *value)
 {
-	int quality, gzip = -1, any = 0;
+	int quality, gzip = -1, identity = 0, any = 0;
 	struct span coding;
 
 	for (value = skip_blanks(value); *value; value = skip_blanks(value)) {
 		quality = parse_coding(&value, &coding);
 		if (quality >= 0 && (span_is(coding, "gzip") || span_is(coding, "x-gzip")))
 			gzip = quality;
+		if (quality >= 0 && span_is(coding, "identity"))
+			identity = quality;
 		if (quality >= 0 && span_is(coding, "*"))
 			any = quality;
 		value = skip_element(value);
 	}
-	return gzip >= 0 ? gzip > 0 : any > 0;
+	if (gzip < 0)
+		gzip = any;
+	return gzip > 0 && gzip >= identity;
 }
