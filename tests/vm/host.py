@@ -486,7 +486,7 @@ def parse():
     parser.add_argument("--module", default="yes")
     parser.add_argument("--file", action="append", default=[])
     parser.add_argument("--forward", action="append", default=[])
-    parser.add_argument("--timeout", type=int, default=600)
+    parser.add_argument("--timeout", type=int)
     parser.add_argument("--log")
     parser.add_argument("--coverage", help="folder")
     parser.add_argument("command", nargs="*")
@@ -494,6 +494,8 @@ def parse():
     args.shell = not args.command and os.isatty(0) and os.isatty(1)
     if not args.command:
         args.command = ["sh"]
+    if args.timeout is None:
+        args.timeout = 0 if args.shell else 600  # A person ends it.
     return args
 
 

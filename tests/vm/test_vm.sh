@@ -87,6 +87,17 @@ check "... and leaves a process with its output behind" grep -qx left "$WORK/out
 vm -- /no/such/program
 check "a command that is not there" status_is 127
 
+printf 'echo "$((6 * 7))"\nexit 3\n' >"$WORK/script"
+INPUT=$WORK/script
+vm
+INPUT=
+check "without a command, a shell reads standard input" [ "$(<"$WORK/out")" = 42 ]
+check "... and its status is the guest's" status_is 3
+/usr/bin/python3 "$TOP/tests/vm/test_shell.py" "$TOP/scripts/vm" --kernel "$KERNEL" --no-module \
+	--timeout 600 >"$WORK/err" 2>&1
+status=$?
+check "at a terminal, a person's: with its size, its keys, and given back as it was" status_is 0
+
 # --- The kernel's faults
 
 vm -- sh -c 'echo "obsring test message" >/dev/kmsg'
