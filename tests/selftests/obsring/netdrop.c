@@ -123,7 +123,7 @@ TEST_F(record, of_what_nobody_read)
 {
 	int64_t before = metric_total(&self->session.view, DROPS);
 
-	ASSERT_EQ(0, packets_unread(50));
+	ASSERT_EQ(0, packets_dropped(packets_unread, 50));
 	EXPECT_TRUE(await(metric_total(&self->session.view, DROPS) >= before + 50));
 	EXPECT_TRUE(await(logged(&self->log, " source=netdrop ", " protocol=ipv4 bytes=1") >= 50));
 	EXPECT_EQ(0, logged(&self->log, " source=netdrop ", " bytes=1 interface="));

@@ -15,7 +15,7 @@ int packets_filtered(unsigned int nr);
 /* @nr UDP packets that lie in a socket when it is closed. */
 int packets_unread(unsigned int nr);
 
-/* @send as above, and wait until the last of them was dropped, wherever that is done. */
+/* @send as above, on one CPU: all were dropped when it returns, wherever that is done. */
 int packets_dropped(int (*send)(unsigned int nr), unsigned int nr);
 
 #endif /* SELFTEST_PACKET_H */
