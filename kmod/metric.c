@@ -11,9 +11,10 @@
 #include <linux/jhash.h>
 #include <linux/netlink.h>
 #include <linux/rhashtable.h>
-#include <linux/sched.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/timekeeping.h>
+#include <linux/wait.h>
 #include <linux/workqueue.h>
 
 #include <obsring/directory.h>
@@ -45,6 +46,8 @@ static u64 refused[OBS_REFUSED_NR];
 static LIST_HEAD(series_graves);
 static LIST_HEAD(family_graves);
 static bool graves_waiting;	/* the worker holds some */
+static u32 graves_emptied;	/* by the worker, so often */
+static DECLARE_WAIT_QUEUE_HEAD(graves_wait);	/* for the next time */
 
 /* There will be more room, see obs_registry_flush(). */
 static bool graves_exist(void)
@@ -470,15 +473,26 @@ static void graves_work_fn(struct work_struct *work)
 	list_for_each_entry_safe(family, next_family, &families, grave)
 		obs_family_release(family);
 	graves_waiting = false;
+	/* Waiters look without the mutex. */
+	WRITE_ONCE(graves_emptied, graves_emptied + 1);
 	obs_self_memory();
 	mutex_unlock(&obs_registry_mutex);
+	wake_up_all(&graves_wait);
 }
 
 static DECLARE_WORK(graves_work, graves_work_fn);
 
-void obs_registry_flush(void)
+int obs_registry_flush(void)
 {
-	flush_work(&graves_work);
+	u32 until;
+
+	mutex_lock(&obs_registry_mutex);
+	/* What the worker holds, then what it has not taken yet. */
+	until = graves_emptied + graves_waiting +
+		!(list_empty(&series_graves) && list_empty(&family_graves));
+	mutex_unlock(&obs_registry_mutex);
+	wait_event_killable(graves_wait, (s32)(READ_ONCE(graves_emptied) - until) >= 0);
+	return fatal_signal_pending(current) ? -EINTR : 0;
 }
 
 void obs_series_free(struct obs_series *series)

@@ -180,8 +180,22 @@ u64 obs_registry_refused(enum obs_refusal reason);
 
 /*
  * Wait for removed series and families to be gone, so that what they held is
- * free again. Not under the mutex.
+ * free again. -EINTR: the task is being killed, and is not to try again: others may
+ * remove without end. Not under the mutex.
  */
-void obs_registry_flush(void);
+int obs_registry_flush(void);
+
+/*
+ * Is there reason to try again what returned *@ret? If that is -EAGAIN, there may be
+ * room now, or it has become -EINTR. A try removes nothing that it made: two such would
+ * wait for each other's without end. Not under the mutex.
+ */
+static inline bool obs_registry_again(int *ret)
+{
+	if (*ret != -EAGAIN)
+		return false;
+	*ret = obs_registry_flush();
+	return !*ret;
+}
 
 #endif /* OBSRING_METRIC_H */

@@ -237,9 +237,7 @@ int obs_nl_series_new(struct sk_buff *skb, struct genl_info *info)
 			ret = nla_put_u32(reply, OBSRING_A_SERIES_ID,
 					  series->index);
 		mutex_unlock(&obs_registry_mutex);
-		if (ret == -EAGAIN)
-			obs_registry_flush();
-	} while (ret == -EAGAIN);
+	} while (obs_registry_again(&ret));
 	return obs_nl_reply_end(info, reply, header, ret);
 }
 

@@ -18,7 +18,7 @@ static int fill_service(struct sk_buff *skb, struct obs_service *service)
 	       nla_put_u32(skb, OBSRING_A_MEMBERS, state.members) ||
 	       nla_put_u32(skb, OBSRING_A_SERIES, state.series) ||
 	       nla_put_u64_64bit(skb, OBSRING_A_BYTES, state.bytes, OBSRING_A_PAD) ||
-	       nla_put_u32(skb, OBSRING_A_TTL, service->ttl_s) ||
+	       nla_put_u32(skb, OBSRING_A_TTL, state.ttl_s) ||
 	       nla_put_u64_64bit(skb, OBSRING_A_CREATED_NS, service->created_ns,
 				 OBSRING_A_PAD) ||
 	       (state.left_ns &&

@@ -58,6 +58,7 @@ struct obs_family *__obs_family_register(const struct obs_family_desc *desc,
 					 struct module *owner)
 {
 	struct obs_family *family;
+	int ret;
 
 	if (owner != THIS_MODULE && desc->name && obs_name_reserved(desc->name))
 		return ERR_PTR(-EINVAL);
@@ -65,10 +66,9 @@ struct obs_family *__obs_family_register(const struct obs_family_desc *desc,
 		mutex_lock(&obs_registry_mutex);
 		family = obs_family_new(desc, owner, 0, NULL);
 		mutex_unlock(&obs_registry_mutex);
-		if (family != ERR_PTR(-EAGAIN))
-			return family;
-		obs_registry_flush();
-	} while (1);
+		ret = PTR_ERR_OR_ZERO(family);
+	} while (obs_registry_again(&ret));
+	return ret ? ERR_PTR(ret) : family;
 }
 EXPORT_SYMBOL_OBSRING(__obs_family_register);
 
@@ -81,6 +81,12 @@ void obs_family_unregister(struct obs_family *family)
 	mutex_unlock(&obs_registry_mutex);
 }
 EXPORT_SYMBOL_OBSRING(obs_family_unregister);
+
+static void overflow_attach(struct obs_family *family, struct obs_handle *handle)
+{
+	if (handle && family->overflow)
+		obs_handle_attach(handle, family->overflow);
+}
 
 /* Find or make the series, or take the overflow series in its place. */
 static int series_attach(struct obs_family *family, const char *const *value,
@@ -96,14 +102,16 @@ static int series_attach(struct obs_family *family, const char *const *value,
 		ret = obs_series_get(family, value, NULL, &series, NULL);
 		if (!ret && handle)
 			obs_handle_attach(handle, series);
-		if ((ret == -ENOSPC || ret == -ENOMEM) && handle &&
-		    family->overflow)
-			obs_handle_attach(handle, family->overflow);
+		if (ret == -ENOSPC || ret == -ENOMEM)
+			overflow_attach(family, handle);
 		mutex_unlock(&obs_registry_mutex);
-		if (ret != -EAGAIN)
-			return ret;
-		obs_registry_flush();
-	} while (1);
+	} while (obs_registry_again(&ret));
+	if (ret == -EINTR) {
+		mutex_lock(&obs_registry_mutex);
+		overflow_attach(family, handle);
+		mutex_unlock(&obs_registry_mutex);
+	}
+	return ret;
 }
 
 static void series_detach(struct obs_handle *handle)

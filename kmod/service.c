@@ -326,15 +326,15 @@ static int attach_read(struct obsring_attach *attach, const void __user *from)
 }
 
 /* Found or made, with a reference for the caller. */
-static struct obs_service *service_get(const struct obsring_attach *attach, bool *ret_new)
+static struct obs_service *service_get(const struct obsring_attach *attach)
 {
 	kuid_t uid = current_euid();
 	struct obs_service *service;
+	int ret;
 
 	do {
 		mutex_lock(&obs_registry_mutex);
 		service = obs_service_find(uid, attach->name);
-		*ret_new = !service;
 		if (!service)
 			service = service_new(uid, attach->name);
 		if (!IS_ERR(service)) {
@@ -345,19 +345,23 @@ static struct obs_service *service_get(const struct obsring_attach *attach, bool
 			sweep_for(service);
 		}
 		mutex_unlock(&obs_registry_mutex);
-		if (service != ERR_PTR(-EAGAIN))
-			return service;
-		obs_registry_flush();
-	} while (1);
+		ret = PTR_ERR_OR_ZERO(service);
+	} while (obs_registry_again(&ret));
+	return ret ? ERR_PTR(ret) : service;
 }
 
-/* It was made for an attach that failed, and nobody else has attached to it since. */
-static void service_unmake(struct obs_service *service)
+/*
+ * The caller's reference goes. If no attach to it succeeded, nor may yet, the service
+ * was made for such as failed: the last of these takes it away.
+ */
+static void attach_end(struct obs_service *service, bool attached)
 {
 	mutex_lock(&obs_registry_mutex);
-	/* Ours and that of being there: a descriptor has another one. */
-	if (!service->dead && refcount_read(&service->refs) == 2)
+	service->attached |= attached;
+	/* Ours and that of being there: another attach has one more. */
+	if (!service->attached && !service->dead && refcount_read(&service->refs) == 2)
 		service_retire(service);
+	obs_service_put(service);
 	mutex_unlock(&obs_registry_mutex);
 }
 
@@ -388,7 +392,6 @@ long obs_service_attach(unsigned long arg)
 	void __user *where = (void __user *)arg;
 	struct obs_service *service;
 	struct obsring_attach attach;
-	bool new;
 	int ret;
 
 	if (in_compat_syscall())
@@ -399,15 +402,13 @@ long obs_service_attach(unsigned long arg)
 	attach.fd = get_unused_fd_flags(O_CLOEXEC);
 	if (attach.fd < 0)
 		return attach.fd;
-	service = service_get(&attach, &new);
+	service = service_get(&attach);
 	if (IS_ERR(service)) {
 		ret = PTR_ERR(service);
 		goto out_fd;
 	}
 	ret = attach_finish(service, &attach, where);
-	if (ret && new)
-		service_unmake(service);
-	obs_service_put(service);
+	attach_end(service, !ret);
 out_fd:
 	if (ret)
 		put_unused_fd(attach.fd);
@@ -443,6 +444,7 @@ void obs_service_state(struct obs_service *service, struct obs_service_state *re
 
 	spin_lock(&service->members_lock);
 	ret_state->members = service->nr_members;
+	ret_state->ttl_s = service->ttl_s;
 	ago = ktime_get_boottime_ns() - service->left_ns;
 	spin_unlock(&service->members_lock);
 	ret_state->series = service->nr_series;

@@ -116,6 +116,7 @@ struct obs_share {
  * @user: whose
  * @name: its name
  * @dead: out of the registry
+ * @attached: somebody has attached to it, or did
  * @ttl_s: seconds; 0: for ever
  * @created_ns: CLOCK_REALTIME
  * @members_lock: members, the next two and ttl_s
@@ -141,6 +142,7 @@ struct obs_service {
 	struct obs_service_user *user;
 	char name[OBSRING_NAME_MAX + 1];
 	bool dead;
+	bool attached;
 	u32 ttl_s;
 	u64 created_ns;
 	spinlock_t members_lock;	/* members, nr_members, left_ns, ttl_s */
@@ -173,7 +175,6 @@ void obs_services_exit(void);
 /* OBSRING_IOC_ATTACH, by a file open for writing. Not under the mutex. */
 long obs_service_attach(unsigned long arg);
 
-/* Not under the mutex. */
 void obs_service_put(struct obs_service *service);
 
 /* The last member left: its time to live may end soon. Any lock. */
@@ -193,6 +194,7 @@ int obs_service_delete(struct obs_service *service);
 /* As it is now. */
 struct obs_service_state {
 	u32 members;
+	u32 ttl_s;
 	u32 series;
 	u64 bytes;		/* of one row */
 	u64 left_ns;		/* CLOCK_REALTIME; 0: it has members */

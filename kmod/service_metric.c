@@ -41,6 +41,7 @@ struct made {
  * @uid: label value
  * @text: strings of all these
  * @series: what the process is told of
+ * @told: it counts in series->nr_told
  * @made: what was made for that: the series, and before it the overflow series
  * @nr_made: how many of them
  */
@@ -54,6 +55,7 @@ struct request {
 	char uid[sizeof("4294967295")];
 	char text[TEXT_MAX];
 	struct obs_series *series;
+	bool told;
 	struct made made[2];
 	u32 nr_made;
 };
@@ -226,13 +228,6 @@ static struct obs_family *family_get(const struct request *req)
 	return ret ? ERR_PTR(ret) : family;
 }
 
-/* It was made for a series that could not be made. */
-static void family_put(struct obs_family *family)
-{
-	if (!IS_ERR(family) && !family->nr_series)
-		obs_family_free(family);
-}
-
 /* ---- Series -------------------------------------------------------------- */
 
 static bool is_shares(const struct obs_family_desc *desc)
@@ -340,6 +335,15 @@ static bool is_alone(const struct obs_service *service, const struct obs_series 
 	return true;
 }
 
+/* It may have been made for a series that could not be made. */
+static void family_unmake(const struct request *req)
+{
+	struct obs_family *family = obs_family_find(req->desc.name);
+
+	if (family && family->flags & OBSRING_FAMILY_SERVICE && !family->nr_series)
+		obs_family_free(family);
+}
+
 /*
  * What the request made goes, but for what others were told of meanwhile, and an
  * overflow series that others have series beside.
@@ -415,6 +419,7 @@ static void answer_make(struct request *req, bool new)
 	m->series = series->index;
 }
 
+/* Tried again, it goes on from what it made; metric_unget() takes that away. */
 static int metric_get(struct obs_service *service, struct request *req)
 {
 	struct obs_family *family;
@@ -427,28 +432,29 @@ static int metric_get(struct obs_service *service, struct request *req)
 	family = family_get(req);
 	if (IS_ERR(family))
 		return PTR_ERR(family);
-	req->nr_made = 0;
 	req->series = obs_series_find(family, req->value);
 	new = !req->series;
 	if (new)
 		ret = series_new(service, family, req);
 	obs_self_memory();
-	if (ret) {
-		family_put(family);
+	if (ret)
 		return ret;
-	}
 	req->series->nr_told++;
+	req->told = true;
 	answer_make(req, new);
 	return 0;
 }
 
-/* The process did not get the answer: to it, nothing was made. */
+/* The process did not get an answer, or not to the end: to it, nothing was made. */
 static void metric_unget(struct obs_service *service, struct request *req)
 {
-	if (service->dead)
-		return;
-	req->series->nr_told--;
-	request_undo(service, req);
+	/* Its series went with it. */
+	if (!service->dead) {
+		if (req->told)
+			req->series->nr_told--;
+		request_undo(service, req);
+	}
+	family_unmake(req);
 	obs_self_memory();
 }
 
@@ -470,12 +476,8 @@ long obs_service_metric(struct obs_service *service, unsigned long arg)
 		mutex_lock(&obs_registry_mutex);
 		ret = metric_get(service, req);
 		mutex_unlock(&obs_registry_mutex);
-		if (ret == -EAGAIN)
-			obs_registry_flush();
-	} while (ret == -EAGAIN);
-	if (ret)
-		goto out;
-	if (copy_to_user(where, &req->m, sizeof(req->m)))
+	} while (obs_registry_again(&ret));
+	if (!ret && copy_to_user(where, &req->m, sizeof(req->m)))
 		ret = -EFAULT;
 	mutex_lock(&obs_registry_mutex);
 	if (ret)

@@ -300,7 +300,8 @@ struct obs_family_desc {
  * Context: process, may sleep.
  * Return: the family, or ERR_PTR: -EEXIST if a family has that name, or one
  * that is the same after Prometheus' escaping or suffixes; -EINVAL for a
- * malformed description; -ENOSPC past max_series; -ENOMEM.
+ * malformed description; -ENOSPC past max_series; -ENOMEM; -EINTR: the task is being
+ * killed.
  */
 struct obs_family *__obs_family_register(const struct obs_family_desc *desc,
 					 struct module *owner);
@@ -330,10 +331,10 @@ void obs_family_unregister(struct obs_family *family);
  * obs_info_attach() do the same for their kinds.
  *
  * Context: process, may sleep.
- * Return: 0; -ENOSPC or -ENOMEM if a limit refused a new series: the handle is
- * attached to the family's overflow series, so that its updates are still
- * counted; -EINVAL for values that are no UTF-8, too long or of another number,
- * or a handle of another kind: then it is left as it was.
+ * Return: 0; -ENOSPC or -ENOMEM if a limit refused a new series, -EINTR if the task
+ * is killed while it waits for room: the handle is attached to the family's overflow
+ * series, so that its updates are still counted; -EINVAL for values that are no UTF-8,
+ * too long or of another number, or a handle of another kind: then it is left as it was.
  */
 int obs_counter_attach(struct obs_family *family, const char *const *value,
 		       struct obs_counter *c);

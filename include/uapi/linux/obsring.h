@@ -881,8 +881,8 @@ enum obsring_origin {
  *
  * The device is open for writing, else EPERM. EINVAL: a name or flag; EOPNOTSUPP: a
  * 32-bit program; ENOSPC: max_services, or a quarter of that by this user; ENOMEM;
- * EMFILE. A descriptor alone is no member: the time to live of a service without any
- * runs from the last attach or the last member's leaving.
+ * EMFILE; EINTR: the task is being killed. A descriptor alone is no member: the time to
+ * live of a service without any runs from the last attach or the last member's leaving.
  */
 struct obsring_attach {
 	__u32 size;
@@ -929,7 +929,8 @@ struct obsring_attach {
  *
  * EPERM: the caller is no member; ESTALE: the service is gone; EEXIST: a family of
  * that name is another one, or a name is the same to Prometheus; EINVAL: malformed,
- * or a reserved name; EFAULT; ENOSPC, ENOMEM: refused, see above.
+ * or a reserved name; EFAULT; ENOSPC, ENOMEM: refused, see above; EINTR: the task is
+ * being killed.
  */
 struct obsring_metric {
 	__u32 size;

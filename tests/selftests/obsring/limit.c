@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 /* Limits: what is beyond them is refused, counted, and granted once there is room. */
+#include <sys/wait.h>
+
 #include "packet.h"
+#include "service.h"
 #include "test.h"
 #include "wire.h"
 
@@ -175,6 +178,161 @@ TEST_F(limit, family_needs_its_overflow_series)
 	ASSERT_EQ(0, obs_control_info(self->control, &after));
 	EXPECT_EQ(before.families, after.families);
 	EXPECT_EQ(before.series, after.series);
+}
+
+/* ---- Killed while waiting for room --------------------------------------- */
+
+#define SERVICE	"waits"
+#define WAITS	"obs_registry_flush"	/* there */
+
+FIXTURE(killed)
+{
+	struct obs_control *control;
+	struct obs_service *service;
+};
+
+FIXTURE_VARIANT(killed)
+{
+	const char *parameters;
+	int (*ask)(FIXTURE_DATA(killed) *self);
+	bool fills;
+};
+
+static const struct obs_family_spec other = {
+	.name = "t_other_total", .help = "h", .kind = OBSRING_KIND_COUNTER,
+	.nr_labels = 1, .label = (const char *const[]){ "n" },
+};
+
+static int ask_family(FIXTURE_DATA(killed) *self)
+{
+	return obs_family_add(self->control, &other);
+}
+
+FIXTURE_VARIANT_ADD(killed, family)
+{
+	.parameters = "sources=none max_series=96", .fills = true,
+	.ask = ask_family,
+};
+
+static int ask_series(FIXTURE_DATA(killed) *self)
+{
+	return add(self->control, 1000000);
+}
+
+FIXTURE_VARIANT_ADD(killed, series)
+{
+	.parameters = "sources=none max_series=96", .fills = true,
+	.ask = ask_series,
+};
+
+static int ask_attach(FIXTURE_DATA(killed) *self)
+{
+	struct obs_service *service;
+	int r = obs_service_attach("another", &service);
+
+	(void)self;
+	if (!r)
+		obs_service_detach(service);
+	return r;
+}
+
+FIXTURE_VARIANT_ADD(killed, attach)
+{
+	.parameters = "sources=none max_series=96", .fills = true,
+	.ask = ask_attach,
+};
+
+static int ask_metric(FIXTURE_DATA(killed) *self)
+{
+	const char *value[] = { "v" };
+	struct obs_counter *made;
+
+	return obs_counter_new(self->service, &other, value, &made);
+}
+
+FIXTURE_VARIANT_ADD(killed, metric)
+{
+	.parameters = "sources=none max_series=96", .fills = true,
+	.ask = ask_metric,
+};
+
+/* Its overflow series has been made by then. */
+FIXTURE_VARIANT_ADD(killed, metric_half_made)
+{
+	.parameters = "sources=none max_service_series=1",
+	.ask = ask_metric,
+};
+
+FIXTURE_SETUP(killed)
+{
+	const char *value[] = { "0" };
+	int error = -ENOSPC;
+
+	ASSERT_EQ(0, module_reload(variant->parameters));
+	ASSERT_EQ(0, module_load("obsring_hold", ""));
+	ASSERT_EQ(0, obs_control_open(&self->control));
+	ASSERT_EQ(0, obs_service_attach(SERVICE, &self->service));
+	ASSERT_EQ(0, obs_family_add(self->control, &counter));
+	if (variant->fills)
+		fill(self->control, &error);
+	else
+		ASSERT_EQ(0, add(self->control, 0));
+	ASSERT_EQ(-ENOSPC, error);
+	/* What is removed now is not gone before the hold is. */
+	ASSERT_EQ(0, module_parameter_write("obsring_hold", "hold", "1"));
+	ASSERT_EQ(0, obs_series_delete(self->control, counter.name, value, 1));
+}
+
+FIXTURE_TEARDOWN(killed)
+{
+	obs_service_detach(self->service);
+	obs_control_close(self->control);
+	EXPECT_EQ(0, module_unload("obsring_hold"));
+	EXPECT_EQ(0, module_reload(""));
+}
+
+/* Where the process sleeps. */
+static bool sleeps_in(pid_t pid, const char *function)
+{
+	char path[64], where[128] = "";
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/wchan", (int)pid);
+	f = fopen(path, "r");
+	if (!f)
+		return false;
+	if (!fgets(where, sizeof(where), f))
+		where[0] = 0;
+	fclose(f);
+	return !strcmp(where, function);
+}
+
+TEST_F(killed, leaves_nothing)
+{
+	struct obs_service_info service;
+	struct obs_info before, after;
+	int status;
+	pid_t pid;
+
+	ASSERT_EQ(0, obs_control_info(self->control, &before));
+	pid = fork();
+	if (!pid)
+		_exit(!!variant->ask(self));
+	ASSERT_LT(0, pid);
+	EXPECT_TRUE(await(sleeps_in(pid, WAITS)));
+	kill(pid, SIGKILL);
+	EXPECT_TRUE(await(waitpid(pid, &status, WNOHANG) == pid));
+	EXPECT_TRUE(WIFSIGNALED(status));
+
+	ASSERT_EQ(0, obs_control_info(self->control, &after));
+	EXPECT_EQ(before.families, after.families);
+	EXPECT_EQ(before.series, after.series);
+	ASSERT_EQ(0, service_info(self->control, SERVICE, 0, &service));
+	EXPECT_EQ(0, service.series);
+	EXPECT_EQ(-ENOENT, service_info(self->control, "another", 0, &service));
+	/* What it waited for is granted to who lives, or the overflow series: 1. */
+	ASSERT_EQ(0, module_parameter_write("obsring_hold", "hold", "0"));
+	EXPECT_LE(0, variant->ask(self));
 }
 
 /* ---- Overflow ------------------------------------------------------------ */

@@ -3,6 +3,7 @@
  * A member that means no good: what it may map, who else may, what it can't do to
  * others, and that all goes with it. On the ioctls, below the library.
  */
+#include <pthread.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -773,6 +774,57 @@ TEST_F(member, an_attach_without_an_answer_makes_no_service)
 	ASSERT_EQ(0, service_info(self->control, SERVICE, ME, &info));
 	EXPECT_NE(1, info.ttl_s);
 	munmap(copy, self->page);
+}
+
+/* Several at once, each finding what another made and is about to take away. */
+static void *attach_unanswered(void *arg)
+{
+	FIXTURE_DATA(member) *data = arg;
+	struct obsring_attach request = { .size = sizeof(request), .name = "unanswered" };
+	void *copy = read_only(&request, sizeof(request));
+	uintptr_t answered = 0;
+	unsigned int i, nr = many() / 20 + 1;
+
+	for (i = 0; i < nr; i++)
+		answered += ioctl(data->device, OBSRING_IOC_ATTACH, copy) != -1 || errno != EFAULT;
+	munmap(copy, data->page);
+	return (void *)answered;
+}
+
+TEST_F(member, attaches_without_an_answer_make_no_service)
+{
+	struct obs_service_info info;
+	pthread_t thread[4];
+	void *answered;
+	int i;
+
+	for (i = 0; i < 4; i++)
+		ASSERT_EQ(0, pthread_create(&thread[i], NULL, attach_unanswered, self));
+	for (i = 0; i < 4; i++) {
+		ASSERT_EQ(0, pthread_join(thread[i], &answered));
+		EXPECT_EQ(NULL, answered);
+	}
+	EXPECT_EQ(-ENOENT, service_info(self->control, "unanswered", ME, &info));
+}
+
+/* The overflow series beside it could have been. */
+TEST_F(member, a_metric_that_is_refused_makes_no_series)
+{
+	struct obs_info before, after;
+	struct obs_service_info info;
+	struct obsring_metric m;
+	char longest[129];
+
+	memset(longest, 'v', sizeof(longest) - 1);
+	longest[sizeof(longest) - 1] = 0;
+	ASSERT_EQ(0, obs_control_info(self->control, &before));
+	EXPECT_EQ(-EINVAL, counter_make(self->attach.fd, "t_refused_total", "\xff", &m));
+	EXPECT_EQ(-EINVAL, counter_make(self->attach.fd, "t_refused_total", longest, &m));
+	ASSERT_EQ(0, service_info(self->control, SERVICE, ME, &info));
+	EXPECT_EQ(0, info.series);
+	ASSERT_EQ(0, obs_control_info(self->control, &after));
+	EXPECT_EQ(before.families, after.families);
+	EXPECT_EQ(before.series, after.series);
 }
 
 TEST_F(member, a_metric_without_an_answer_makes_no_series)
