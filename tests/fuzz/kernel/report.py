@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """
-How many of the module's KCOV blocks a run of kcov_fuzz reached: report.py KO OUTPUT
+How many of the module's KCOV blocks a run of kcov_fuzz reached: report.py KO OUTPUT...
 [--at-least PERCENT] [--unreached FILE]
 
 A block is a call of __sanitizer_cov_trace_pc, and belongs to the file whose function
@@ -69,9 +69,12 @@ def short(place):
     return match[0] if match else place
 
 
-def reached(output):
-    with open(output, encoding="utf-8", errors="replace") as file:
-        return {line.split()[1] for line in file if line.startswith("reached ")}
+def reached(outputs):
+    seen = set()
+    for output in outputs:
+        with open(output, encoding="utf-8", errors="replace") as file:
+            seen |= {line.split()[1] for line in file if line.startswith("reached ")}
+    return seen
 
 
 def reasons():
@@ -94,7 +97,7 @@ def group_of(name):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("module")
-    parser.add_argument("output")
+    parser.add_argument("output", nargs="+")
     parser.add_argument("--at-least", type=float, default=80)
     parser.add_argument("--unreached")
     args = parser.parse_args()
