@@ -172,14 +172,19 @@ bench-push:
 bench-render:
 	tests/bench/bench_render.sh
 
-# On the kasan kernel. Time counts instructions there, so that waiting takes none.
-# FAULT_ONLY=WORD,...: operations with one of the words in their name; FAULT_DENSE=N: see
-# fault.c.
+# On the kasan kernel: all operations in two guests, or those with one of these words in
+# their name (FAULT_ONLY=WORD,...) in one. FAULT_DENSE=N, FAULT_LEAKS=1: see fault.c.
 FAULT_DENSE ?= 100
+ifdef FAULT_ONLY
 test-fault:
-	scripts/vm --kernel kasan --icount --timeout 28800 -- env OBSRING_TIMEOUT=28000 \
+	scripts/vm --kernel kasan --icount --timeout 28800 -- env OBSRING_TIMEOUT=86400 \
 		OBSRING_FAULT_DENSE=$(FAULT_DENSE) OBSRING_FAULT_ONLY="$(FAULT_ONLY)" \
-		/usr/libexec/obsring/tests/run.sh fault
+		$(if $(FAULT_LEAKS),OBSRING_FAULT_LEAKS=1) /usr/libexec/obsring/tests/run.sh fault
+else
+test-fault:
+	FAULT_DENSE=$(FAULT_DENSE) scripts/test fault; status=$$?; \
+		sed -n '/ points; /p' $(BUILD)/test-logs/fault-*.out; exit $$status
+endif
 
 # CYCLES=N for another number of them.
 test-lifecycle:

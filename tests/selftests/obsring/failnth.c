@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,10 +14,10 @@
 #include "file.h"
 
 #define DEBUG	"/sys/kernel/debug/"
+#define STACK_BYTES	65536
 
 static int nth_fd = -1;
 static unsigned int armed;
-static bool locked;
 
 /* Allocations that may sleep are spared unless one asks: ours all may. */
 static const char *const settings[][2] = {
@@ -37,6 +38,22 @@ static const char *verbosity(void)
 	return getenv("OBSRING_FAULT_VERBOSE") ?: "0";
 }
 
+/*
+ * A page of ours that is not there yet, or not ours alone since a fork, would be a point
+ * too. What is mapped later is no concern of this: the heap stays as large as it was.
+ */
+static bool memory_touch(void)
+{
+	volatile char stack[STACK_BYTES];
+	size_t i;
+
+	for (i = 0; i < sizeof(stack); i += 4096)
+		stack[i] = 0;
+	mallopt(M_MMAP_THRESHOLD, 1 << 30);
+	mallopt(M_TRIM_THRESHOLD, 1 << 30);
+	return !mlockall(MCL_CURRENT);
+}
+
 const char *faults_missing(void)
 {
 	unsigned int i;
@@ -49,17 +66,7 @@ const char *faults_missing(void)
 	for (i = 0; i < sizeof(verbose) / sizeof(verbose[0]); i++)
 		if (file_write(verbose[i], verbosity()))
 			return "this kernel lacks CONFIG_FAULT_INJECTION_USERCOPY or CONFIG_FAIL_FUNCTION";
-	faults_lock_memory(true);
-	return locked ? NULL : "memory can't be locked";
-}
-
-bool faults_lock_memory(bool lock)
-{
-	bool before = locked;
-
-	if (lock != locked)
-		locked = lock ? !mlockall(MCL_CURRENT | MCL_FUTURE) : munlockall();
-	return before;
+	return memory_touch() ? NULL : "memory can't be locked";
 }
 
 static void nth_write(unsigned int nth)

@@ -21,11 +21,8 @@ struct fault {
 	bool hit;
 };
 
-/* What this kernel lacks; NULL: nothing, and faults are made ready, memory locked. */
+/* What this kernel lacks; NULL: nothing, and faults are made ready, our memory is there. */
 const char *faults_missing(void);
-
-/* A page of ours that is not there yet would be a point too. Whether it was locked. */
-bool faults_lock_memory(bool lock);
 
 /*
  * fail_function makes calls of @function return @value, at points of their own. Off with

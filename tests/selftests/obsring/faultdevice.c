@@ -92,7 +92,6 @@ static int try_touch(const struct operation *op, struct attempt *attempt)
 {
 	int r;
 
-	faults_lock_memory(false);
 	r = open_device(op) ?: map_region(OBSRING_REGION_RINGS);
 	if (r)
 		return r;
@@ -101,7 +100,6 @@ static int try_touch(const struct operation *op, struct attempt *attempt)
 	attempt->fault = fault_disarm();
 	unmap(op);
 	close_device(op);
-	faults_lock_memory(true);
 	return 0;
 }
 
@@ -276,10 +274,8 @@ static int undo_attach(const struct operation *op)
 	return delete_service();
 }
 
-/* All of its pages would be touched at once, were they locked. */
 static int make_attached(const struct operation *op)
 {
-	faults_lock_memory(false);
 	return open_device(op) ?: attach();
 }
 
@@ -287,7 +283,6 @@ static void end_attached(const struct operation *op)
 {
 	undo_attach(op);
 	close(device);
-	faults_lock_memory(true);
 }
 
 static int try_member(const struct operation *op, struct attempt *attempt)

@@ -76,10 +76,16 @@ static int make_all(const struct operation *op)
 	return module_reload(parameters_of(op->subject));
 }
 
+/* Nobody uses obsring behind it. */
+static void leave_without(const struct operation *op)
+{
+	module_unload(op->subject);
+}
+
 const struct operation module_operations[] = {
 	{ "load", "obsring", leave, try_load, unload, come_back },
 	{ "unload", "obsring", make_all, try_unload, load, come_back },
 	{ "producer: load", "obsring_example", NULL, try_load, unload },
-	{ "producer: unload", "obsring_example", load, try_unload, load },
+	{ "producer: unload", "obsring_example", load, try_unload, load, leave_without },
 	{ NULL }
 };

@@ -12,9 +12,10 @@
 
 #include "kernel.h"
 
-/* A symbol of /proc/kallsyms. */
+/* A tracepoint of /proc/kallsyms, and where /proc/kcore has it: 0 was not looked up. */
 struct symbol {
 	uint64_t address;
+	off_t offset;
 	char name[64];
 };
 
@@ -36,6 +37,7 @@ static unsigned int tracepoints_read(struct symbol *symbol)
 		    strncmp(line + name, PREFIX, strlen(PREFIX)))
 			continue;
 		symbol[nr].address = address;
+		symbol[nr].offset = 0;
 		snprintf(symbol[nr].name, sizeof(symbol[nr].name), "%.*s",
 			 (int)strcspn(line + name, "\t\n"), line + name);
 		nr++;
@@ -45,7 +47,7 @@ static unsigned int tracepoints_read(struct symbol *symbol)
 	return nr;
 }
 
-static uint64_t tracepoint_address(const char *name)
+static struct symbol *tracepoint_find(const char *name)
 {
 	static struct symbol symbol[SYMBOLS_MAX];
 	static unsigned int nr;
@@ -55,8 +57,8 @@ static uint64_t tracepoint_address(const char *name)
 		nr = tracepoints_read(symbol);
 	for (i = 0; i < nr; i++)
 		if (!strcmp(symbol[i].name + strlen(PREFIX), name))
-			return symbol[i].address;
-	return 0;
+			return &symbol[i];
+	return NULL;
 }
 
 /* Where /proc/kcore has the byte of a kernel address; -1: nowhere. */
@@ -83,18 +85,18 @@ int kernel_tracepoint_on(const char *name)
 {
 	/* struct tracepoint { const char *name; struct static_key key; ... } */
 	struct { uint64_t name; int32_t enabled; } head;
-	uint64_t address = tracepoint_address(name);
-	off_t offset;
-	int fd, r;
+	struct symbol *symbol = tracepoint_find(name);
+	static int fd = -1;
 
-	fd = open("/proc/kcore", O_RDONLY | O_CLOEXEC);
-	if (!address || fd < 0)
+	if (fd < 0)
+		fd = open("/proc/kcore", O_RDONLY | O_CLOEXEC);
+	if (!symbol || fd < 0)
 		return -ENOENT;
-	offset = kcore_offset(fd, address);
-	r = offset >= 0 && pread(fd, &head, 12, offset) == 12 ?
-	    head.enabled != 0 : -ENOENT;
-	close(fd);
-	return r;
+	if (!symbol->offset)
+		symbol->offset = kcore_offset(fd, symbol->address);
+	if (symbol->offset < 0 || pread(fd, &head, 12, symbol->offset) != 12)
+		return -ENOENT;
+	return head.enabled != 0;
 }
 
 /* A grace period of RCU. */

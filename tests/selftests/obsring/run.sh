@@ -138,8 +138,11 @@ leaks_check() {
 		return
 	fi
 	sleep 6
-	echo scan >$leaks
-	echo scan >$leaks
+	# Refused if kmemleak gave up, for want of memory or by an error of its own.
+	if ! echo scan >$leaks || ! echo scan >$leaks; then
+		result "not ok" "kmemleak is off"
+		return
+	fi
 	found=$(cat $leaks)
 	if [ -n "$found" ]; then
 		echo "$where" | sed 's/^/# /'
