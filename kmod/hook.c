@@ -37,12 +37,21 @@ const struct obs_hook *obs_hooks_find(struct obs_hook *hooks, unsigned int nr)
 	return NULL;
 }
 
-void obs_hooks_remove(const struct obs_hook *hooks, unsigned int nr)
+void obs_hooks_unset(const struct obs_hook *hooks, unsigned int nr)
 {
 	while (nr--)
 		tracepoint_probe_unregister(hooks[nr].tp, hooks[nr].probe, NULL);
-	/* Probes that run now are done when this returns. */
+}
+
+void obs_hooks_wait(void)
+{
 	tracepoint_synchronize_unregister();
+}
+
+void obs_hooks_remove(const struct obs_hook *hooks, unsigned int nr)
+{
+	obs_hooks_unset(hooks, nr);
+	obs_hooks_wait();
 }
 
 int obs_hooks_set(const struct obs_hook *hooks, unsigned int nr)

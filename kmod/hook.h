@@ -36,6 +36,10 @@ const struct obs_hook *obs_hooks_find(struct obs_hook *hooks, unsigned int nr);
 /* Set all, or none. Return: 0 or -errno. */
 int obs_hooks_set(const struct obs_hook *hooks, unsigned int nr);
 
+/* Of many, all are unset before it is waited, once, until no probe runs any more. */
+void obs_hooks_unset(const struct obs_hook *hooks, unsigned int nr);
+void obs_hooks_wait(void);
+
 /* Returns when no probe runs any more. */
 void obs_hooks_remove(const struct obs_hook *hooks, unsigned int nr);
 

@@ -432,7 +432,7 @@ err_ring:
 
 void obs_log_exit(void)
 {
-	obs_metrics_unregister(metrics, ARRAY_SIZE(metrics));
+	obs_metrics_remove(metrics, ARRAY_SIZE(metrics));
 	obs_logring_exit();
 	free_percpu(buffers);
 }

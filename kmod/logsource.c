@@ -400,7 +400,7 @@ void obs_logsource_exit(void)
 
 	irq_work_sync(&mails_irq_work);
 	cancel_work_sync(&mails_work);
-	obs_metrics_unregister(metrics, ARRAY_SIZE(metrics));
+	obs_metrics_remove(metrics, ARRAY_SIZE(metrics));
 	hash_for_each_safe(sources, i, next, source, node) {
 		hash_del(&source->node);
 		kfree(source);

@@ -179,6 +179,13 @@ u32 obs_registry_series(void);
 u64 obs_registry_refused(enum obs_refusal reason);
 
 /*
+ * producer.c: obs_metrics_unregister() without the wait, for the module's own tables
+ * when nobody updates them any more. What held them is given back after one, as
+ * everything that is removed.
+ */
+void obs_metrics_remove(struct obs_metric *metrics, unsigned int nr);
+
+/*
  * Wait for removed series and families to be gone, so that what they held is
  * free again. -EINTR: the task is being killed, and is not to try again: others may
  * remove without end. Not under the mutex.

@@ -29,6 +29,7 @@
 #include <linux/obsring.h>
 #include <obsring/name.h>
 
+#include "metric.h"
 #include "netlink.h"
 #include "probe.h"
 #include "probe_hook.h"
@@ -437,5 +438,5 @@ void obs_probes_exit(void)
 		probe_remove(probe);
 	mutex_unlock(&probes_mutex);
 	cancel_delayed_work_sync(&missed_work);
-	obs_metrics_unregister(metrics, ARRAY_SIZE(metrics));
+	obs_metrics_remove(metrics, ARRAY_SIZE(metrics));
 }

@@ -219,7 +219,7 @@ static int metric_attach(struct obs_metric *metric)
 	return obs_info_attach(metric->family, NULL);
 }
 
-static void metrics_remove(struct obs_metric *metrics, unsigned int nr)
+void obs_metrics_remove(struct obs_metric *metrics, unsigned int nr)
 {
 	while (nr--) {
 		obs_family_unregister(metrics[nr].family);
@@ -248,14 +248,14 @@ int __obs_metrics_register(struct obs_metric *metrics, unsigned int nr,
 	}
 	return 0;
 err:
-	metrics_remove(metrics, i);
+	obs_metrics_remove(metrics, i);
 	return ret;
 }
 EXPORT_SYMBOL_OBSRING(__obs_metrics_register);
 
 void obs_metrics_unregister(struct obs_metric *metrics, unsigned int nr)
 {
-	metrics_remove(metrics, nr);
+	obs_metrics_remove(metrics, nr);
 	obs_wait_for_updates();
 }
 EXPORT_SYMBOL_OBSRING(obs_metrics_unregister);

@@ -747,5 +747,5 @@ void obs_sampler_exit(void)
 	obs_rule_metrics_exit();
 	list_for_each_entry_safe(rule, next, &rules, node)
 		rule_free(rule);
-	obs_metrics_unregister(metrics, ARRAY_SIZE(metrics));
+	obs_metrics_remove(metrics, ARRAY_SIZE(metrics));
 }

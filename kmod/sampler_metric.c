@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <obsring/sample_metric.h>
 
+#include "metric.h"
 #include "sampler.h"
 #include "sampler_metric.h"
 
@@ -81,5 +82,5 @@ int obs_rule_metrics_init(void)
 
 void obs_rule_metrics_exit(void)
 {
-	obs_metrics_unregister(metrics, ARRAY_SIZE(metrics));
+	obs_metrics_remove(metrics, ARRAY_SIZE(metrics));
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Metrics of obsring itself: memory, and what the limits refused. */
 #include "logring.h"
+#include "metric.h"
 #include "sampler.h"
 #include "self.h"
 #include "service.h"
@@ -127,5 +128,5 @@ int obs_self_init(void)
 
 void obs_self_exit(void)
 {
-	obs_metrics_unregister(metrics, ARRAY_SIZE(metrics));
+	obs_metrics_remove(metrics, ARRAY_SIZE(metrics));
 }

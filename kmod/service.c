@@ -15,6 +15,7 @@
 
 #include <obsring/name.h>
 
+#include "metric.h"
 #include "netlink.h"
 #include "self.h"
 #include "service.h"
@@ -471,5 +472,5 @@ void obs_services_exit(void)
 	mutex_unlock(&obs_registry_mutex);
 	cancel_delayed_work_sync(&sweep_work);
 	xa_destroy(&services);
-	obs_metrics_unregister(metrics, ARRAY_SIZE(metrics));
+	obs_metrics_remove(metrics, ARRAY_SIZE(metrics));
 }

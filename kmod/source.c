@@ -12,6 +12,7 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 
+#include "metric.h"
 #include "netlink.h"
 #include "source.h"
 
@@ -75,12 +76,13 @@ static void hooks_find(void)
 
 /* ---- Switching ----------------------------------------------------------- */
 
+/* No probe of it runs any more. */
 static void source_unregister(struct obs_source *source)
 {
 	if (source->exit)
 		source->exit();
 	if (source->registered)
-		obs_metrics_unregister(source->metrics, source->nr_metrics);
+		obs_metrics_remove(source->metrics, source->nr_metrics);
 	source->registered = false;
 }
 
@@ -119,17 +121,25 @@ static int source_enable(struct obs_source *source,
 		source->registered = true;
 	}
 	ret = source_start(source, extack);
-	if (ret && !was_registered)
+	if (ret && !was_registered) {
 		source_unregister(source);
+		obs_wait_for_updates();
+	}
 	return ret;
+}
+
+/* No probe of it runs any more. */
+static void source_stop(struct obs_source *source)
+{
+	if (source->stop)
+		source->stop();
+	source->enabled = false;
 }
 
 static void source_disable(struct obs_source *source)
 {
 	obs_hooks_remove(source->hooks, source->nr_hooks);
-	if (source->stop)
-		source->stop();
-	source->enabled = false;
+	source_stop(source);
 }
 
 /* ---- Options ------------------------------------------------------------- */
@@ -357,13 +367,20 @@ int obs_sources_init(void)
 	return 0;
 }
 
+/* All together: a grace period for each of them would take seconds. */
 void obs_sources_exit(void)
 {
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(sources); i++) {
 		if (sources[i]->enabled)
-			source_disable(sources[i]);
+			obs_hooks_unset(sources[i]->hooks, sources[i]->nr_hooks);
+	}
+	obs_hooks_wait();
+	for (i = 0; i < ARRAY_SIZE(sources); i++) {
+		if (sources[i]->enabled)
+			source_stop(sources[i]);
 		source_unregister(sources[i]);
 	}
+	obs_wait_for_updates();
 }
