@@ -407,6 +407,16 @@ static void tell_all(struct __test_metadata *_metadata, FIXTURE_DATA(lifecycle) 
 	tell_jobs(_metadata, self->jobs);
 }
 
+/* To the kernel's log, which the host shows at once. */
+static void tell_progress(unsigned int cycle)
+{
+	char text[96];
+
+	snprintf(text, sizeof(text), "obsring-lifecycle: cycle %u, %llu KiB", cycle,
+		 (unsigned long long)kernel_memory());
+	file_write("/dev/kmsg", text);
+}
+
 TEST_F_TIMEOUT(lifecycle, goes_on, 14400)
 {
 	unsigned int cycle, nr = cycles(), warm = nr / 10;
@@ -417,8 +427,7 @@ TEST_F_TIMEOUT(lifecycle, goes_on, 14400)
 			memory = kernel_memory();
 		turn(_metadata, self, cycle);
 		if (nr >= 100 && cycle % 50 == 0)
-			TH_LOG("cycle %u, %llu KiB", cycle,
-			       (unsigned long long)kernel_memory());
+			tell_progress(cycle);
 	}
 	tell_all(_metadata, self);
 	TH_LOG("kernel memory: %llu KiB after %u cycles, %llu KiB after %u",
