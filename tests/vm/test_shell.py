@@ -65,9 +65,11 @@ def main():
     # What is typed is echoed: the answers are spelt in another way.
     guest.type("stty size | sed 's/^/size /'\r")
     rows, columns = guest.wait_for(r"\nsize (\d+) (\d+)").groups()
-    guest.type("echo beg''un; sleep 1000\r")
+    # It says so itself: it has the terminal then, and Ctrl-C is for it.
+    guest.type("sh -c \"echo beg''un; exec sleep 1000\"\r")
     guest.wait_for("\nbegun")
     guest.type("\3")
+    guest.wait_for("# ")
     guest.type("echo inter''rupted $?\r")
     guest.wait_for("\ninterrupted 130")
     guest.type("exit 42\r")
