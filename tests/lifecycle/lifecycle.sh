@@ -14,7 +14,8 @@ cd "$TOP"
 
 KERNEL=${1:-6.1}
 CYCLES=${CYCLES:-1000}
-HOTPLUG_CYCLES=${HOTPLUG_CYCLES:-$(((CYCLES + 9) / 10))}
+HOTPLUG_CYCLES=${HOTPLUG_CYCLES:-$((CYCLES ? (CYCLES + 9) / 10 : 100))}
+[ "$CYCLES" != 0 ] || [ "$HOTPLUG_CYCLES" != 0 ] || die "CYCLES=0 HOTPLUG_CYCLES=0: nothing to do"
 
 # The same source under another version, which netlink tells.
 next_build() {
