@@ -2,6 +2,8 @@
 /* Probes: metrics on tracepoints and functions that the test makes happen. */
 #include <pthread.h>
 #include <sched.h>
+#include <linux/blkzoned.h>
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
 
 #include "test.h"
@@ -469,6 +471,64 @@ TEST_F(probe, function_of_a_module_that_goes)
 	ASSERT_EQ(0, module_parameter_write("obsring_example", "requests", "1"));
 	EXPECT_EQ(1, metric(self->view, "t_total"));
 	ASSERT_EQ(0, module_unload("obsring_example"));
+}
+
+/* Zones that null_blk reports, each request once. */
+static int zones_ask(unsigned int times)
+{
+	struct {
+		struct blk_zone_report head;
+		struct blk_zone zone[4];
+	} report;
+	int fd = open("/dev/nullb0", O_RDONLY | O_CLOEXEC), r = 0;
+
+	if (fd < 0)
+		return -errno;
+	while (!r && times--) {
+		memset(&report, 0, sizeof(report));
+		report.head.nr_zones = ARRAY_SIZE(report.zone);
+		r = ioctl(fd, BLKREPORTZONE, &report) ? -errno : 0;
+	}
+	close(fd);
+	return r;
+}
+
+#define ZONED "modprobe", "null_blk", "nr_devices=1", "gb=1", "zoned=1", "zone_size=64"
+
+static int zones_probe(struct obs_control *control, const char *name)
+{
+	return add(control, name, OBSRING_PROBE_TRACEPOINT, "nullb:nullb_report_zones", 0, 0);
+}
+
+TEST_F(probe, tracepoint_of_a_module_that_goes)
+{
+	const struct obs_probe_info *probe;
+
+	if (access("/sys/module/null_blk", F_OK) && program(ZONED))
+		SKIP(return, "this kernel has no null_blk with zones");
+	if (access("/sys/module/null_blk/initstate", F_OK))
+		SKIP(return, "null_blk is built in: it can't go");
+	ASSERT_EQ(0, zones_probe(self->control, "z_total"));
+	ASSERT_EQ(0, zones_ask(5));
+	EXPECT_EQ(5, metric(self->view, "z_total"));
+
+	ASSERT_EQ(0, program("rmmod", "null_blk"));
+	probe = listed(self->control, "z_total");
+	ASSERT_NE(NULL, probe);
+	EXPECT_STREQ("its target went away with its module", probe->reason);
+	EXPECT_EQ(5, metric(self->view, "z_total"));
+	EXPECT_EQ(-ENOENT, zones_probe(self->control, "y_total"));
+
+	/* The module that comes again has another tracepoint. */
+	ASSERT_EQ(0, program(ZONED));
+	ASSERT_EQ(0, zones_ask(2));
+	EXPECT_EQ(5, metric(self->view, "z_total"));
+	EXPECT_EQ(0, obs_probe_delete(self->control, "z_total"));
+	ASSERT_EQ(0, zones_probe(self->control, "z_total"));
+	ASSERT_EQ(0, zones_ask(3));
+	EXPECT_EQ(3, metric(self->view, "z_total"));
+	EXPECT_EQ(0, obs_probe_delete(self->control, "z_total"));
+	ASSERT_EQ(0, program("rmmod", "null_blk"));
 }
 
 /* ---- Anything may be probed, and nothing breaks --------------------------- */
