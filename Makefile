@@ -203,6 +203,7 @@ GUEST_RECORDS ?= 100000000
 soak-log: userspace
 	$(MAKE) -C tests/soak log BUILD=$(BUILD)/tests/soak
 	scripts/vm --timeout 7200 -- env OBSRING_LOG_RECORDS=$(GUEST_RECORDS) \
+		OBSRING_LOG_TIMES=64 OBSRING_LOG_PAUSE_US=100000 OBSRING_TIMEOUT=7000 \
 		/usr/libexec/obsring/tests/run.sh resize
 
 soak-rate: userspace

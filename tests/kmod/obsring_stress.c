@@ -176,6 +176,9 @@ static __always_inline void update(int context, u64 v)
 static bool logging;
 module_param(logging, bool, 0600);
 MODULE_PARM_DESC(logging, "Write to the log as well");
+static uint log_times = 1;
+module_param(log_times, uint, 0600);
+MODULE_PARM_DESC(log_times, "As many records as with 1, so many times");
 
 #define FILLER_MAX	900	/* bytes at the end of a record, number % this */
 #define LOG_EVERY	8	/* updates for a record */
@@ -300,7 +303,7 @@ static void update_batch(int context, unsigned int nr)
 	for (i = 0; i < DIV_ROUND_UP(nr, TRACED_EVERY); i++)
 		observe_traced(context);
 	if (READ_ONCE(logging))
-		log_batch(context, DIV_ROUND_UP(nr, LOG_EVERY));
+		log_batch(context, DIV_ROUND_UP(nr, LOG_EVERY) * READ_ONCE(log_times));
 	atomic64_add(nr, &done[context]);
 }
 

@@ -588,10 +588,19 @@ static void change_all(struct shared *shared)
 	}
 }
 
+static unsigned long long number_of(const char *variable, unsigned long long otherwise)
+{
+	const char *text = getenv(variable);
+
+	return text ? strtoull(text, NULL, 10) : otherwise;
+}
+
 static void readers_start(struct shared *shared)
 {
 	int i;
 
+	for (i = 0; i < READERS; i++)
+		shared->tally[i].pause_us = (i + 1) * number_of("OBSRING_LOG_PAUSE_US", 0);
 	for (i = 0; i < READERS; i++)
 		if (!fork()) {
 			(i < TEXT_READERS ? tally_read : tally_map)(&shared->tally[i],
@@ -626,11 +635,14 @@ TEST_F_TIMEOUT(resize, all_contexts, 6000)
 		.rule = OBSRING_RULE_PROBABILITY, .value = OBSRING_THRESHOLD_ONE / 2,
 	};
 	const char *updates = getenv("OBSRING_LOG_UPDATES") ?: "200000";
-	uint64_t records = strtoull(getenv("OBSRING_LOG_RECORDS") ?: "0", NULL, 10);
+	uint64_t records = number_of("OBSRING_LOG_RECORDS", 0);
+	char parameters[64];
 	int64_t stored, lost, seen, kept;
 	int i, rounds = 0;
 
-	ASSERT_EQ(0, module_load("obsring_stress", "logging=1"));
+	snprintf(parameters, sizeof(parameters), "logging=1 log_times=%llu",
+		 number_of("OBSRING_LOG_TIMES", 1));
+	ASSERT_EQ(0, module_load("obsring_stress", parameters));
 	readers_start(shared);
 	for (i = 0; i < READERS; i++)
 		EXPECT_TRUE(await(__atomic_load_n(&shared->tally[i].began,

@@ -51,6 +51,12 @@ static void line_note(struct tally *tally, const char *line)
 	tally->torn += !line_whole(line);
 }
 
+static void pause_before_more(const struct tally *tally, bool last)
+{
+	if (tally->pause_us && !last)
+		usleep(tally->pause_us);
+}
+
 void tally_read(struct tally *tally, const int *stop)
 {
 	FILE *file = fopen(OBSRING_DEVICE, "re");
@@ -75,6 +81,7 @@ void tally_read(struct tally *tally, const int *stop)
 		if (errno != EAGAIN)
 			tally->error = errno;
 		clearerr(file);
+		pause_before_more(tally, last);
 		errno = EAGAIN;
 	} while (!last && !tally->error);
 	fclose(file);
@@ -177,7 +184,9 @@ void tally_map(struct tally *tally, const int *stop)
 		for (i = 0; i < rings.nr; i++)
 			while (rings.view[i].ring && ring_read(&rings, i))
 				;
-		sched_yield();
+		if (!tally->pause_us)
+			sched_yield();
+		pause_before_more(tally, last);
 	} while (!last);
 }
 

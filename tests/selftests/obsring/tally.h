@@ -13,11 +13,13 @@
  * @torn: records that are not what was written
  * @changes: of rings that it followed, if it reads by mapping
  * @began: it has a place in the log
+ * @pause_us: that it sleeps where it finds nothing more; a slow reader misses most
  * @error: what made it give up
  */
 struct tally {
 	unsigned long long read, lost, torn, changes;
 	int began;
+	unsigned int pause_us;
 	int error;
 };
 
