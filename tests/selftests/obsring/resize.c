@@ -663,7 +663,7 @@ TEST_F_TIMEOUT(resize, all_contexts, 6000)
 			ASSERT_EQ(0, obs_sample_send(control(), &half, NULL));
 	} while (!shared->failed &&
 		 (rounds < 2 || done("logged") < records ||
-		  !shared->hotplugs || shared->changes < 8 || !shared->tally[0].lost ||
+		  !shared->hotplugs || !done("bursts") || shared->changes < 8 || !shared->tally[0].lost ||
 		  !shared->tally[TEXT_READERS].changes || !all_have_read(shared)));
 	__atomic_store_n(&shared->stop, 1, __ATOMIC_RELEASE);
 	while (waitpid(-1, NULL, 0) > 0)
@@ -686,10 +686,11 @@ TEST_F_TIMEOUT(resize, all_contexts, 6000)
 			TH_LOG("reader %d: read %llu, lost %llu", i, t->read, t->lost);
 		EXPECT_LT(0, t->read);
 	}
-	TH_LOG("%d rounds: logged %llu, dropped %lld, nested %lld, stored %lld, %llu changes, %llu hotplugs; read %llu, missed %llu; mapped: %llu, %llu, followed %llu",
+	TH_LOG("%d rounds: logged %llu, dropped %lld, nested %lld, stored %lld, %llu changes, %llu hotplugs, %llu bursts of interrupts; read %llu, missed %llu; mapped: %llu, %llu, followed %llu",
 	       rounds, (unsigned long long)done("logged"), (long long)(seen - kept),
 	       (long long)lost, (long long)stored,
-	       shared->changes, shared->hotplugs, shared->tally[0].read,
+	       shared->changes, shared->hotplugs, (unsigned long long)done("bursts"),
+	       shared->tally[0].read,
 	       shared->tally[0].lost, shared->tally[TEXT_READERS].read,
 	       shared->tally[TEXT_READERS].lost, shared->tally[TEXT_READERS].changes);
 	munmap(shared, sizeof(*shared));
