@@ -111,16 +111,22 @@ static void ask_from(struct pair *pair, int cpu)
 	assert_int_equal(recv(pair->client.fd, &byte, 1, 0), 1);
 }
 
+/* Returns how long its buffer is. */
+static int open_between(struct pair *pair, int cpu[2])
+{
+	if (!two_cpus(cpu))
+		skip();
+	pair_open(pair);
+	return buffer_of(pair);
+}
+
 static void test_here_and_elsewhere(void **state)
 {
 	struct pair pair;
 	int cpu[2], first;
 
 	(void)state;
-	if (!two_cpus(cpu))
-		skip();
-	pair_open(&pair);
-	first = buffer_of(&pair);
+	first = open_between(&pair, cpu);
 
 	/* Short answers have what they had. */
 	ask_from(&pair, cpu[0]);
@@ -154,10 +160,7 @@ static void test_other_machine(void **state)
 	int cpu[2], first;
 
 	(void)state;
-	if (!two_cpus(cpu))
-		skip();
-	pair_open(&pair);
-	first = buffer_of(&pair);
+	first = open_between(&pair, cpu);
 	inet_pton(AF_INET6, "2001:db8::1", &address.sin6_addr);
 	pair.client.source = source_of((struct sockaddr *)&address);
 	ask_from(&pair, cpu[0]);
