@@ -793,7 +793,13 @@ static void *storm_life(void *arg)
 			__atomic_fetch_add(&storm->ended, 1, __ATOMIC_RELAXED);
 	}
 	__atomic_fetch_add(&storm->died, 1, __ATOMIC_RELAXED);
-	return NULL;
+	return (void *)(long)gettid();
+}
+
+/* Whoever joins it may go on before the module is told of its exit. */
+static bool thread_gone(pid_t tid)
+{
+	return syscall(SYS_tgkill, getpid(), tid, 0) && errno == ESRCH;
 }
 
 static void *storm_fn(void *arg)
@@ -801,11 +807,14 @@ static void *storm_fn(void *arg)
 	struct storm *storm = arg;
 	pthread_t life;
 	unsigned int i;
+	void *tid;
 
 	for (i = 0; i < STORM_LIVES; i++) {
 		if (pthread_create(&life, NULL, storm_life, storm))
 			_exit(1);
-		pthread_join(life, NULL);
+		pthread_join(life, &tid);
+		if (!await(thread_gone((pid_t)(long)tid)))
+			_exit(1);
 	}
 	return NULL;
 }
