@@ -18,19 +18,11 @@
 
 #include <obsring/logfmt.h>
 
+#include "random64.h"
+
 #define NR(array) (sizeof(array) / sizeof((array)[0]))
 
 #define NOW	1795364057123456789ULL	/* 2026-11-22T16:14:17.123456789Z */
-
-static __u64 random64(void)
-{
-	static __u64 seed = 0x9e3779b97f4a7c15ULL;
-
-	seed ^= seed << 13;
-	seed ^= seed >> 7;
-	seed ^= seed << 17;
-	return seed;
-}
 
 /* ---- Records ------------------------------------------------------------- */
 
