@@ -275,7 +275,7 @@ static void test_seek(void **state)
 	ring_close(&r);
 }
 
-/* --- Writers that were interrupted  ---------------------------------------- */
+/* ---- Writers that were interrupted --------------------------------------- */
 
 /* A writer that was interrupted behind its claim. */
 struct unfinished {

@@ -109,7 +109,7 @@ static void test_overtaken(void **state)
 	ring_close(&r);
 }
 
-/* --- Damage  --------------------------------------------------------------- */
+/* ---- Damage -------------------------------------------------------------- */
 
 /* What a hostile writer may leave. */
 static __u64 any(__u64 close)

@@ -15,7 +15,7 @@
 
 #include "sampler.h"
 
-/* --- Rules  ---------------------------------------------------------------- */
+/* ---- Rules --------------------------------------------------------------- */
 
 static void test_valid(void **state)
 {
@@ -82,7 +82,7 @@ static void test_words(void **state)
 	}
 }
 
-/* --- Blocks  --------------------------------------------------------------- */
+/* ---- Blocks -------------------------------------------------------------- */
 
 /* Kept is what p says, to within two picks, however long it goes on. */
 static void test_blocks_exact(void **state)
@@ -234,7 +234,7 @@ static void test_changes(void **state)
 	assert_int_equal(s.seen, s.kept + s.dropped);
 }
 
-/* --- Traces  --------------------------------------------------------------- */
+/* ---- Traces -------------------------------------------------------------- */
 
 static void test_trace(void **state)
 {

@@ -15,7 +15,7 @@
 
 #include "sampler.h"
 
-/* --- Quota  ---------------------------------------------------------------- */
+/* ---- Quota --------------------------------------------------------------- */
 
 /* No period has more, and all of it is used if CPUs ask for it. */
 static void test_rate(void **state)
@@ -137,7 +137,7 @@ static void test_portion(void **state)
 	}
 }
 
-/* --- Target  --------------------------------------------------------------- */
+/* ---- Target -------------------------------------------------------------- */
 
 struct run {
 	struct sampler s;
@@ -268,7 +268,7 @@ static void test_target_threshold(void **state)
 	}
 }
 
-/* --- Floor  ---------------------------------------------------------------- */
+/* ---- Floor --------------------------------------------------------------- */
 
 static void test_floor(void **state)
 {
