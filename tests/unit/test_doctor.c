@@ -19,6 +19,7 @@
 
 #include <cmocka.h>
 
+#include "ctl.h"
 #include "obsringctl/doctor.h"
 #include "segment.h"
 
@@ -82,8 +83,6 @@ static int teardown(void **state)
 }
 
 /* ---- One check: what it tells -------------------------------------------------- */
-
-static char output[1 << 16];
 
 static const struct doctor blank = { .root = root, .device = OBSRING_DEVICE, .check = "x" };
 
@@ -696,23 +695,6 @@ static void test_urls(void **state)
 }
 
 /* ---- As it is called ---------------------------------------------------------------------- */
-
-static int ctl(const char *args)
-{
-	char command[1024];
-	size_t n;
-	FILE *p;
-	int r;
-
-	snprintf(command, sizeof(command), OBJECTS "/bin/obsringctl %s 2>&1", args);
-	p = popen(command, "r");
-	assert_non_null(p);
-	n = fread(output, 1, sizeof(output) - 1, p);
-	output[n] = 0;
-	r = pclose(p);
-	assert_true(WIFEXITED(r));
-	return WEXITSTATUS(r);
-}
 
 static void test_command(void **state)
 {

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/* obsringctl as it is called, and a segment that has something of everything. */
+#ifndef TESTS_CTL_H
+#define TESTS_CTL_H
+
+#include "segment.h"
+
+#define OUTPUT_SIZE	(1 << 16)
+
+/* What it printed, on standard output and error. */
+extern char output[OUTPUT_SIZE];
+
+/* Its exit status, called with @args. */
+int ctl(const char *args);
+int ctl_on(struct segment *segment, const char *args);
+
+/* What @redirect leaves in the pipe goes to output. */
+int ctl_redirected(const char *args, const char *redirect);
+
+/* Metrics of each kind, and a log of four records. */
+struct segment *ctl_segment(void);
+
+#endif /* TESTS_CTL_H */
