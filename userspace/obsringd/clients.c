@@ -18,6 +18,9 @@
 /* Shut down and not closed yet: the server is behind. */
 #define CLIENTS_ENDING_MAX 64
 
+/* For one that asks for nothing, where there is no place for another. */
+#define EVICT_LOOKED_AT	64
+
 /* Whose addresses are counted before a request is refused. */
 #define GREEDY_LOOKED_AT 16
 
@@ -158,14 +161,36 @@ static struct client *find_stuck(const struct clients *clients, bool admitted)
 	return client;
 }
 
+/* It has asked, and was not heard: its server is behind. */
+static bool is_unheard(const struct client *client)
+{
+	char byte;
+
+	return now_ns() - client->since_ns < client->clients->limits.grace_ns &&
+	       recv(client->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+}
+
+static struct client *find_silent(const struct clients *clients, enum client_state state)
+{
+	struct client *client;
+	unsigned int looked = 0;
+
+	TAILQ_FOREACH(client, &clients->list[state], entry) {
+		if (!is_unheard(client))
+			return client;
+		if (++looked == EVICT_LOOKED_AT)
+			break;
+	}
+	return NULL;
+}
+
+/* None, where all that are new wait for their server: in a moment it has heard them. */
 static void evict_one(struct clients *clients)
 {
-	struct client *victim = TAILQ_FIRST(&clients->list[CLIENT_NEW]);
+	struct client *victim = find_silent(clients, CLIENT_NEW);
 
-	if (!victim)
-		victim = TAILQ_FIRST(&clients->list[CLIENT_IDLE]);
-	if (!victim)
-		victim = find_stuck(clients, false);
+	if (!victim && TAILQ_EMPTY(&clients->list[CLIENT_NEW]) && !clients->nr_pending)
+		victim = find_silent(clients, CLIENT_IDLE) ?: find_stuck(clients, false);
 	if (victim)
 		end(victim, CLIENT_END_EVICTED);
 }

@@ -10,8 +10,9 @@
  * Deadlines are of the whole state, not of a pause in it, so that nobody keeps a
  * place by a byte now and then. Where there is no place for one more, the one
  * that matters least makes it: of those without a request the oldest that never
- * had one, then the one that is idle the longest. So whoever comes and asks at
- * once is served, however many others sit there.
+ * had one, then the one that is idle the longest. One whose bytes are there and
+ * were not read yet has its grace, for it is the server that is behind. So whoever
+ * comes and asks at once is served, however many others sit there.
  */
 #ifndef OBSRINGD_CLIENTS_H
 #define OBSRINGD_CLIENTS_H
