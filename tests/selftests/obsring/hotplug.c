@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 /* CPUs that go off line keep what they counted, and go on with it. */
-#include <sched.h>
 #include <sys/syscall.h>
 
 #include "test.h"
@@ -49,22 +48,13 @@ FIXTURE_TEARDOWN(hotplug)
 	session_close(&self->session);
 }
 
-static int pin(unsigned int cpu)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(cpu, &set);
-	return sched_setaffinity(0, sizeof(set), &set) ? -errno : 0;
-}
-
 static int update_on(struct obs_control *control, unsigned int cpu)
 {
-	int r = pin(cpu), i;
+	int r = stay_on_cpu(cpu), i;
 
 	for (i = 0; !r && i < TIMES; i++)
 		r = obs_series_update(control, "t_total", NULL, 0, cpu + 1);
-	return r ? r : pin(0);
+	return r ? r : stay_on_cpu(0);
 }
 
 static uint64_t row(struct view *view, unsigned int cpu)
@@ -117,9 +107,9 @@ TEST_F(hotplug, series_made_meanwhile)
 	ASSERT_EQ(0, obs_family_add(self->control, &spec));
 	ASSERT_EQ(0, obs_series_add(self->control, "u", NULL, 0));
 	ASSERT_EQ(0, online(cpu, "1"));
-	ASSERT_EQ(0, pin(cpu));
+	ASSERT_EQ(0, stay_on_cpu(cpu));
 	ASSERT_EQ(0, obs_series_update(self->control, "u", NULL, 0, -7));
-	ASSERT_EQ(0, pin(0));
+	ASSERT_EQ(0, stay_on_cpu(0));
 	series = metric_series(self->view, "u");
 	ASSERT_NE(NULL, series);
 	ASSERT_EQ(0, obs_series_row(self->view->snapshot, series, cpu, &slot, 1));
@@ -152,10 +142,10 @@ TEST_F(hotplug, sources_lose_nothing)
 	ASSERT_EQ(0, obs_source_set(self->control, "syscall", true, NULL, 0));
 	before = metric(self->view, "obsring_syscalls_total", "getppid");
 	for (cpu = 1; cpu < self->cpus; cpu++) {
-		ASSERT_EQ(0, pin(cpu));
+		ASSERT_EQ(0, stay_on_cpu(cpu));
 		for (i = 0; i < TIMES; i++)
 			syscall(SYS_getppid);
-		ASSERT_EQ(0, pin(0));
+		ASSERT_EQ(0, stay_on_cpu(0));
 		ASSERT_EQ(0, online(cpu, "0"));
 		EXPECT_EQ(before + TIMES * cpu,
 			  metric(self->view, "obsring_syscalls_total", "getppid"));

@@ -146,3 +146,23 @@ uint64_t logged_sum(struct logged *logged, const char *key)
 		sum += logged_number(at, key);
 	return sum;
 }
+
+ssize_t drain(int fd, char *text, size_t size)
+{
+	size_t len = 0;
+	ssize_t n = 0;
+
+	while (len < size - 1 && (n = read(fd, text + len, size - 1 - len)) > 0)
+		len += (size_t)n;
+	text[len] = 0;
+	return n < 0 && errno != EAGAIN ? -errno : (ssize_t)len;
+}
+
+unsigned int lines(const char *text)
+{
+	unsigned int n = 0;
+
+	for (; *text; text++)
+		n += *text == '\n';
+	return n;
+}

@@ -5,6 +5,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 /**
  * struct logged - a reader, and what it has read
@@ -41,5 +42,9 @@ uint64_t logged_number(const char *line, const char *key);
 /* The smallest and the sum of these numbers over all lines that have one. */
 uint64_t logged_least(struct logged *logged, const char *key);
 uint64_t logged_sum(struct logged *logged, const char *key);
+
+/* All that is there of a file, NUL-terminated: its bytes or -errno. */
+ssize_t drain(int fd, char *text, size_t size);
+unsigned int lines(const char *text);
 
 #endif /* SELFTEST_LOGGED_H */

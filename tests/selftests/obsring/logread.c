@@ -3,7 +3,6 @@
  * The log through the mapping: the library gives what cat gives, misses no wake-up,
  * and accounts for each record, while rings are written, overwritten and replaced.
  */
-#include <sched.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -56,15 +55,6 @@ static int say(int fd, const char *text)
 	ssize_t n = write(fd, text, strlen(text));
 
 	return n < 0 ? -errno : n == (ssize_t)strlen(text) ? 0 : -EIO;
-}
-
-static void stay_on_cpu(int cpu)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(cpu, &set);
-	sched_setaffinity(0, sizeof(set), &set);
 }
 
 /* What cat would print, NUL-terminated. */
@@ -252,24 +242,6 @@ TEST_F(logread, resize)
 
 /* ---- Waiting ------------------------------------------------------------- */
 
-/* Does a process sleep in a system call of that number? */
-static bool sleeps_in(pid_t pid, long number)
-{
-	char path[64], text[256];
-
-	snprintf(path, sizeof(path), "/proc/%d/syscall", pid);
-	return file_read(path, text, sizeof(text)) > 0 && text[0] != 'r' &&
-	       strtol(text, NULL, 0) == number;
-}
-
-static int end_of(pid_t pid)
-{
-	int status;
-
-	return waitpid(pid, &status, 0) == pid && WIFEXITED(status) ?
-	       WEXITSTATUS(status) : -1;
-}
-
 /* A child that waits at the end of the log: its status is the result, or errno. */
 static pid_t start_waiter(void)
 {
@@ -293,7 +265,7 @@ TEST_F(logread, sleeper_wakes)
 
 	for (i = 0; i < 50; i++) {
 		pid = start_waiter();
-		ASSERT_TRUE(await(sleeps_in(pid, SLEEPS_IN)));
+		ASSERT_TRUE(await(sleeps_in_call(pid, SLEEPS_IN)));
 		ASSERT_EQ(0, say(self->fd, "wake"));
 		EXPECT_EQ(1, end_of(pid));
 	}
@@ -304,11 +276,11 @@ TEST_F(logread, drained_waiter_ends)
 	struct obs_control *control;
 	pid_t pid = start_waiter();
 
-	EXPECT_TRUE(await(sleeps_in(pid, SLEEPS_IN)));
+	EXPECT_TRUE(await(sleeps_in_call(pid, SLEEPS_IN)));
 	ASSERT_EQ(0, say(self->fd, "last"));
 	EXPECT_EQ(1, end_of(pid));
 	pid = start_waiter();
-	EXPECT_TRUE(await(sleeps_in(pid, SLEEPS_IN)));
+	EXPECT_TRUE(await(sleeps_in_call(pid, SLEEPS_IN)));
 	ASSERT_EQ(0, obs_control_open(&control));
 	ASSERT_EQ(0, obs_control_set_state(control, OBSRING_STATE_DRAINING));
 	EXPECT_EQ(ESHUTDOWN, end_of(pid));

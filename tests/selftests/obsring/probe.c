@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* Probes: metrics on tracepoints and functions that the test makes happen. */
 #include <pthread.h>
-#include <sched.h>
 #include <linux/blkzoned.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
@@ -108,15 +107,6 @@ static int adjust(unsigned int times)
 	return r;
 }
 
-static int pin(void)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(0, &set);
-	return sched_setaffinity(0, sizeof(set), &set) ? -errno : 0;
-}
-
 /* ---- Counting ------------------------------------------------------------ */
 
 TEST_F(probe, tracepoint_by_group_and_name)
@@ -182,7 +172,7 @@ TEST_F(probe, duration_is_that_of_the_call)
 
 TEST_F(probe, sampling)
 {
-	ASSERT_EQ(0, pin());
+	ASSERT_EQ(0, stay_on_cpu(0));
 	ASSERT_EQ(0, add(self->control, "k_total", OBSRING_PROBE_KPROBE,
 			 FUNCTION("getpgid"), 0, 10));
 	ASSERT_EQ(0, add(self->control, "r_seconds", OBSRING_PROBE_KRETPROBE,

@@ -10,6 +10,7 @@
 
 #include <obsring/record.h>
 
+#include "logged.h"
 #include "tally.h"
 #include "test.h"
 #include "wire.h"
@@ -77,15 +78,6 @@ FIXTURE_TEARDOWN(resize)
 	obs_log_set_size(self->session.control, (origin), (bytes))
 #define view()		(&self->session.view)
 
-static void stay_on_cpu(int cpu)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(cpu, &set);
-	sched_setaffinity(0, sizeof(set), &set);
-}
-
 /* @nr records of 1 line of the ring, numbered from @first. */
 static int say(int fd, unsigned int first, unsigned int nr)
 {
@@ -98,27 +90,6 @@ static int say(int fd, unsigned int first, unsigned int nr)
 			return -errno;
 	}
 	return 0;
-}
-
-/* All that is there, NUL-terminated: its bytes or -errno. */
-static ssize_t drain(int fd, char *text, size_t size)
-{
-	size_t len = 0;
-	ssize_t n;
-
-	while (len < size - 1 && (n = read(fd, text + len, size - 1 - len)) > 0)
-		len += (size_t)n;
-	text[len] = 0;
-	return n < 0 && errno != EAGAIN ? -errno : (ssize_t)len;
-}
-
-static unsigned int lines(const char *text)
-{
-	unsigned int n = 0;
-
-	for (; *text; text++)
-		n += *text == '\n';
-	return n;
 }
 
 static const struct obsring_ring *ring_of(const struct obsring_ring *ring, int cpu, int origin)

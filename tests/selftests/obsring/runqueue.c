@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 /* Source runqueue, against the kernel's count of switches and of waiting. */
-#include <sched.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 
@@ -104,14 +103,11 @@ static bool waits_are_told(void)
 
 static pid_t hog_start(void)
 {
-	cpu_set_t set;
 	pid_t pid = fork();
 
 	if (pid)
 		return pid;
-	CPU_ZERO(&set);
-	CPU_SET(0, &set);
-	sched_setaffinity(0, sizeof(set), &set);
+	stay_on_cpu(0);
 	for (;;)
 		__asm__ volatile("" ::: "memory");
 }

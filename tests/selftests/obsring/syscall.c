@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 /* Source syscall: each call counted, chosen ones timed. */
-#include <sched.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
@@ -157,11 +156,8 @@ TEST_F(syscall, times_each_chosen_call)
 TEST_F(syscall, times_one_of_n)
 {
 	int64_t before;
-	cpu_set_t set;
 
-	CPU_ZERO(&set);
-	CPU_SET(0, &set);
-	ASSERT_EQ(0, sched_setaffinity(0, sizeof(set), &set));
+	ASSERT_EQ(0, stay_on_cpu(0));
 	ASSERT_EQ(0, choose(self->control, "latency=getpgid", "sample=10"));
 	before = metric(self->view, LATENCY, "getpgid");
 	call(SYS_getpgid, 1000);

@@ -3,6 +3,7 @@
 #include <grp.h>
 #include <sched.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -11,6 +12,7 @@
 
 #include <linux/capability.h>
 
+#include "file.h"
 #include "user.h"
 
 struct job {
@@ -108,4 +110,30 @@ int namespace_run(int flags, int (*fn)(void *arg), void *arg)
 	struct job job = { .fn = fn, .arg = arg, .flags = flags };
 
 	return child_run(namespace_job, &job);
+}
+
+int stay_on_cpu(unsigned int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	return sched_setaffinity(0, sizeof(set), &set) ? -errno : 0;
+}
+
+bool sleeps_in_call(pid_t pid, long number)
+{
+	char path[64], text[256];
+
+	snprintf(path, sizeof(path), "/proc/%d/syscall", pid);
+	return file_read(path, text, sizeof(text)) > 0 && text[0] != 'r' &&
+	       strtol(text, NULL, 0) == number;
+}
+
+int end_of(pid_t pid)
+{
+	int status;
+
+	return waitpid(pid, &status, 0) == pid && WIFEXITED(status) ?
+	       WEXITSTATUS(status) : -1;
 }

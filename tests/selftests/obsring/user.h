@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Doing something as somebody else, in a child process. */
+/* Doing something as somebody else, in a child process; where, and how it goes on. */
 #ifndef SELFTEST_USER_H
 #define SELFTEST_USER_H
+
+#include <stdbool.h>
+#include <sys/types.h>
 
 #define NOBODY	65534
 
@@ -19,5 +22,14 @@ int capable_run(int cap, int (*fn)(void *arg), void *arg);
  * namespace: all capabilities there, none here. -EOPNOTSUPP without them.
  */
 int namespace_run(int flags, int (*fn)(void *arg), void *arg);
+
+/* 0 or -errno. */
+int stay_on_cpu(unsigned int cpu);
+
+/* Does a process sleep in a system call of that number? */
+bool sleeps_in_call(pid_t pid, long number);
+
+/* Wait for the end of a child: its exit status, or -1. */
+int end_of(pid_t pid);
 
 #endif /* SELFTEST_USER_H */
