@@ -28,4 +28,4 @@ exec "$TOP/scripts/vm" --kernel "${KERNEL:-6.1}" --timeout $((HOURS * 3600)) -- 
 	OBSRING_STORM_KILLS=$((10000 / SHARE + 1)) \
 	OBSRING_WORKER_UPDATES=$((20000000 / SHARE)) \
 	OBSRING_MEMBER_ATTACHES=$((1000000 / SHARE)) \
-	/usr/libexec/obsring/tests/run.sh storm worker member </dev/null
+	/usr/libexec/obsring/tests/run.sh storm worker member memberlimit </dev/null
