@@ -27,33 +27,32 @@ measure() {
 
 # --- Figures
 
-# over KEY: of an event, above the call with nothing on.
-over() {
-	local on off
-	on=$(figure event "$1")
-	off=$(figure event off)
-	awk -v on="$on" -v off="$off" 'BEGIN { printf "%.0f", on - off }'
-}
+# over KEY: of an event, above the call with nothing on, and its quartiles.
+over() { above event "$1" event off; }
 
-# percent COST PEER: of what that event costs.
-percent() {
-	local peer
-	peer=$(over "$2")
-	awk -v cost="$1" -v peer="$peer" 'BEGIN { printf "%.0f %%", 100 * cost / peer }'
+# percent COST PEER
+percent() { awk -v cost="$1" -v peer="$2" 'BEGIN { printf "%.0f %%", 100 * cost / peer }'; }
+
+# tell WHAT KEY FIGURES: those of over.
+tell() {
+	local -a quartiles
+	read -ra quartiles <<<"$3"
+	row_quartiles "$1" "$2" "linux=$KERNEL" instructions "${quartiles[@]}" "$rounds"
 }
 
 # --- Tables
 
 operations() {
-	local name cost target
+	local name costs target
 	echo "| update | instructions | to reach |"
 	echo "| --- | --- | --- |"
-	while read -r _ name cost; do
+	while read -r name; do
 		target=
 		if [ "$name" = obs_counter_inc ]; then target="2: load of the handle, increment"; fi
-		echo "| \`$name\` | $cost | $target |"
-		row kernel_update "$name" "linux=$KERNEL" instructions "$cost"
-	done < <(grep '^op ' "$FIGURES")
+		mapfile -t costs < <(sed -n "s/^op $name //p" "$FIGURES")
+		echo "| \`$name\` | $(middle "${costs[@]}") | $target |"
+		row kernel_update "$name" "linux=$KERNEL" instructions "${costs[@]}"
+	done < <(awk '$1 == "op" && !seen[$2]++ { print $2 }' "$FIGURES")
 }
 
 # KEY TEXT, in groups: a group's first line is the kernel's part, its last one
@@ -107,19 +106,20 @@ events() {
 }
 
 event_group() {
-	local line key cost of target peer=${!#} floor
+	local line key figures cost target peer=${!#} peers floor
 	peer=${peer%% *}
+	peers=$(over "$peer")
 	floor=$(over "${1%% *}")
 	for line; do
 		key=${line%% *}
-		cost=$(over "$key")
-		row kernel_event "$key" "linux=$KERNEL" instructions "$cost"
+		figures=$(over "$key")
+		cost=${figures%% *}
+		tell kernel_event "$key" "$figures"
 		case $key in
 		*.obsring*)
-			of=$(percent "$cost" "$peer")
 			target=
 			if [ "${key%.*}" = "${peer%.*}" ]; then target="50 %"; fi
-			echo "| ${line#* } | $cost | $of | $target | $((cost - floor)) |"
+			echo "| ${line#* } | $cost | $(percent "$cost" "${peers%% *}") | $target | $((cost - ${floor%% *})) |"
 			;;
 		*) echo "| ${line#* } | $cost | | | |" ;;
 		esac
@@ -134,54 +134,44 @@ SLEEPS=(
 	"old.bpftrace bpftrace, tracepoint: \`@[kstack] = count()\` of each"
 )
 
-# sleep_over KEY
-sleep_over() {
-	local on off
-	on=$(figure sleep "$1")
-	off=$(figure sleep "${1%.*}.off")
-	awk -v on="$on" -v off="$off" 'BEGIN { printf "%.0f", on - off }'
-}
+sleep_over() { above sleep "$1" sleep "${1%.*}.off"; }
 
 sleeps() {
-	local line key cost peer of
+	local line key figures cost peer of
 	echo "| a task goes to sleep | instructions | of bpftrace's |"
 	echo "| --- | --- | --- |"
 	for line in "${SLEEPS[@]}"; do
 		key=${line%% *}
-		cost=$(sleep_over "$key")
+		figures=$(sleep_over "$key")
+		cost=${figures%% *}
 		peer=$(sleep_over "${key%.*}.bpftrace")
 		of=
-		case $key in *.bpftrace) ;; *) row kernel_sleep "$key" "linux=$KERNEL" instructions "$cost" ;; esac
 		case $key in
 		*.obsring)
-			of=$(awk -v cost="$cost" -v peer="$peer" 'BEGIN { printf "%.0f %%", 100 * cost / peer }')
-			row kernel_sleep "${key%.*}.bpftrace" "linux=$KERNEL" instructions "$peer"
+			of=$(percent "$cost" "${peer%% *}")
+			tell kernel_sleep "$key" "$figures"
+			tell kernel_sleep "${key%.*}.bpftrace" "$peer"
 			;;
+		*.floor) tell kernel_sleep "$key" "$figures" ;;
 		esac
 		echo "| ${line#* } | $cost | $of |"
 	done
 }
 
 notes() {
-	local kernel module bpftrace off after_obsring after_bpftrace
-	kernel=$(figure note kernel)
-	module=$(figure note obsring)
-	bpftrace=$(<"$BPFTRACE/.version")
-	off=$(figure event off)
-	after_obsring=$(figure event off_after_obsring)
-	after_bpftrace=$(figure event off_after_bpftrace)
 	cat <<-END
-		A sleep with nothing on: $(figure sleep old.off) instructions, of a new task
-		$(figure sleep young.off); after the source was switched off $(figure sleep old.off_after_obsring).
+		A sleep with nothing on: $(median sleep old.off) instructions, of a new task
+		$(median sleep young.off); after the source was switched off $(median sleep old.off_after_obsring).
+		A call of getppid() with nothing on: $(median event off) instructions; after obsring
+		was switched off $(median event off_after_obsring), after bpftrace ended $(median event off_after_bpftrace).
 
-		Linux $kernel, obsring $module, bpftrace $bpftrace,
-		$(emulator --version | head -n 1), $(gcc-12 --version | head -n 1).
-		A call of getppid() with nothing on: $off instructions; after obsring
-		was switched off $after_obsring, after bpftrace ended $after_bpftrace.
 	END
+	tools "Linux $(figure note kernel), obsring $(figure note obsring), bpftrace $(<"$BPFTRACE/.version")," \
+		"$(emulator --version | head -n 1), $(gcc-12 --version | head -n 1)"
 }
 
 main() {
+	local rounds
 	[ $# -le 1 ] || die "usage: bench_kernel.sh [KERNEL]"
 	need_packages "${BUILD_PACKAGES[@]}" binutils
 	mkdir -p "$WORK"
@@ -189,6 +179,7 @@ main() {
 	gcc -O2 -Wall -static -o "$WORK/event_cost" tests/bench/event_cost.c
 	gcc -O2 -Wall -static -o "$WORK/sleep_cost" tests/bench/sleep_cost.c
 	measure
+	rounds=$(figure note rounds)
 	operations
 	echo
 	events

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: MIT
 #
 # In the guest of bench_kernel.sh: measures, and prints a line for each figure:
-# "op NAME INSTRUCTIONS" for updates, "event KEY INSTRUCTIONS" for a call of
-# getppid() with one tool watching it, "sleep KEY INSTRUCTIONS" for a sleep of a
-# task likewise, "note NAME TEXT". Fails if a tool did not see the calls.
+# "op NAME INSTRUCTIONS" for updates, several times, "event KEY MEDIAN QUARTILES" for a
+# call of getppid() with one tool watching it, "sleep KEY MEDIAN QUARTILES" for a sleep of
+# a task likewise, in instructions, "note NAME TEXT". Fails if a tool did not see the calls.
 set -e
 
 ROUNDS=51
@@ -143,7 +143,7 @@ sleeps_bpftrace() {
 [ "$(cat /proc/sys/net/core/bpf_jit_enable)" != 0 ] || die "this kernel does not compile BPF programs"
 
 insmod /lib/modules/obsring/obsring_bench.ko
-sed 's/^/op /' /sys/module/obsring_bench/parameters/results
+for n in 1 2 3 4 5; do sed 's/^/op /' /sys/module/obsring_bench/parameters/results; done
 rmmod obsring_bench
 
 event off
@@ -182,5 +182,6 @@ sleeps_obsring
 sleeps off_after_obsring
 sleeps_bpftrace
 
+echo "note rounds $ROUNDS"
 echo "note kernel $(uname -r)"
 echo "note obsring $(cat /sys/module/obsring/version)"

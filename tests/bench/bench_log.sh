@@ -43,23 +43,30 @@ RECORDS=(
 	"obs_log_fields_64 - \`obs_log_fields\`, 64 bytes and two fields"
 )
 
+ops() { sed -n "s/^op $1 //p" "$FIGURES"; }
+
 records() {
-	local line way peer text cost of
+	local line way peer text costs of
 	echo "| record of kernel code | instructions | of trace_printk's |"
 	echo "| --- | --- | --- |"
 	for line in "${RECORDS[@]}"; do
 		read -r way peer text <<<"$line"
-		cost=$(figure op "$way")
+		mapfile -t costs < <(ops "$way")
 		of=
-		if [ "$peer" != - ]; then of=$(ratio "$cost" "$(figure op "$peer")"); fi
-		echo "| $text | $cost | $of |"
-		row kernel_log "$way" "linux=$KERNEL" instructions "$cost"
+		if [ "$peer" != - ]; then of=$(ratio "$(middle "${costs[@]}")" "$(middle $(ops "$peer"))"); fi
+		echo "| $text | $(middle "${costs[@]}") | $of |"
+		row kernel_log "$way" "linux=$KERNEL" instructions "${costs[@]}"
 	done
 }
 
-# over KEY BASE: of a write, above one to /dev/null.
-over() {
-	echo $(($(figure write "$1") - $(figure write "$2")))
+# over KEY BASE: of a write, above one to /dev/null, and its quartiles.
+over() { above write "$1" write "$2"; }
+
+# tell KEY FIGURES: those of over.
+tell() {
+	local -a quartiles
+	read -ra quartiles <<<"$2"
+	row_quartiles kernel_log_write "$1" "linux=$KERNEL" instructions "${quartiles[@]}" "$rounds"
 }
 
 # KEY BASE TEXT: the first is what the others are compared with.
@@ -81,47 +88,51 @@ WRITES=(
 )
 
 events() {
-	local line key base text peer
+	local line key base text figures peer
 	peer=$(over bpftrace.printf_64 off)
 	echo "| each write(2) logged | instructions | of bpftrace's |"
 	echo "| --- | --- | --- |"
 	for line in "${EVENTS[@]}"; do
 		read -r key base text <<<"$line"
-		echo "| $text | $(over "$key" "$base") | $(ratio "$(over "$key" "$base")" "$peer") |"
-		row kernel_log_write "$key" "linux=$KERNEL" instructions "$(over "$key" "$base")"
+		figures=$(over "$key" "$base")
+		echo "| $text | ${figures%% *} | $(ratio "${figures%% *}" "${peer%% *}") |"
+		tell "$key" "$figures"
 	done
 }
 
 writes() {
-	local line key base text of
+	local line key base text figures peer of
 	echo "| record of a program | instructions | of trace_marker's |"
 	echo "| --- | --- | --- |"
 	for line in "${WRITES[@]}"; do
 		read -r key base text <<<"$line"
+		figures=$(over "$key" "$base")
+		peer=$(over "trace_marker.${key#*.}" "$base")
 		of=
-		case $key in
-		device.*) of=$(ratio "$(over "$key" "$base")" "$(over "trace_marker.${key#*.}" "$base")") ;;
-		esac
-		echo "| $text | $(over "$key" "$base") | $of |"
-		row kernel_log_write "$key" "linux=$KERNEL" instructions "$(over "$key" "$base")"
+		case $key in device.*) of=$(ratio "${figures%% *}" "${peer%% *}") ;; esac
+		echo "| $text | ${figures%% *} | $of |"
+		tell "$key" "$figures"
 	done
 }
 
 notes() {
 	cat <<-END
-		Linux $(figure note kernel), obsring $(figure note obsring), bpftrace $(<"$BPFTRACE/.version"),
-		$(emulator --version | head -n 1), $(gcc-12 --version | head -n 1).
-		A write of 64 bytes to /dev/null with nothing on: $(figure write off) instructions, after all $(figure write off_after).
+		A write of 64 bytes to /dev/null with nothing on: $(median write off) instructions, after all $(median write off_after).
+
 	END
+	tools "Linux $(figure note kernel), obsring $(figure note obsring), bpftrace $(<"$BPFTRACE/.version")," \
+		"$(emulator --version | head -n 1), $(gcc-12 --version | head -n 1)"
 }
 
 main() {
+	local rounds
 	[ $# -le 1 ] || die "usage: bench_log.sh [KERNEL]"
 	need_packages "${BUILD_PACKAGES[@]}" binutils
 	mkdir -p "$WORK"
 	bpftrace_get
 	gcc -O2 -Wall -static -o "$WORK/write_cost" tests/bench/write_cost.c
 	measure
+	rounds=$(figure note rounds)
 	records
 	echo
 	events

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: MIT
 #
 # In the guest of bench_log.sh: measures, and prints a line for each figure:
-# "op WAY INSTRUCTIONS" for a record of kernel code, "write KEY INSTRUCTIONS" for a
-# program's write(2), "note NAME TEXT". Fails if a tool did not see the writes.
+# "op WAY INSTRUCTIONS" for a record of kernel code, several times, "write KEY MEDIAN
+# QUARTILES" for a program's write(2), in instructions, "note NAME TEXT". Fails if a tool
+# did not see the writes.
 set -e
 
 ROUNDS=51
@@ -74,7 +75,7 @@ bpftrace() {
 write off /dev/null 64
 write off_256 /dev/null 256
 insmod /lib/modules/obsring/obsring_bench_log.ko
-sed 's/^/op /' /sys/module/obsring_bench_log/parameters/results
+for n in 1 2 3 4 5; do sed 's/^/op /' /sys/module/obsring_bench_log/parameters/results; done
 
 write hook.floor /dev/null 64
 hooked hook.obs_log_64 obs_log_64
@@ -95,5 +96,6 @@ for bytes in 64 256; do
 done
 write off_after /dev/null 64
 
+echo "note rounds $ROUNDS"
 echo "note kernel $(uname -r)"
 echo "note obsring $(cat /sys/module/obsring/version)"

@@ -109,21 +109,18 @@ told() {
 		die "the Pushgateway has not what was pushed"
 }
 
-middle() {
-	[ $# -gt 0 ] || return 0
-	printf '%s\n' "$@" | sort -g | awk '{ f[NR] = $1 } END { printf "%.0f", f[int(NR / 2) + 1] }'
-}
-
 # shellcheck disable=SC2086
 table() {
-	local way
+	local way server
 	echo "| a job that tells what it did | µs, start to end | µs of CPU | of the server's |"
 	echo "| --- | --- | --- | --- |"
 	for way in "${WAYS[@]}"; do
-		echo "| ${SAYS[$way]} | $(middle ${clocks[$way]}) | $(middle ${jobs_us[$way]}) | $(middle ${servers_us[$way]:-}) |"
+		server=
+		if [ -n "${servers_us[$way]:-}" ]; then server=$(middle ${servers_us[$way]}); fi
+		echo "| ${SAYS[$way]} | $(middle ${clocks[$way]}) | $(middle ${jobs_us[$way]}) | $server |"
 		row push_clock "$way" "items=$ITEMS" us ${clocks[$way]}
 		row push_cpu "$way" "items=$ITEMS" us ${jobs_us[$way]}
-		if [ -n "${servers_us[$way]:-}" ]; then
+		if [ -n "$server" ]; then
 			row push_server "$way" "items=$ITEMS" us ${servers_us[$way]}
 		fi
 	done
@@ -149,5 +146,6 @@ done
 told
 table
 printf '\n%s rounds of %s jobs, each of which counts %s items.\n' "$ROUNDS" $RUNS $ITEMS
-printf '%s, %s, Pushgateway %s\n' "$(gcc --version | head -n 1)" "$(go version | cut -d' ' -f3)" \
-	"$(package_version prometheus-pushgateway | cut -d= -f2)"
+tools "$(gcc --version | head -n 1), $(go version | cut -d' ' -f3)," \
+	"client_golang $(version golang-github-prometheus-client-golang-dev)," \
+	"libcurl $(version libcurl4-gnutls-dev), Pushgateway $(package_version prometheus-pushgateway | cut -d= -f2)"

@@ -11,6 +11,8 @@ set -euo pipefail
 TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 cd "$TOP"
 . scripts/lib.sh
+. tests/bench/rows.sh
+. tests/bench/guest.sh
 
 WORK=$BUILD/bench/read
 ROUNDS=${1:-1001}
@@ -38,10 +40,8 @@ build() {
 # add WHAT AT UNIT ROUNDS <FIGURES: the rows (rows.h) of what read_cost printed.
 add() {
 	local way median low high
-	if [ -z "${BENCH_ROWS:-}" ]; then return; fi
 	while read -r way median low high; do
-		printf '%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n' "$1" "$way" "$2" "$3" \
-			"$median" "$low" "$high" "$4" >>"$BENCH_ROWS"
+		row_quartiles "$1" "$way" "$2" "$3" "$median" "$low" "$high" "$4"
 	done
 }
 
@@ -55,7 +55,7 @@ natively() {
 	echo "| 1000 counters, natively | ns | a quarter of the rounds below | above |"
 	echo "| --- | --- | --- | --- |"
 	while read -r way median low high; do
-		echo "| ${SAYS[$way]} | $median | $low | $high |"
+		printf '| %s | %.0f | %.0f | %.0f |\n' "${SAYS[$way]}" "$median" "$low" "$high"
 	done <"$WORK/native"
 }
 
@@ -65,8 +65,11 @@ guest() {
 	scripts/vm --icount --no-tests --mem 768 --append "possible_cpus=$1" \
 		--file "$WORK/read_cost" -- sh -c "
 			[ \$(cat /sys/devices/system/cpu/possible) = $are ] || exit 1
-			/files/read_cost /dev/obsring $GUEST_ROUNDS ${WAYS[*]}" >"$WORK/guest-$1"
-	add read_possible "possible=$1" instructions $GUEST_ROUNDS <"$WORK/guest-$1"
+			/files/read_cost /dev/obsring $GUEST_ROUNDS ${WAYS[*]}
+			echo note kernel \$(uname -r)
+			echo note obsring \$(cat /sys/module/obsring/version)" >"$WORK/guest-$1"
+	grep -v '^note ' "$WORK/guest-$1" |
+		add read_possible "possible=$1" instructions $GUEST_ROUNDS
 }
 
 guests() {
@@ -77,7 +80,7 @@ guests() {
 	for way in "${WAYS[@]}"; do
 		printf '| %s |' "${SAYS[$way]}"
 		for possible in "${POSSIBLE[@]}"; do
-			printf ' %s |' "$(sed -n "s/^$way \([0-9]*\) .*/\1/p" "$WORK/guest-$possible")"
+			printf ' %s |' "$(sed -n "s/^$way \([0-9]*\)[. ].*/\1/p" "$WORK/guest-$possible")"
 		done
 		printf '\n'
 	done
@@ -89,3 +92,7 @@ make -s -C userspace BUILD="$BUILD/userspace" >&2
 natively
 echo
 guests
+FIGURES=$WORK/guest-1
+echo
+tools "Linux $(figure note kernel), obsring $(figure note obsring), libbpf $(version libbpf-dev)," \
+	"$(emulator --version | head -n 1), $(gcc --version | head -n 1), $(gcc-12 --version | head -n 1)"

@@ -9,6 +9,7 @@ set -euo pipefail
 TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 cd "$TOP"
 . scripts/lib.sh
+. tests/bench/rows.sh
 
 WORK=$BUILD/bench/scale
 CC=${CC:-gcc}
@@ -25,5 +26,5 @@ make -s -C userspace BUILD="$BUILD/userspace" lib >&2
 # A file for each segment.
 ulimit -n 4096
 python3 tests/bench/scale/scale.py "${1:-15}" "$WORK/scale_cost" "$WORK/scale_go"
-printf '%s, %s, client_golang %s\n' "$("$CC" --version | head -n 1)" "$(go version | cut -d' ' -f3)" \
-	"$(dpkg-query -Wf '${Version}' golang-github-prometheus-client-golang-dev)"
+tools "$("$CC" --version | head -n 1), $(go version | cut -d' ' -f3)," \
+	"client_golang $(version golang-github-prometheus-client-golang-dev)"

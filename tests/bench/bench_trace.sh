@@ -8,6 +8,7 @@ set -euo pipefail
 TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 cd "$TOP"
 . scripts/lib.sh
+. tests/bench/rows.sh
 
 WORK=$BUILD/bench
 CC=${CC:-gcc}
@@ -20,4 +21,4 @@ make -s -C userspace lib CC="$CC" BUILD="$WORK/userspace" >&2
 	-Iinclude/uapi -Iinclude -Iuserspace -o "$WORK/bench_trace" tests/bench/bench_trace.c \
 	"$WORK/userspace/lib/libobsring.a" $(pkg-config --libs libnl-genl-3.0)
 "$WORK/bench_trace" "$@"
-printf '%s, %s\n' "$("$CC" --version | head -n 1)" "$(uname -m)"
+tools "$("$CC" --version | head -n 1), $(uname -m)"

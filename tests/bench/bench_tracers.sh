@@ -106,30 +106,27 @@ FIGURES_TOLD=(
 	"write lttng_logger_256 off_256 256 bytes to LTTng's /proc/lttng-logger"
 )
 
-# above KIND KEY BASE
-above() {
-	local kind=$1 base=$3 from=$1
-	case $base in
-	nothing)
-		figure "$kind" "$2"
-		return
-		;;
-	update_off | function_off) from=event ;;
+# over KIND KEY BASE: and its quartiles.
+over() {
+	case $3 in
+	nothing) figure "$1" "$2" ;;
+	update_off | function_off) above "$1" "$2" event "$3" ;;
+	*) above "$1" "$2" "$1" "$3" ;;
 	esac
-	awk -v on="$(figure "$kind" "$2")" -v off="$(figure "$from" "$base")" \
-		'BEGIN { printf "%.0f", on - off }'
 }
 
 tables() {
-	local line kind key base text cost between=
+	local line kind key base text figures quartiles between=
 	for line in "${FIGURES_TOLD[@]}"; do
 		read -r kind key base text <<<"$line"
 		case $kind in
 		"") echo "| | |" ;;
 		event | write | update | function)
-			cost=$(above "$kind" "$key" "$base")
-			echo "| $text | $cost |"
-			row kernel_tracer "$kind.$key" "linux=$KERNEL" instructions "$cost"
+			figures=$(over "$kind" "$key" "$base")
+			read -ra quartiles <<<"$figures"
+			printf '| %s | %.0f |\n' "$text" "${quartiles[0]}"
+			row_quartiles kernel_tracer "$kind.$key" "linux=$KERNEL" instructions \
+				"${quartiles[@]}" "$rounds"
 			;;
 		*)
 			printf '%s| %s | instructions |\n| --- | --- |\n' "$between" "$line"
@@ -141,13 +138,16 @@ tables() {
 
 notes() {
 	cat <<-END
-		Linux $(figure note kernel), obsring $(figure note obsring), libbpf $(dpkg-query -Wf '${Version}' libbpf-dev), $(clang-14 --version | head -n 1), LTTng $(<"$LTTNG/version"),
-		$(emulator --version | head -n 1), $(gcc-12 --version | head -n 1).
-		With nothing on, getppid(): $(figure event off) instructions, after all $(figure event off_after); a write of 64 bytes to /dev/null: $(figure write off), after all $(figure write off_after).
+		With nothing on, getppid(): $(median event off) instructions, after all $(median event off_after); a write of 64 bytes to /dev/null: $(median write off), after all $(median write off_after).
+
 	END
+	tools "Linux $(figure note kernel), obsring $(figure note obsring), libbpf $(version libbpf-dev)," \
+		"$(clang-14 --version | head -n 1), LTTng $(<"$LTTNG/version")," \
+		"$(emulator --version | head -n 1), $(gcc-12 --version | head -n 1)"
 }
 
 main() {
+	local rounds
 	[ $# -le 1 ] || die "usage: bench_tracers.sh [KERNEL]"
 	need_packages "${BUILD_PACKAGES[@]}" binutils kmod clang-14 libbpf-dev libelf-dev zlib1g-dev
 	mkdir -p "$WORK"
@@ -156,6 +156,7 @@ main() {
 	lttng_get
 	build
 	measure
+	rounds=$(figure note rounds)
 	tables
 	echo
 	notes

@@ -1,10 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# In the guest of bench_tracers.sh: measures, and prints a line for each figure: "event
-# KEY INSTRUCTIONS" for a call of getppid() with one tool watching it, "write KEY ..." for
-# a write(2), "function KEY ..." and "update KEY ..." for what a process does itself,
-# "note NAME TEXT". Fails if a tool did not see what was done.
+# In the guest of bench_tracers.sh: measures, and prints a line for each figure, in
+# instructions: "event KEY MEDIAN QUARTILES" for a call of getppid() with one tool watching
+# it, "write KEY ..." for a write(2), "function KEY ..." and "update KEY ..." for what a
+# process does itself, "note NAME TEXT". Fails if a tool did not see what was done.
 set -e
 
 ROUNDS=51
@@ -24,7 +24,7 @@ die() {
 	exit 1
 }
 
-# told KIND KEY COMMAND...: the median that it prints.
+# told KIND KEY COMMAND...: the median and the quartiles that it prints.
 told() {
 	kind=$1 key=$2
 	shift 2
@@ -246,5 +246,6 @@ told event off_after $CALL
 told write off_after $WRITE
 lttng_all
 
+echo "note rounds $ROUNDS"
 echo "note kernel $(uname -r)"
 echo "note obsring $(cat /sys/module/obsring/version)"

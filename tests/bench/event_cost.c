@@ -2,28 +2,16 @@
 /*
  * event_cost ROUNDS CALLS [function]: what a call of getppid() takes, or one of a
  * function that does nothing: CALLS of them are timed together, ROUNDS times, and the
- * median round is printed, as ns a call.
+ * median round and the quartiles are printed, as ns a call.
  * In a guest that counts time in instructions (scripts/vm --icount) these are
  * instructions; the rounds that a timer interrupt fell into are not the median.
  */
 #include <stdbool.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cost.h"
-
-static int64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * INT64_C(1000000000) + ts.tv_nsec;
-}
 
 /* For uprobes. */
 __attribute__((noinline)) void event_cost_target(void)
@@ -56,18 +44,13 @@ int main(int argc, char **argv)
 		fputs("usage: event_cost ROUNDS CALLS [function]\n", stderr);
 		return 2;
 	}
-	rounds = number("event_cost", argv[1]);
-	calls = number("event_cost", argv[2]);
-	ns = calloc(rounds, sizeof(*ns));
-	if (!ns) {
-		perror("event_cost");
-		return 1;
-	}
+	rounds = number("event_cost", argv[1], ROUNDS_MAX);
+	calls = number("event_cost", argv[2], ROUNDS_MAX);
+	ns = rounds_new("event_cost", rounds);
 	round_ns(calls);
 	for (i = 0; i < rounds; i++)
 		ns[i] = round_ns(calls);
-	qsort(ns, rounds, sizeof(*ns), compare);
-	printf("median %.2f\n", (double)ns[rounds / 2] / calls);
+	rounds_tell("median", ns, rounds, calls);
 	free(ns);
 	return 0;
 }

@@ -41,6 +41,23 @@ figure() {
 	printf '%s' "${line#"$* "}"
 }
 
+# median KIND KEY: of the three numbers of rounds that are printed.
+median() {
+	local rounds
+	rounds=$(figure "$1" "$2")
+	printf '%s' "${rounds%% *}"
+}
+
+# above KIND KEY BASE-KIND BASE: median and quartiles of one, above the median of the other.
+above() {
+	local on off
+	on=$(figure "$1" "$2")
+	off=$(median "$3" "$4")
+	awk -v on="$on" -v off="$off" 'BEGIN {
+		split(on, n, " ")
+		printf "%.0f %.0f %.0f", n[1] - off, n[2] - off, n[3] - off }'
+}
+
 # The one that scripts/vm runs.
 emulator() {
 	qemu_get amd64

@@ -2,7 +2,7 @@
 /*
  * sleep_cost ROUNDS TRIPS: what it takes that a task goes to sleep and is woken again: two
  * processes hand a byte to and fro, TRIPS times a round. Each trip is two sleeps. The
- * median round is printed, as ns a sleep.
+ * median round and the quartiles are printed, as ns a sleep.
  *
  * sleep_cost ROUNDS TRIPS young: each round has two processes of its own, which have not
  * slept more than TRIPS + 2 times at its end, and rest for 70 ms before.
@@ -15,15 +15,11 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cost.h"
@@ -36,14 +32,6 @@ static void fail(const char *what)
 {
 	perror(what);
 	exit(1);
-}
-
-static int64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * INT64_C(1000000000) + ts.tv_nsec;
 }
 
 static void answer(void)
@@ -72,7 +60,7 @@ static long sleeps(void)
 	return usage.ru_nvcsw;
 }
 
-/* A round in which somebody else came between has nothing to tell, and is the last. */
+/* A round in which somebody else came between has nothing to tell. */
 #define DISTURBED INT64_MAX
 
 static int64_t round_ns(long trips)
@@ -152,32 +140,43 @@ static void young_rounds(long rounds, long trips, int64_t *ns)
 		ns[i] = young_round(trips, shared);
 }
 
+/* How many tell something: they come first then. */
+static long undisturbed(int64_t *ns, long rounds)
+{
+	long good = 0, i;
+
+	for (i = 0; i < rounds; i++)
+		if (ns[i] != DISTURBED)
+			ns[good++] = ns[i];
+	return good;
+}
+
 int main(int argc, char **argv)
 {
 	const struct sched_param batch = { 0 };
 	bool young = argc == 4 && !strcmp(argv[3], "young");
-	long rounds, trips;
+	long rounds, trips, good;
 	int64_t *ns;
 
 	if (argc != 3 && !young) {
 		fputs("usage: sleep_cost ROUNDS TRIPS [young]\n", stderr);
 		return 2;
 	}
-	rounds = number("sleep_cost", argv[1]);
-	trips = number("sleep_cost", argv[2]);
-	ns = calloc(rounds, sizeof(*ns));
-	if (!ns || pipe(there) || pipe(back) || sched_setscheduler(0, SCHED_BATCH, &batch))
+	rounds = number("sleep_cost", argv[1], ROUNDS_MAX);
+	trips = number("sleep_cost", argv[2], ROUNDS_MAX);
+	ns = rounds_new("sleep_cost", rounds);
+	if (pipe(there) || pipe(back) || sched_setscheduler(0, SCHED_BATCH, &batch))
 		fail("sleep_cost");
 	if (young)
 		young_rounds(rounds, trips, ns);
 	else
 		old_rounds(rounds, trips, ns);
-	qsort(ns, rounds, sizeof(*ns), compare);
-	if (ns[rounds / 2] == DISTURBED) {
+	good = undisturbed(ns, rounds);
+	if (good <= rounds / 2) {
 		fputs("sleep_cost: in most rounds it did not sleep each time\n", stderr);
 		return 1;
 	}
-	printf("median %.2f\n", (double)ns[rounds / 2] / (2 * trips));
+	rounds_tell("median", ns, good, 2 * trips);
 	free(ns);
 	return 0;
 }

@@ -12,9 +12,7 @@
  * Each has to find what was counted, or it fails.
  */
 #include <fcntl.h>
-#include <stdint.h>
 #include <string.h>
-#include <time.h>
 
 #include <obsring.h>
 
@@ -23,11 +21,12 @@
 #include <bpf/libbpf.h>
 #endif
 
+#include "../cost.h"
 #include "../tracers/watched.h"
 
 #define COUNTERS	1000
 #define COUNTED		7	/* each of them, at a time */
-#define ROUNDS_MAX	1001
+#define ROUNDS	1001	/* at most */
 #define NR(array)	(sizeof(array) / sizeof((array)[0]))
 
 static const char family_name[] = "bench_reads_total";
@@ -224,14 +223,6 @@ static const struct way *way_find(const char *name)
 	return NULL;
 }
 
-static int64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * INT64_C(1000000000) + ts.tv_nsec;
-}
-
 static int64_t timed(const struct way *way)
 {
 	int64_t begun = now_ns();
@@ -240,22 +231,15 @@ static int64_t timed(const struct way *way)
 	return now_ns() - begun;
 }
 
-static int compare(const void *a, const void *b)
-{
-	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-
-	return (x > y) - (x < y);
-}
-
 int main(int argc, char **argv)
 {
-	static int64_t ns[NR(ways)][ROUNDS_MAX];
+	static int64_t ns[NR(ways)][ROUNDS];
 	const struct way *way[NR(ways)];
 	int rounds, round, i, nr = argc - 3;
 
 	rounds = argc > 3 ? atoi(argv[2]) : 0;
-	if (rounds < 1 || rounds > ROUNDS_MAX || nr > (int)NR(ways))
-		die("usage: read_cost DEVICE ROUNDS WAY..., 1 to %u", ROUNDS_MAX);
+	if (rounds < 1 || rounds > ROUNDS || nr > (int)NR(ways))
+		die("usage: read_cost DEVICE ROUNDS WAY..., 1 to %u", ROUNDS);
 	obs.path = argv[1];
 	counters_make();
 	for (i = 0; i < nr; i++) {
@@ -268,9 +252,7 @@ int main(int argc, char **argv)
 			ns[i][round] = timed(way[i]);
 	for (i = 0; i < nr; i++) {
 		way[i]->check();
-		qsort(ns[i], (size_t)rounds, sizeof(ns[i][0]), compare);
-		printf("%s %lld %lld %lld\n", way[i]->name, (long long)ns[i][rounds / 2],
-		       (long long)ns[i][rounds / 4], (long long)ns[i][rounds - 1 - rounds / 4]);
+		rounds_tell(way[i]->name, ns[i], rounds, 1);
 	}
 	obs_service_detach(obs.service);
 	return 0;

@@ -1,27 +1,18 @@
 // SPDX-License-Identifier: MIT
 /*
  * update_cost ROUNDS CALLS: what obs_counter_add() on a series of a service of the
- * device takes: CALLS of them are timed together, ROUNDS times, and the median round is
- * printed, as ns a call; so is that of the loop without it. In a guest that counts time
- * in instructions (scripts/vm --icount) these are instructions.
+ * device takes: CALLS of them are timed together, ROUNDS times, and the median round and
+ * the quartiles are printed, as ns a call; so are those of the loop without it. In a guest
+ * that counts time in instructions (scripts/vm --icount) these are instructions.
  */
 #include <stdbool.h>
-#include <stdint.h>
-#include <time.h>
 
 #include <obsring.h>
 
+#include "../cost.h"
 #include "watched.h"
 
 static struct obs_counter *counter;
-
-static int64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * INT64_C(1000000000) + ts.tv_nsec;
-}
 
 static int64_t round_ns(bool add, long calls)
 {
@@ -36,28 +27,16 @@ static int64_t round_ns(bool add, long calls)
 	return now_ns() - begin;
 }
 
-static int compare(const void *a, const void *b)
+static void rounds_run(const char *name, bool add, long rounds, long calls)
 {
-	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-
-	return (x > y) - (x < y);
-}
-
-static double median(bool add, long rounds, long calls)
-{
-	int64_t *ns = calloc((size_t)rounds, sizeof(*ns));
-	double ret;
+	int64_t *ns = rounds_new("update_cost", rounds);
 	long i;
 
-	if (!ns)
-		die("update_cost: no memory");
 	round_ns(add, calls);
 	for (i = 0; i < rounds; i++)
 		ns[i] = round_ns(add, calls);
-	qsort(ns, (size_t)rounds, sizeof(*ns), compare);
-	ret = (double)ns[rounds / 2] / (double)calls;
+	rounds_tell(name, ns, rounds, calls);
 	free(ns);
-	return ret;
 }
 
 int main(int argc, char **argv)
@@ -66,13 +45,15 @@ int main(int argc, char **argv)
 	struct obs_service *service;
 	long rounds, calls;
 
-	if (argc != 3 || (rounds = atol(argv[1])) < 1 || (calls = atol(argv[2])) < 1)
+	if (argc != 3)
 		die("usage: update_cost ROUNDS CALLS");
+	rounds = number("update_cost", argv[1], ROUNDS_MAX);
+	calls = number("update_cost", argv[2], ROUNDS_MAX);
 	if (obs_service_attach("bench", &service) ||
 	    obs_counter_new(service, &spec, NULL, &counter))
 		die("update_cost: no service");
-	printf("empty %.2f\n", median(false, rounds, calls));
-	printf("add %.2f\n", median(true, rounds, calls));
+	rounds_run("empty", false, rounds, calls);
+	rounds_run("add", true, rounds, calls);
 	obs_service_detach(service);
 	return 0;
 }
