@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * What an update costs a process: of a service's series, beside a word that all threads
- * share, one under a mutex, one that is found by its labels' text under locks, the
- * library whose method that is, where it is compiled in, and the Go client.
+ * share, one under a mutex, one a processor by rseq, one that is found by its labels' text
+ * under locks, the library whose method that is, where it is compiled in, and the Go client.
  *
  * usage: bench_counter [ROUNDS [PEER]]		prints Markdown
  *
@@ -25,7 +25,9 @@
 
 #include <obsring.h>
 
+#include "labelled.h"
 #include "rows.h"
+#include "rseq_add.h"
 
 #ifdef WITH_PROM
 #include <prom.h>
@@ -123,182 +125,32 @@ static void mutex(unsigned int n)
 	}
 }
 
-/*
- * The method of prometheus-client-c, written anew, not its code: an increment takes the
- * metric's lock, puts name and labels together as the text of the sample, a string or a
- * character at a time in a buffer that grows, copies that, and begins another buffer. It
- * takes the map's lock, hashes the text (Sedgewick's universal hash of strings: two
- * divisions a character), makes a node with a copy of it to compare the nodes of the
- * bucket with, by a function that the list has, and frees what it made. Then it adds to a
- * double by compare-and-swap.
- */
-#define BUFFER	32
+#ifdef WITH_RSEQ
+static struct rseq_word rseq_words[RSEQ_CPUS];
+static atomic_ulong rseq_wanted;
 
-struct node {
-	char *text;
-	struct sample *sample;
-};
-
-struct item {
-	struct item *next;
-	struct node *node;
-};
-
-struct sample {
-	_Atomic double value;
-};
-
-struct builder {
-	char *text;
-	size_t len, room;
-};
-
-static struct {
-	pthread_rwlock_t lock, map_lock;
-	struct builder builder;
-	size_t nr_buckets;
-	struct item *bucket[32];
-	int (*compare)(const struct node *a, const struct node *b);
-} labelled = { .lock = PTHREAD_RWLOCK_INITIALIZER, .map_lock = PTHREAD_RWLOCK_INITIALIZER };
-
-static void *checked(void *p)
+static void rseq(unsigned int n)
 {
-	must(p, "out of memory");
-	return p;
+	atomic_fetch_add(&rseq_wanted, n);
+	while (n--)
+		rseq_add(rseq_words, 1);
 }
 
-static void builder_start(struct builder *b)
+static void rseq_check(void)
 {
-	b->text = checked(malloc(BUFFER));
-	b->room = BUFFER;
-	b->len = 0;
-}
-
-/* These are functions of another file there: never inline. */
-static __attribute__((noinline)) void builder_grow(struct builder *b, size_t n)
-{
-	if (b->room >= b->len + n + 1)
-		return;
-	while (b->room < b->len + n + 1)
-		b->room *= 2;
-	b->text = checked(realloc(b->text, b->room));
-}
-
-static __attribute__((noinline)) void string_put(struct builder *b, const char *s)
-{
-	size_t n = strlen(s);
-
-	builder_grow(b, n);
-	memcpy(b->text + b->len, s, n);
-	b->len += n;
-	b->text[b->len] = '\0';
-}
-
-static __attribute__((noinline)) void char_put(struct builder *b, char c)
-{
-	builder_grow(b, 1);
-	b->text[b->len++] = c;
-	b->text[b->len] = '\0';
-}
-
-static char *sample_text(struct builder *b)
-{
+	unsigned long sum = 0;
 	unsigned int i;
-	char *text;
 
-	string_put(b, counter_spec.name);
-	for (i = 0; i < NR(labels); i++) {
-		if (!i)
-			char_put(b, '{');
-		string_put(b, labels[i]);
-		char_put(b, '=');
-		char_put(b, '"');
-		string_put(b, values[i]);
-		char_put(b, '"');
-		char_put(b, i == NR(labels) - 1 ? '}' : ',');
-	}
-	text = checked(malloc(b->len + 1));
-	memcpy(text, b->text, b->len + 1);
-	free(b->text);
-	builder_start(b);
-	return text;
+	for (i = 0; i < RSEQ_CPUS; i++)
+		sum += rseq_words[i].value;
+	must(sum == rseq_wanted, "rseq: updates were lost");
 }
-
-static size_t text_hash(const char *text, const size_t *nr)
-{
-	size_t hash = 0, a = 31415, b = 27183;
-
-	for (; *text; text++, a = a * b % (*nr - 1))
-		hash = (a * hash + (size_t)*text) % *nr;
-	return hash;
-}
-
-static struct node *node_make(const char *text, struct sample *sample)
-{
-	struct node *node = checked(malloc(sizeof(*node)));
-
-	node->text = checked(strdup(text));
-	node->sample = sample;
-	return node;
-}
-
-static __attribute__((noinline)) int node_compare(const struct node *a, const struct node *b)
-{
-	return strcmp(a->text, b->text);
-}
-
-static __attribute__((noinline)) struct sample *sample_find(const char *text)
-{
-	struct item *item = labelled.bucket[text_hash(text, &labelled.nr_buckets)];
-	struct node *wanted = node_make(text, NULL);
-	struct sample *found = NULL;
-
-	for (; item && !found; item = item->next)
-		if (!labelled.compare(item->node, wanted))
-			found = item->node->sample;
-	free(wanted->text);
-	free(wanted);
-	return found;
-}
-
-static __attribute__((noinline)) void sample_add(struct sample *sample, double n)
-{
-	double old = atomic_load(&sample->value);
-
-	while (!atomic_compare_exchange_weak(&sample->value, &old, old + n))
-		;
-}
+#endif
 
 static void by_labels(unsigned int n)
 {
-	struct sample *sample;
-	char *text;
-
-	while (n--) {
-		pthread_rwlock_wrlock(&labelled.lock);
-		text = sample_text(&labelled.builder);
-		pthread_rwlock_wrlock(&labelled.map_lock);
-		sample = sample_find(text);
-		pthread_rwlock_unlock(&labelled.map_lock);
-		pthread_rwlock_unlock(&labelled.lock);
-		free(text);
-		sample_add(sample, 1);
-	}
-}
-
-/* The one sample that there is, found a first time. */
-static void labelled_start(void)
-{
-	struct item *item = checked(calloc(1, sizeof(*item)));
-	char *text;
-
-	labelled.nr_buckets = NR(labelled.bucket);
-	labelled.compare = node_compare;
-	builder_start(&labelled.builder);
-	text = sample_text(&labelled.builder);
-	item->node = node_make(text, checked(calloc(1, sizeof(struct sample))));
-	labelled.bucket[text_hash(text, &labelled.nr_buckets)] = item;
-	free(text);
+	while (n--)
+		labelled_inc();
 }
 
 #ifdef WITH_PROM
@@ -327,6 +179,9 @@ static const struct way ways[] = {
 	{ "`obs_counter_new()` of a known series and `obs_counter_add()`", found, NULL, 20000 },
 	{ "a word shared by all threads, atomic", atomic_word, NULL, 100000 },
 	{ "a word under a pthread mutex", mutex, NULL, 50000 },
+#ifdef WITH_RSEQ
+	{ "a word a processor, rseq", rseq, NULL, 200000 },
+#endif
 	{ "method of prometheus-client-c, 3 labels", by_labels, NULL, 5000 },
 #ifdef WITH_PROM
 	{ "prometheus-client-c, 3 labels", by_prom, NULL, 5000 },
@@ -542,7 +397,10 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	service_start();
-	labelled_start();
+	labelled_start(counter_spec.name, labels, values, NR(labels));
+#ifdef WITH_RSEQ
+	must(rseq_ready(), "no restartable sequences: glibc did not register them");
+#endif
 #ifdef WITH_PROM
 	prom = prom_counter_new(counter_spec.name, "Requests.", NR(labels),
 				(const char **)labels);
@@ -559,6 +417,9 @@ int main(int argc, char **argv)
 				turns++;
 			}
 	workers_end();
+#ifdef WITH_RSEQ
+	rseq_check();
+#endif
 
 	printf("| update | threads | ns | best round | of `obs_counter_add()`'s |\n"
 	       "| --- | --- | --- | --- | --- |\n");

@@ -14,6 +14,7 @@ set -euo pipefail
 TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 cd "$TOP"
 . scripts/lib.sh
+. tests/bench/rows.sh
 
 WORK=$BUILD/bench
 CC=${CC:-gcc}
@@ -38,8 +39,7 @@ if command -v go >/dev/null && [ -d "$GOCODE/src/$CLIENT" ]; then
 	(cd tests/bench/counter && GO111MODULE=off GOPATH=$GOCODE GOFLAGS='' \
 		GOCACHE="$WORK/go" go build -o "$WORK/counter_go" .)
 	peer=("$WORK/counter_go")
-	client=", $(go version | cut -d' ' -f3), client_golang $(dpkg-query -Wf '${Version}' \
-		golang-github-prometheus-client-golang-dev 2>/dev/null || echo unknown)"
+	client=", $(go version | cut -d' ' -f3), client_golang $(version golang-github-prometheus-client-golang-dev)"
 fi
 "$WORK/bench_counter" "${1:-101}" "${peer[@]}"
-printf '%s, %s%s\n' "$("$CC" --version | head -n 1)" "$(uname -m)" "$client"
+tools "$("$CC" --version | head -n 1), $(uname -m), glibc $(version libc6)$client"

@@ -47,6 +47,9 @@ struct writer {
 	struct obs_ring_writer ring;
 	__u64 word[OBS_RING_RECORD_WORDS];
 	__u64 overwritten;
+	__u64 plain_number;
+	size_t plain_at;
+	unsigned char plain[LINES * 64] __attribute__((aligned(64)));
 	__u64 began, ended;
 	bool preempted;
 };
@@ -151,6 +154,33 @@ static void shared_clock(struct writer *w, __u32 bytes)
 		shared_write(w, clock_ns(), bytes);
 }
 
+/* A thread's own, with nothing in it that tells a reader which record is whole. */
+static void plain_write(struct writer *w, __u64 now, __u32 bytes)
+{
+	w->word[1] = now;
+	w->word[0] = w->plain_number++;
+	if (w->plain_at + bytes > sizeof(w->plain))
+		w->plain_at = 0;
+	memcpy(w->plain + w->plain_at, w->word, bytes);
+	w->plain_at += bytes;
+}
+
+static void plain_cycles(struct writer *w, __u32 bytes)
+{
+	__u32 i;
+
+	for (i = 0; i < RECORDS; i++)
+		plain_write(w, cycles(), bytes);
+}
+
+static void plain_clock(struct writer *w, __u32 bytes)
+{
+	__u32 i;
+
+	for (i = 0; i < RECORDS; i++)
+		plain_write(w, clock_ns(), bytes);
+}
+
 static void cycles_alone(struct writer *w, __u32 bytes)
 {
 	__u32 i;
@@ -200,6 +230,8 @@ static const struct way ways[] = {
 	{ "ring, clock_gettime", ring_clock, always },
 	{ "mutex, cycle counter", shared_cycles, always },
 	{ "mutex, clock_gettime", shared_clock, always },
+	{ "plain ring of a thread, cycle counter", plain_cycles, always },
+	{ "plain ring of a thread, clock_gettime", plain_clock, always },
 	{ "cycle counter alone", cycles_alone, always },
 	{ "clock_gettime alone", clock_alone, always },
 #ifdef WITH_LTTNG
@@ -209,7 +241,8 @@ static const struct way ways[] = {
 
 /* Their order above. */
 enum {
-	RING_CYCLES, RING_CLOCK, MUTEX_CYCLES, MUTEX_CLOCK, CYCLES_ALONE, CLOCK_ALONE, LTTNG
+	RING_CYCLES, RING_CLOCK, MUTEX_CYCLES, MUTEX_CLOCK, PLAIN_CYCLES, PLAIN_CLOCK,
+	CYCLES_ALONE, CLOCK_ALONE, LTTNG
 };
 
 /* ---- Turns --------------------------------------------------------------- */

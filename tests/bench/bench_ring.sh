@@ -10,6 +10,7 @@ set -euo pipefail
 TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 cd "$TOP"
 . scripts/lib.sh
+. tests/bench/rows.sh
 
 WORK=$BUILD/bench
 CC=${CC:-gcc}
@@ -77,10 +78,6 @@ if [ $lttng = yes ]; then
 	grep -q LTTng-UST "$WORK/ring.md" || die "LTTng's events were not on"
 fi
 cat "$WORK/ring.md"
-printf '%s, %s' "$("$CC" --version | head -n 1)" "$(uname -m)"
-if [ $lttng = yes ]; then
-	printf ', LTTng-UST %s' "$(dpkg-query -W -f '${Version}' liblttng-ust-dev)"
-else
-	printf ', without LTTng-UST: liblttng-ust-dev and lttng-tools are not installed'
-fi
-printf '\n'
+peer="without LTTng-UST: liblttng-ust-dev and lttng-tools are not installed"
+if [ $lttng = yes ]; then peer="LTTng-UST $(version liblttng-ust-dev)"; fi
+tools "$("$CC" --version | head -n 1), $(uname -m), $peer"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * What a sampling decision costs: each kind of rule, beside a counter that all
- * threads share, modulo 100, and one under a mutex.
+ * threads share, modulo 100, one under a mutex, a generator and a countdown of each thread.
  *
  * usage: bench_sample [ROUNDS]		prints Markdown
  *
@@ -42,6 +42,8 @@ struct decider {
 	struct obs_sample_slot slot[CASES] __attribute__((aligned(128)));
 	__u64 randomness[TRACES];
 	__u64 kept, weight;
+	/* Of ways that are not obsring's: read and written for each event, as the slot is. */
+	volatile __u64 wyrand, left;
 	unsigned int answer;
 	__u64 began, ended;
 	bool preempted;
@@ -158,6 +160,46 @@ static void mutex(struct decider *d, unsigned int nr)
 	d->kept += kept;
 }
 
+/* Wang Yi's generator, a number of 64 bits an event, compared. */
+static void wyrand(struct decider *d, unsigned int nr)
+{
+	const __u64 below = ~0ULL / 100;
+	__u64 kept = 0;
+	__u32 i;
+
+	(void)nr;
+	for (i = 0; i < DECISIONS; i++) {
+		__u64 state = d->wyrand + 0xa0761d6478bd642fULL;
+		unsigned __int128 product = (unsigned __int128)state *
+					    (state ^ 0xe7037ed1a0b428dbULL);
+
+		d->wyrand = state;
+		if (((__u64)product ^ (__u64)(product >> 64)) < below)
+			kept++;
+	}
+	d->kept += kept;
+}
+
+/* Exactly one of 100 of each thread, and which one can be foreseen. */
+static void countdown(struct decider *d, unsigned int nr)
+{
+	__u64 kept = 0;
+	__u32 i;
+
+	(void)nr;
+	for (i = 0; i < DECISIONS; i++) {
+		__u64 left = d->left;
+
+		if (left) {
+			d->left = left - 1;
+			continue;
+		}
+		d->left = 99;
+		kept++;
+	}
+	d->kept += kept;
+}
+
 static const struct way ways[] = {
 	{ "keep", plain, OBSRING_RULE_KEEP, 0 },
 	{ "1:100", plain, OBSRING_RULE_ONE_IN, 100 },
@@ -171,6 +213,8 @@ static const struct way ways[] = {
 	{ "10 % drawn beforehand, acted on", drawn, OBSRING_RULE_UNSPEC, 0 },
 	{ "shared counter % 100", counter, OBSRING_RULE_UNSPEC, 0 },
 	{ "mutex, counter % 100", mutex, OBSRING_RULE_UNSPEC, 0 },
+	{ "wyrand of a thread, 1 %", wyrand, OBSRING_RULE_UNSPEC, 0 },
+	{ "countdown of a thread from 100", countdown, OBSRING_RULE_UNSPEC, 0 },
 };
 
 static struct obs_sample_slot *slot_of(void *context, unsigned int n)
@@ -315,6 +359,7 @@ static void deciders_start(void)
 		struct decider *d = &deciders[i];
 
 		d->rng.state = clock_ns() * (i + 1);
+		d->wyrand = d->rng.state;
 		for (j = 0; j < TRACES; j++)
 			d->randomness[j] = obs_sample_random(&d->rng) >> 8;
 		if (pthread_create(&d->thread, NULL, run, d))

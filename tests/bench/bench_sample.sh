@@ -9,6 +9,7 @@ set -euo pipefail
 TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 cd "$TOP"
 . scripts/lib.sh
+. tests/bench/rows.sh
 
 WORK=$BUILD/bench
 CC=${CC:-gcc}
@@ -18,4 +19,4 @@ mkdir -p "$WORK"
 "$CC" -O2 -std=gnu11 -Wall -Wextra -Werror -fno-strict-aliasing -pthread -D_GNU_SOURCE \
 	-Iinclude/uapi -Iinclude -o "$WORK/bench_sample" tests/bench/bench_sample.c
 "$WORK/bench_sample" "$@"
-printf '%s, %s\n' "$("$CC" --version | head -n 1)" "$(uname -m)"
+tools "$("$CC" --version | head -n 1), $(uname -m)"
