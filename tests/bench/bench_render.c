@@ -1,27 +1,21 @@
 // SPDX-License-Identifier: MIT
 /*
  * bench_render SEGMENT LIST ROUNDS: what the counters of a segment (make_segment.c) cost to
- * read, to bring up to date in obsringd's body, to copy and to compress, in ns a series of
- * the thread's CPU time. Prints a Markdown table.
+ * read, to bring up to date in obsringd's body, to render anew by hand (listed.h), to copy
+ * and to compress, in ns a series of the thread's CPU time. Prints a Markdown table.
  *
  * Before each round a tenth of the counters, or each, is counted in, spread over all.
  */
-#include <fcntl.h>
-#include <stdint.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 #include <isa-l/igzip_lib.h>
 #include <zlib.h>
 
 #include "obsringd/render.h"
 
+#include "listed.h"
 #include "rows.h"
 
 #define ROUNDS_MAX	1001
-#define SERIES_MAX	1000000
 #define NR(array)	(sizeof(array) / sizeof((array)[0]))
 
 static void must(bool holds, const char *what)
@@ -42,38 +36,16 @@ static double clock_ns(void)
 
 /* ---- The counters -------------------------------------------------------- */
 
-static uint64_t *counter[SERIES_MAX];
-static unsigned int nr_counters;
-
-static void counters_find(const char *segment, const char *list)
-{
-	FILE *file = fopen(list, "r");
-	int fd = open(segment, O_RDWR | O_CLOEXEC);
-	struct stat stat;
-	char line[512], *map;
-	unsigned long at;
-
-	must(file && fd >= 0 && !fstat(fd, &stat), "no segment");
-	map = mmap(NULL, (size_t)stat.st_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	must(map != MAP_FAILED, "no mapping");
-	while (fgets(line, sizeof(line), file)) {
-		must(sscanf(line, "%*s Requests answered. %*s %*s %*s %lu", &at) == 1 &&
-		     nr_counters < SERIES_MAX, "the list is of something else");
-		counter[nr_counters++] = (uint64_t *)(map + at);
-	}
-	fclose(file);
-	close(fd);
-	must(nr_counters, "no counters");
-}
+static struct listing listing;
 
 /* Each @step-th. */
 static void count(unsigned int step)
 {
 	static unsigned int first;
-	unsigned int i;
+	size_t i;
 
-	for (i = first++ % step; i < nr_counters; i += step)
-		__atomic_fetch_add(counter[i], 1, __ATOMIC_RELAXED);
+	for (i = first++ % step; i < listing.nr; i += step)
+		__atomic_fetch_add(listing.counter[i].row[LISTED_ROWS - 1], 1, __ATOMIC_RELAXED);
 }
 
 /* ---- The body ------------------------------------------------------------ */
@@ -81,6 +53,7 @@ static void count(unsigned int step)
 static struct obs_snapshot *snapshot;
 static struct plan plan;
 static unsigned char *body, *out;
+static char *by_hand;
 static size_t body_len, out_size;
 
 static void plan_make(const char *segment)
@@ -132,6 +105,11 @@ static void read_all(void)
 	must(obs_snapshot_update(snapshot) == 0, "something comes and goes");
 }
 
+static void by_prefix(void)
+{
+	must(listing_render(&listing, by_hand) > listing.nr, "nothing rendered");
+}
+
 static void copy(void)
 {
 	plan_copy(body);
@@ -170,6 +148,7 @@ static const struct {
 	{ "obsringd, values read", 10, NULL, read_all },
 	{ "obsringd, body brought up to date, 10 % changed", 10, read_all, plan_render },
 	{ "obsringd, body brought up to date, all changed", 1, read_all, plan_render },
+	{ "by hand: prefixes, two digits at a time", 10, NULL, by_prefix },
 	{ "`memcpy` of the body", 10, NULL, copy },
 	{ "zlib, level 1", 10, NULL, zlib_1 },
 	{ "ISA-L, level 1", 10, NULL, isal_1 },
@@ -193,14 +172,15 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: bench_render SEGMENT LIST ROUNDS, 1 to %u\n", ROUNDS_MAX);
 		return 2;
 	}
-	counters_find(argv[1], argv[2]);
+	listing_read(&listing, argv[1], argv[2]);
 	plan_make(argv[1]);
 	plan_render();
 	body_len = plan_copy(NULL);
 	out_size = body_len + body_len / 8 + 4096;
 	body = malloc(body_len);
 	out = malloc(out_size);
-	must(body && out, "out of memory");
+	by_hand = malloc(listing.max_bytes);
+	must(body && out && by_hand, "out of memory");
 	for (round = 0; round < rounds; round++)
 		for (i = 0; i < NR(ways); i++) {
 			count(ways[i].step);
@@ -208,11 +188,11 @@ int main(int argc, char **argv)
 				ways[i].before();
 			begun = clock_ns();
 			ways[i].run();
-			ns[i][round] = (clock_ns() - begun) / nr_counters;
+			ns[i][round] = (clock_ns() - begun) / (double)listing.nr;
 		}
-	printf("| %u series, %zu bytes a series | ns a series | best round |\n| --- | --- | --- |\n",
-	       nr_counters, body_len / nr_counters);
-	snprintf(at, sizeof(at), "series=%u", nr_counters);
+	printf("| %zu series, %zu bytes a series | ns a series | best round |\n| --- | --- | --- |\n",
+	       listing.nr, body_len / listing.nr);
+	snprintf(at, sizeof(at), "series=%zu", listing.nr);
 	for (i = 0; i < NR(ways); i++) {
 		qsort(ns[i], rounds, sizeof(ns[i][0]), compare);
 		printf("| %s | %.1f | %.1f |\n", ways[i].name, ns[i][rounds / 2], ns[i][0]);

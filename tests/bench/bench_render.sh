@@ -43,9 +43,10 @@ build
 mapfile -t figures < <("$WORK/scrape_peer" "$WORK/segment" "$WORK/list" $GO_ROUNDS)
 [ ${#figures[@]} = $GO_ROUNDS ] || die "the Go client did not encode"
 row render "Go client, gathered and encoded" "series=$SERIES" ns "${figures[@]}"
-printf '%s\n' "${figures[@]}" | sort -g | awk '{ f[NR] = $1 }
-	END { printf "| Go client, gathered and encoded | %.1f | %.1f |\n", f[int(NR / 2) + 1], f[1] }'
+printf '| Go client, gathered and encoded | %.1f | %.1f |\n' "$(middle "${figures[@]}")" \
+	"$(printf '%s\n' "${figures[@]}" | sort -g | head -n 1)"
 rm -f "$WORK/segment" "$WORK/list"
-printf '\n%s rounds, the Go client %s.\n%s, %s, client_golang %s\n' "$ROUNDS" $GO_ROUNDS \
-	"$("$CC" --version | head -n 1)" "$(go version | cut -d' ' -f3)" \
-	"$(dpkg-query -Wf '${Version}' golang-github-prometheus-client-golang-dev)"
+printf '\n%s rounds, the Go client %s.\n' "$ROUNDS" $GO_ROUNDS
+tools "$("$CC" --version | head -n 1), $(go version | cut -d' ' -f3)," \
+	"client_golang $(version golang-github-prometheus-client-golang-dev)," \
+	"zlib $(version zlib1g-dev), ISA-L $(version libisal-dev)"

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 #
 # bench_scrape.sh: what a scrape costs, beside the Go client with the same series from the
-# same segment, and a static answer of libmicrohttpd. Prints Markdown tables. Fails if
+# same segment, the same rendered by hand, and a static answer of libmicrohttpd. Prints Markdown tables. Fails if
 # something could not be measured, never for a figure.
 #
 #   SHORT=1    fewer requests: whether it runs, not what it costs
@@ -77,6 +77,7 @@ serve() {
 		;;
 	go) taskset -c "$cpus" "$WORK/scrape_peer" "$WORK/$2.seg" "$WORK/$2.list" "127.0.0.1:$port" & ;;
 	static) taskset -c "$cpus" "$WORK/scrape_static" "$port" "$WORK/static.prom" & ;;
+	prefix) taskset -c "$cpus" "$WORK/scrape_static" "$port" "$WORK/$2.seg" "$WORK/$2.list" & ;;
 	esac
 	pid=$!
 	pids+=("$pid")
@@ -84,6 +85,7 @@ serve() {
 		kill -0 "$pid" || die "$1 ended"
 		sleep 0.1
 	done
+	[ "$(grep -c '^bench_http_requests' "$WORK/answer")" = "$2" ] || die "$1 answers other than $2 series"
 }
 
 stop() {
@@ -102,12 +104,15 @@ ratio() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.1f", a / b }'; }
 cost() {
 	local before after series=$2 requests=$3
 	shift 3
-	load -c 1 -n 5 "$@" >"$WORK/warm"
+	load -c 1 -n "$(warm "$series")" "$@" >"$WORK/warm"
 	before=$(cpu_ns "$pid")
 	load -c 1 -n "$requests" -l "$WORK/$series.list" -s "$WORK/$series.seg" -u $CHANGED "$@" >"$WORK/cost"
 	after=$(cpu_ns "$pid")
 	awk -v ns=$((after - before)) -v nr="$requests" 'BEGIN { printf "%.1f", ns / nr / 1000 }'
 }
+
+# Answers beforehand, as many as take no longer than those that count.
+warm() { if [ "$1" -gt 100000 ]; then echo 1; else echo 5; fi; }
 
 # place_at one|two: the server on this machine's first processor, the load there or on
 # the second; false: there is none.
@@ -122,8 +127,8 @@ place_at() {
 # All are there all the while, and are asked in turn: what else runs hits all. The static
 # answer has the daemon's bytes, and is not compressed.
 cost_at() {
-	local place=$1 series=$2 gzip=$3 rounds=5 i who all="obsringd static go"
-	local -A got=() best=() rss=() at=() of=()
+	local place=$1 series=$2 gzip=$3 rounds=5 i who all="obsringd static prefix go"
+	local -A got=() rss=() at=() of=() us=() mb=()
 	[ -z "$gzip" ] || all="obsringd go"
 	for who in $all; do
 		serve "$who" "$series"
@@ -133,25 +138,26 @@ cost_at() {
 	for ((i = 0; i < rounds; i++)); do
 		for who in $all; do
 			port=${at[$who]} pid=${of[$who]}
-			got[$who]+="$(cost "$who" "$series" "$(requests "$who" "$series")" $gzip)"$'\n'
+			got[$who]+=" $(cost "$who" "$series" "$(requests "$who" "$series")" $gzip)"
+			rss[$who]+=" $(rss_mb "$pid")"
 		done
 	done
+	# shellcheck disable=SC2086
 	for who in $all; do
 		pid=${of[$who]}
-		rss[$who]=$(rss_mb "$pid")
 		stop
-		best[$who]=$(sort -n <<<"${got[$who]%$'\n'}" | head -n 1)
-		# shellcheck disable=SC2086
+		us[$who]=$(middle ${got[$who]})
+		mb[$who]=$(middle ${rss[$who]})
 		row "scrape_cpu_$place${gzip:+_gzip}" $who "series=$series" us ${got[$who]}
-		[ $place = two ] || row "scrape_rss${gzip:+_gzip}" $who "series=$series" MB "${rss[$who]}"
+		[ $place = two ] || row "scrape_rss${gzip:+_gzip}" $who "series=$series" MB ${rss[$who]}
 	done
-	echo "| $series | ${gzip:+yes} | $place | ${best[obsringd]} | ${best[go]} | $(ratio "${best[go]}" "${best[obsringd]}") | ${best[static]:-} | ${rss[obsringd]} | ${rss[go]} |"
+	echo "| $series | ${gzip:+yes} | $place | ${us[obsringd]} | ${us[go]} | $(ratio "${us[go]}" "${us[obsringd]}") | ${us[static]:-} | ${us[prefix]:-} | ${mb[obsringd]} | ${mb[go]} |"
 }
 
 table_cost() {
 	local series gzip place was=$cpus
-	echo "| series | gzip | processors | obsringd, µs of CPU | Go client, µs of CPU | ratio | static answer, µs of CPU | RSS, MB | Go's |"
-	echo "| --- | --- | --- | --- | --- | --- | --- | --- | --- |"
+	echo "| series | gzip | processors | obsringd, µs of CPU | Go client, µs of CPU | ratio | static answer, µs of CPU | rendered by hand, µs of CPU | RSS, MB | Go's |"
+	echo "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |"
 	for series in $SERIES; do
 		for gzip in "" -z; do
 			for place in $PLACES; do
@@ -165,28 +171,25 @@ table_cost() {
 
 requests() {
 	case $1-$2 in
-	static-100 | static-1000 | obsringd-100 | obsringd-1000) times 4000 ;;
 	go-100 | go-1000) times 1000 ;;
-	obsringd-10000 | static-10000) times 1000 ;;
 	go-10000) times 100 ;;
-	obsringd-1000000 | static-1000000) times 20 ;;
-	go-1000000) times 3 ;;
-	obsringd-* | static-*) times 200 ;;
+	go-100000) times 20 ;;
+	go-*) times 3 ;;
+	*-100 | *-1000) times 4000 ;;
+	*-10000) times 1000 ;;
+	*-100000) times 200 ;;
 	*) times 20 ;;
 	esac
 }
 
-# most RATE...: the greatest.
-most() { printf '%s\n' "$@" | sort -n | tail -n 1; }
-
 # Closed loop: as many as there can be, of some rounds in turn; then, open, half of what
-# Go can.
+# Go can, of some rounds in turn.
 table_rate() {
-	local connections who lat half rounds=3 i
+	local connections who lat half rounds=5 i
 	echo "| connections | server | requests/s | of Go's | at RATE/s: P50, ms | P99, ms | RSS after it, MB |"
 	echo "| --- | --- | --- | --- | --- | --- | --- |"
 	for connections in 64 1000; do
-		declare -A got=([obsringd]="" [go]="") at=() of=()
+		declare -A got=() p50=() p99=() at=() of=()
 		for who in go obsringd; do
 			serve $who 1000
 			at[$who]=$port of[$who]=$pid
@@ -198,18 +201,22 @@ table_rate() {
 			done
 		done
 		# shellcheck disable=SC2086
-		half=$(ratio "$(most ${got[go]})" 2)
-		for who in go obsringd; do
-			port=${at[$who]} pid=${of[$who]}
-			lat=$(load -c $connections -r "$half" -t "$(times 10)")
-			# shellcheck disable=SC2086
-			row scrape_rate $who "connections=$connections" req/s ${got[$who]}
-			row scrape_p99 $who "connections=$connections" us "$(value p99_us "$lat")"
-			# shellcheck disable=SC2086
-			echo "| $connections | $who | $(most ${got[$who]}) | $(ratio "$(most ${got[$who]})" "$(most ${got[go]})") | $half: $(ratio "$(value p50_us "$lat")" 1000) | $(ratio "$(value p99_us "$lat")" 1000) | $(rss_mb "$pid") |"
+		half=$(ratio "$(middle ${got[go]})" 2)
+		for ((i = 0; i < rounds; i++)); do
+			for who in go obsringd; do
+				port=${at[$who]}
+				lat=$(load -c $connections -r "$half" -t "$(times 4)")
+				p50[$who]+=" $(value p50_us "$lat")"
+				p99[$who]+=" $(value p99_us "$lat")"
+			done
 		done
+		# shellcheck disable=SC2086
 		for who in go obsringd; do
 			pid=${of[$who]}
+			row scrape_rate $who "connections=$connections" req/s ${got[$who]}
+			row scrape_p50 $who "connections=$connections" us ${p50[$who]}
+			row scrape_p99 $who "connections=$connections" us ${p99[$who]}
+			echo "| $connections | $who | $(middle ${got[$who]}) | $(ratio "$(middle ${got[$who]})" "$(middle ${got[go]})") | $half: $(ratio "$(middle ${p50[$who]})" 1000) | $(ratio "$(middle ${p99[$who]})" 1000) | $(rss_mb "$pid") |"
 			stop
 		done
 	done
@@ -217,15 +224,15 @@ table_rate() {
 
 percent() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.0f %%", 100 * a / b }'; }
 
-# The best of some rounds, in turn.
+# Some rounds, in turn.
 table_small() {
-	local connections who out i
-	echo "| connections | obsringd | static libmicrohttpd | Go client | of static |"
-	echo "| --- | --- | --- | --- | --- |"
+	local connections who out i all="obsringd static prefix go"
+	echo "| connections | obsringd | static libmicrohttpd | rendered by hand | Go client | of static |"
+	echo "| --- | --- | --- | --- | --- | --- |"
 	for connections in 64 1000; do
-		declare -A got=([obsringd]="" [static]="" [go]="") best=()
+		declare -A got=() rate=()
 		for ((i = 0; i < 6; i++)); do
-			for who in obsringd static go; do
+			for who in $all; do
 				serve $who 50
 				if [ $who = obsringd ]; then cp "$WORK/answer" "$WORK/static.prom"; fi
 				out=$(load -c $connections -n "$(times $([ $who = go ] && echo 20000 || echo 100000))")
@@ -233,13 +240,12 @@ table_small() {
 				stop
 			done
 		done
-		for who in obsringd static go; do
-			# shellcheck disable=SC2086
+		# shellcheck disable=SC2086
+		for who in $all; do
 			row scrape_rate_50 $who "connections=$connections" req/s ${got[$who]}
-			# shellcheck disable=SC2086
-			best[$who]=$(most ${got[$who]})
+			rate[$who]=$(middle ${got[$who]})
 		done
-		echo "| $connections | ${best[obsringd]} | ${best[static]} | ${best[go]} | $(percent "${best[obsringd]}" "${best[static]}") |"
+		echo "| $connections | ${rate[obsringd]} | ${rate[static]} | ${rate[prefix]} | ${rate[go]} | $(percent "${rate[obsringd]}" "${rate[static]}") |"
 	done
 }
 
@@ -253,11 +259,13 @@ for table in $TABLES; do
 	case $table in
 	cost) echo "CPU a scrape, one connection, $CHANGED % of the counters counted between two:" ;;
 	rate) echo "1000 series, no gzip, no counting; latencies from when a request is due, at half of the rate that the Go client can:" ;;
-	small) echo "50 series, requests/s, the best of six rounds:" ;;
+	small) echo "50 series, requests/s:" ;;
 	*) die "TABLES: $table: no such table" ;;
 	esac
 	echo
 	"table_$table"
 	echo
 done
-printf '%s, %s, %s CPUs, load %s\n' "$("$CC" --version | head -n 1)" "$(uname -m)" "$(nproc)" "$(cut -d' ' -f1 /proc/loadavg)"
+tools "$("$CC" --version | head -n 1), $(uname -m), $(go version | cut -d' ' -f3)," \
+	"client_golang $(version golang-github-prometheus-client-golang-dev)," \
+	"libmicrohttpd $(version libmicrohttpd-dev)"
