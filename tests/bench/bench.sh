@@ -11,17 +11,21 @@ cd "$TOP"
 . scripts/lib.sh
 
 RESULTS=tests/bench/results
+
+# rounds N: N, or a tenth.
+rounds() { if [ -n "${SHORT:-}" ]; then echo $(($1 / 10 + 1)); else echo "$1"; fi; }
+
 PARTS=(
 	# Part, command. Those that time come first, while the machine is at rest.
-	"counter tests/bench/bench_counter.sh 51"
-	"sample tests/bench/bench_sample.sh 51"
-	"ring tests/bench/bench_ring.sh 41"
+	"counter tests/bench/bench_counter.sh $(rounds 51)"
+	"sample tests/bench/bench_sample.sh $(rounds 51)"
+	"ring tests/bench/bench_ring.sh $(rounds 41)"
 	"trace tests/bench/bench_trace.sh"
-	"scale tests/bench/bench_scale.sh 9"
-	"push tests/bench/bench_push.sh"
+	"scale tests/bench/bench_scale.sh $(rounds 9)"
+	"push tests/bench/bench_push.sh $(rounds 15)"
 	"scrape tests/bench/bench_scrape.sh"
 	"series scrape_series"
-	"render tests/bench/bench_render.sh"
+	"render tests/bench/bench_render.sh $(rounds 31)"
 	"read tests/bench/bench_read.sh"
 	"kernel tests/bench/bench_kernel.sh"
 	"log tests/bench/bench_log.sh"
@@ -35,14 +39,14 @@ usage() {
 	Parts, in their order; all of them by default:
 	$(printf '  %s\n' "${PARTS[@]%% *}")
 
-	A part that fails keeps what it found before, and fails the run.
-	SHORT=1: scrape and series make a twentieth of the requests.
+	A part that fails keeps what it found before, and fails the run; RESULTS.md says so.
+	SHORT=1: a tenth of the rounds and a twentieth of the requests: whether all runs.
 	END
 }
 
-# A scrape against series: what bench_scrape.sh has in one size of its own.
+# A scrape against series: the sizes that bench_scrape.sh has not itself.
 scrape_series() {
-	TABLES=cost PLACES=one SERIES="100 1000 10000 100000 1000000" tests/bench/bench_scrape.sh
+	TABLES=cost PLACES=one SERIES="100 10000 1000000" tests/bench/bench_scrape.sh
 }
 
 command_of() {
@@ -71,12 +75,29 @@ heading() {
 	# load before: $3
 	# load after: $(load)
 	# CPU: $(lscpu | sed -n 's/^Model name: *//p' | head -n 1), $(nproc) online, $(hypervisor | sed 's/.*/a virtual machine of &/')
+	# memory: $(awk '/^MemTotal/ { printf "%.1f GB", $2 / 1e6 }' /proc/meminfo)
 	# kernel: $(uname -srm | sed "s/-[^ ]*//")
+	# system: $(sed -n 's/^PRETTY_NAME="\(.*\)"/\1/p' /etc/os-release)
 	# governor: $(governor)
-	# commit: $(git rev-parse --short HEAD 2>/dev/null || echo unknown)$([ -z "$(git status --porcelain -uno 2>/dev/null)" ] || echo ", changed")
-	# short: ${SHORT:+a twentieth of the requests}
-	# tools: $(tail -n 4 "$WORK/printed" | grep -E '[0-9]\.[0-9]+\.[0-9]' | grep -v -e '^|' -e 'switched off' -e '^A ' -e '^With' | paste -sd' ' | sed 's/ \{2,\}/ /g')
+	# commit: $COMMIT
+	# short: ${SHORT:+a tenth of the rounds, a twentieth of the requests}
 	END
+}
+
+# The tree that is measured; what was measured before is no change of it.
+commit() {
+	local changes
+	git rev-parse --short HEAD 2>/dev/null || { echo unknown; return; }
+	changes=$(git status --porcelain -uno -- . ":!$RESULTS" ":!tests/bench/RESULTS.md")
+	if [ -n "$changes" ]; then echo ", changed"; fi
+}
+
+# mark_failed PART: what stands there is of a run before.
+mark_failed() {
+	local file=$RESULTS/$1.tsv
+	mkdir -p "$RESULTS"
+	if [ ! -e "$file" ]; then echo "# SPDX-License-Identifier: MIT" >"$file"; fi
+	sed -i "/^# failed: /d; 1a # failed: $RUN" "$file"
 }
 
 # run PART: adds it to failed if it did.
@@ -91,11 +112,12 @@ run() {
 	if ! BENCH_ROWS=$WORK/rows $command >"$WORK/printed"; then
 		say "$1 failed"
 		failed+=("$1")
+		mark_failed "$1"
 		return
 	fi
 	cat "$WORK/printed"
 	echo
-	[ -s "$WORK/rows" ] || die "$1 told nothing"
+	grep -qv '^#' "$WORK/rows" || die "$1 told nothing"
 	{
 		heading "$date" $((SECONDS - begun)) "$before"
 		cat "$WORK/rows"
@@ -122,9 +144,10 @@ main() {
 	WORK=$(mktemp -d "$BUILD/bench-run.XXXXXX")
 	trap 'rm -rf "$WORK"' EXIT
 	RUN=$(date -u +%Y%m%dT%H%M%SZ)
+	COMMIT=$(commit | paste -sd'\0')
 	need_packages "${BUILD_PACKAGES[@]}" "${VM_PACKAGES[@]}" "${BENCH_PACKAGES[@]}"
 	for part; do run "$part"; done
-	python3 -B tests/bench/report.py
+	python3 -B tests/bench/report.py || failed+=("the report, which lacks figures")
 	[ ${#failed[@]} = 0 ] || die "failed: ${failed[*]}"
 }
 

@@ -8,19 +8,30 @@ PARTS = ("counter", "sample", "ring", "trace", "scale", "push", "scrape", "serie
          "read", "kernel", "log", "tracers")
 
 # A row: what it is, obsring's figure (WHAT, WAY as a regular expression, AT), in words; and
-# peers. One that is no alternative, but a floor, or does less, is not judged: why says it.
+# peers.
 Row = namedtuple("Row", "name ours says peers")
-Peer = namedtuple("Peer", "name what way at judged why")
-Section = namedtuple("Section", "title unit text rows plots")
-Plot = namedtuple("Plot", "title x y lines log_x log_y")
+Peer = namedtuple("Peer", "name what way at kind why")
+Section = namedtuple("Section", "title unit text rows plots ratio", defaults=("times obsring's",))
+# The points that each line has to have, at least.
+Plot = namedtuple("Plot", "title x y at lines log_x log_y")
+# At most so many of a unit; with "of", at least so many times better than that figure.
+Goal = namedtuple("Goal", "name ours limit unit of", defaults=(None,))
+
+# What one would use instead; what is no alternative, but a floor, or does less, and so can't
+# win; what does more, and so wins if it costs less, and does not lose if it costs more.
+PEER, FLOOR, MORE = "peer", "floor", "more"
 
 
-def peer(name, what, way, at):
-    return Peer(name, what, way, at, True, "")
+def peer(name, what, way, at, why=""):
+    return Peer(name, what, way, at, PEER, why)
 
 
 def floor(name, what, way, at, why):
-    return Peer(name, what, way, at, False, why)
+    return Peer(name, what, way, at, FLOOR, why)
+
+
+def more(name, what, way, at, why):
+    return Peer(name, what, way, at, MORE, why)
 
 
 INTRODUCTION = """\
@@ -32,21 +43,24 @@ does is in [README.md](README.md).
 How it was kept fair:
 
 * Natively, ways take turns in each round, so that what else the machine does meets all of
-  them; the figure is the median of the rounds, the spread their quartiles. Loaded machines
-  widen the spread: compare within a part, and look at its load [below](#machine-and-runs).
-* In the kernel, instructions of a guest are counted, which repeat exactly whatever the machine
-  does. They tell nothing of cache misses, lock prefixes or contention: an atomic addition is
-  one instruction. One tool is on at a time, and the figure is what it adds to the same system
-  call with nothing on.
+  them; the figure is the median of the rounds, the spread their quartiles, which plots have as
+  bars. Loaded machines widen the spread: compare within a part, and look at its load
+  [below](#machine-and-runs).
+* In the kernel, instructions of a guest are counted, which hardly depend on what the machine
+  does; their spread is told as well. They tell nothing of cache misses, lock prefixes or
+  contention: an atomic addition is one instruction. One tool is on at a time, and the figure
+  is what it adds to the same system call with nothing on.
 * Each peer must have seen, kept or answered all that was done, or the benchmark fails: a tool
   that drops events would be fast.
 * Peers are Debian's packages, or programs written as their users would at their best: BPF
   programs are compiled C, loaded by libbpf, with raw tracepoints and without wake-ups; flight
   recorders for LTTng and perf; one collector with descriptions made once for the Go client.
-* What is compared does the same, or the row says what it does less. The last column is how many
-  times obsring's cost that is; less than 1 is in bold: there the peer wins."""
+* What is compared does the same, or the row says what it does less or more. The last column is
+  how many times obsring's cost that is; less than 1 is in bold: there the peer wins, unless it
+  does less."""
 
 LINUX = "linux=6.1"
+UNREAD = "nothing tells a reader which record is whole"
 ADD = r"`obs_counter_add\(\)`"
 FIND = r"`obs_counter_new\(\)` of a known series.*"
 
@@ -58,6 +72,8 @@ def counter(threads):
             "`obs_counter_add()`", [
                 peer("a shared atomic word", "counter", "a word shared by all threads, atomic", at),
                 peer("a word under a pthread mutex", "counter", "a word under a pthread mutex", at),
+                peer("a word a processor, added to by rseq(2)", "counter",
+                     "a word a processor, rseq", at),
                 peer("Go client, `Inc()`", "counter", r"Go client, `Inc\(\)`", at)]),
         Row(f"a counter found by 3 labels, {threads} thread{'s' if threads > 1 else ''}",
             ("counter", FIND, at), "`obs_counter_new()` of a known series, and add", [
@@ -74,11 +90,15 @@ def record(size, threads):
     return [
         Row(f"record of {many}, time by cycle counter", (what, "ring, cycle counter", at),
             "ring", [peer("one ring under a mutex", what, "mutex, cycle counter", at),
+                     floor("a plain ring of each thread", what,
+                           "plain ring of a thread, cycle counter", at, UNREAD),
                      floor("the cycle counter alone", what, "cycle counter alone", at,
                            "no record")]),
         Row(f"record of {many}, time by clock_gettime", (what, "ring, clock_gettime", at),
             "ring", [peer("one ring under a mutex", what, "mutex, clock_gettime", at),
                      peer("LTTng-UST, flight recorder", what, "LTTng-UST", at),
+                     floor("a plain ring of each thread", what,
+                           "plain ring of a thread, clock_gettime", at, UNREAD),
                      floor("clock_gettime alone", what, "clock_gettime alone", at,
                            "no record")]),
     ]
@@ -88,7 +108,12 @@ def sample(threads):
     at = f"threads={threads}"
     many = f"{threads} thread{'s' if threads > 1 else ''}"
     peers = [peer("mutex, counter % 100", "sample", "mutex, counter % 100", at),
-             peer("shared atomic, counter % 100", "sample", "shared counter % 100", at)]
+             peer("shared atomic, counter % 100", "sample", "shared counter % 100", at),
+             peer("wyrand, of each thread", "sample", "wyrand of a thread, 1 %", at,
+                  "fixed at 1 %"),
+             peer("a countdown from 100, of each thread", "sample",
+                  "countdown of a thread from 100", at,
+                  "fixed at 100, and which one is kept can be foreseen")]
     return [Row(f"one in 100, {many}", ("sample", "1:100", at), "rule 1:100", peers),
             Row(f"1 %, {many}", ("sample", "probability 1 %", at), "rule probability", peers)]
 
@@ -105,18 +130,15 @@ def empty(name, way):
     return floor(name, "kernel_tracer", way, LINUX, "the kernel's part, in all of them")
 
 
-def by_bpftrace(name, ours, says, theirs, what):
-    return Row(name, ("kernel_event", ours, LINUX), says,
-               [peer(what, "kernel_event", theirs, LINUX)])
-
-
 def scrape(series, place, gzip=""):
     at, what = f"series={series}", f"scrape_cpu_{place}{gzip}"
     where = "the scraper on another processor" if place == "two" else "one processor"
     return Row(f"scrape, {series} series{', gzip' if gzip else ''}, {where}",
                (what, "obsringd", at), "obsringd",
                [peer("Go client", what, "go", at)] +
-               ([] if gzip else [floor("the same bytes, never changed, by libmicrohttpd", what,
+               ([] if gzip else [peer("rendered by hand, by libmicrohttpd", what, "prefix", at,
+                                      "no series come or go"),
+                                 floor("the same bytes, never changed, by libmicrohttpd", what,
                                        "static", at, "sending, in all of them")]))
 
 
@@ -127,6 +149,8 @@ def rate(connections):
             "obsringd", [peer("Go client", "scrape_rate", "go", at)]),
         Row(f"50 series, {connections} connections", ("scrape_rate_50", "obsringd", at),
             "obsringd", [peer("a static body, by libmicrohttpd", "scrape_rate_50", "static", at),
+                         peer("rendered by hand, by libmicrohttpd", "scrape_rate_50", "prefix",
+                              at),
                          peer("Go client", "scrape_rate_50", "go", at)]),
     ]
 
@@ -176,12 +200,13 @@ SECTIONS = [
     Section("A scrape: CPU", "µs of CPU",
             "All threads of the server, a tenth of the counters counted between two scrapes. "
             "With the scraper on the server's processor, that is what an answer takes; on "
-            "another one, waking that and handing it the bytes is added by the kernel, and is most of it.",
+            "another one, waking that and handing it the bytes is added by the kernel. \"By hand\" is "
+            "each line copied as far as its value, and the value two digits at a time.",
             [scrape(series, place, gzip) for series in (1000, 100000) for gzip in ("", "_gzip")
              for place in ("one", "two")],
             ["scrape_series"]),
-    Section("A scrape: requests", "req/s", "The last column is how many times the peer's requests "
-            "obsring answers. Clients run on the same processors.", rate(64) + rate(1000), []),
+    Section("A scrape: requests", "req/s", "As many as there can be; clients run on the same "
+            "processors.", rate(64) + rate(1000), [], "obsring answers, times as many"),
     Section("A scrape: latency", "µs, the 99th percentile",
             "1000 series, at half of the rate that the Go client can, from when a request is due.",
             [Row(f"{n} connections", ("scrape_p99", "obsringd", f"connections={n}"), "obsringd", [
@@ -190,9 +215,11 @@ SECTIONS = [
     Section("A body of 100000 series", "ns a series", "", [
         Row("rendered, 10 % changed", ("render", ".*up to date, 10 % changed", RENDERED), "in place", [
             peer("Go client, gathered and encoded", "render", "Go client.*", RENDERED),
+            peer("by hand: prefixes, two digits at a time", "render", "by hand.*", RENDERED),
             floor("`memcpy` of the body", "render", "`memcpy`.*", RENDERED, "nothing rendered")]),
         Row("rendered, all changed", ("render", ".*up to date, all changed", RENDERED), "in place", [
-            peer("Go client, gathered and encoded", "render", "Go client.*", RENDERED)]),
+            peer("Go client, gathered and encoded", "render", "Go client.*", RENDERED),
+            peer("by hand: prefixes, two digits at a time", "render", "by hand.*", RENDERED)]),
         Row("compressed", ("render", "ISA-L, level 1", RENDERED), "ISA-L, as obsringd uses it", [
             peer("zlib, level 1", "render", "zlib, level 1", RENDERED)])], []),
     Section("Reading 1000 counters", "ns", "Natively, of a segment.", [
@@ -214,8 +241,8 @@ SECTIONS = [
             "`obs_counter_inc()`", [
                 floor("`this_cpu_inc()`", "kernel_update", "this_cpu_inc", LINUX,
                       "the word's address is fixed"),
-                floor("`atomic64_inc()`", "kernel_update", "atomic64_inc", LINUX,
-                      "one instruction, but shared by all CPUs"),
+                peer("`atomic64_inc()`", "kernel_update", "atomic64_inc", LINUX,
+                     "one instruction, with a lock prefix, on a word that all CPUs share"),
                 peer("a word under a spinlock", "kernel_update", "spin_lock_inc", LINUX)]),
         Row("each call at a tracepoint", tracer("event.obsring_tracepoint"),
             "`probe add tracepoint`", [
@@ -260,7 +287,7 @@ SECTIONS = [
             "obsring formats a record when it is written, as text with its source, so that who "
             "reads needs nothing but it; trace_printk keeps format and arguments, events of ftrace, "
             "perf, LTTng and BPF are binary, and formatted when they are read, by who has their "
-            "description. Where obsring loses here, that is most of why.", [
+            "description. What the formatting alone takes is in the row of `snprintf()`.", [
                 Row("64 bytes of kernel code, `%s`", ("kernel_log", "obs_log_64", LINUX),
                     "`obs_log()`", [
                         peer("`trace_printk()`", "kernel_log", "trace_printk_64", LINUX),
@@ -278,14 +305,14 @@ SECTIONS = [
                         watched("perf, `record`", "write.perf_record"),
                         watched("BPF (libbpf), ring buffer", "write.raw_ring"),
                         watched("BPF (libbpf), perf buffer", "write.raw_perf"),
-                        floor("LTTng, entry and exit", "kernel_tracer", "write.lttng_syscall", LINUX,
-                              "two records"),
-                        floor("ftrace, entry and exit", "kernel_tracer", "write.ftrace_both", LINUX,
-                              "two records"),
-                        floor("perf, entry and exit", "kernel_tracer", "write.perf_record_both",
-                              LINUX, "two records"),
-                        floor("BPF (libbpf), ring buffer, entry and exit", "kernel_tracer",
-                              "write.raw_ring_both", LINUX, "two records"),
+                        more("LTTng, entry and exit", "kernel_tracer", "write.lttng_syscall", LINUX,
+                             "two records"),
+                        more("ftrace, entry and exit", "kernel_tracer", "write.ftrace_both", LINUX,
+                             "two records"),
+                        more("perf, entry and exit", "kernel_tracer", "write.perf_record_both",
+                             LINUX, "two records"),
+                        more("BPF (libbpf), ring buffer, entry and exit", "kernel_tracer",
+                             "write.raw_ring_both", LINUX, "two records"),
                         peer("bpftrace, `printf()` of 64 bytes", "kernel_log_write",
                              "bpftrace.printf_64", LINUX)]),
                 Row("64 bytes of a program", tracer("write.device_64"), "a line to /dev/obsring, with who wrote it", [
@@ -298,6 +325,17 @@ SECTIONS = [
                     watched("ftrace, trace_marker_raw", "write.trace_marker_raw_256"),
                     watched("LTTng, /proc/lttng-logger", "write.lttng_logger_256")]),
             ], []),
+    Section("What has no peer here", "ns", "Told for what it is, natively.", [
+        Row("a histogram's observation", ("counter", r"`obs_histogram_observe\(\)`", "threads=1"),
+            "`obs_histogram_observe()`, ten bounds", []),
+        Row("a gauge set", ("counter", r"`obs_gauge_set\(\)`", "threads=1"), "`obs_gauge_set()`", []),
+        Row("a counter by a call of the library", ("counter", r"`\(obs_counter_add\)\(\)`.*",
+                                                   "threads=1"), "as from other languages", []),
+        Row("traceparent", ("trace", "traceparent", "threads=1"), "parsed", []),
+        Row("a request of 10 headers, 2 of them of trace context",
+            ("trace", "a request of 10 headers.*", "threads=1"), "each of the 10", []),
+        Row("traceparent and tracestate of a new span",
+            ("trace", "writing traceparent.*", "threads=1"), "written, each", [])], []),
     Section("Records of kprobes in the kernel", "instructions",
             "No obsring: its probes count and time, they record nothing. Against an empty kprobe.", [
                 Row("each call of a function recorded", tracer("event.floor_kprobe"),
@@ -310,37 +348,44 @@ SECTIONS = [
                               "event.kprobe_ring", LINUX, "records it")])], []),
 ]
 
+THREADS = (1, 2)
+SERIES = (100, 1000, 10000, 100000, 1000000)
+
 PLOTS = {
-    "counter_threads": Plot("A counter, against threads", "threads", "ns an update", [
+    "counter_threads": Plot("A counter, against threads", "threads", "ns an update", THREADS, [
         ("`obs_counter_add()`", "counter", ADD),
         ("shared atomic", "counter", "a word shared by all threads, atomic"),
         ("mutex", "counter", "a word under a pthread mutex"),
+        ("rseq", "counter", "a word a processor, rseq"),
         ("Go client, `Inc()`", "counter", r"Go client, `Inc\(\)`")], False, True),
-    "record_threads": Plot("A record of 64 bytes, against threads", "threads", "ns a record", [
+    "record_threads": Plot("A record of 64 bytes, against threads", "threads", "ns a record", THREADS, [
         ("ring, cycle counter", "record_64", "ring, cycle counter"),
         ("ring, clock_gettime", "record_64", "ring, clock_gettime"),
         ("mutex, clock_gettime", "record_64", "mutex, clock_gettime"),
         ("LTTng-UST", "record_64", "LTTng-UST")], False, True),
-    "sample_threads": Plot("A sampling decision, against threads", "threads", "ns a decision", [
+    "sample_threads": Plot("A sampling decision, against threads", "threads", "ns a decision", THREADS, [
         ("1:100", "sample", "1:100"),
         ("probability 1 %", "sample", "probability 1 %"),
         ("shared atomic, % 100", "sample", "shared counter % 100"),
-        ("mutex, % 100", "sample", "mutex, counter % 100")], False, True),
-    "update_labels": Plot("A counter, against labels", "labels", "ns an update", [
+        ("mutex, % 100", "sample", "mutex, counter % 100"),
+        ("wyrand", "sample", "wyrand of a thread, 1 %"),
+        ("countdown", "sample", "countdown of a thread from 100")], False, True),
+    "update_labels": Plot("A counter, against labels", "labels", "ns an update", (0, 1, 2, 4, 6), [
         ("`obs_counter_add()`", "labels", ADD),
         ("`obs_counter_new()` of a known series, and add", "labels", FIND),
         ("Go client, `Inc()`", "labels", r"Go client, `Inc\(\)`"),
         ("Go client, `WithLabelValues().Inc()`", "labels", "Go client, `With.*")], False, False),
-    "update_series": Plot("A counter of many, against series", "series", "ns an update", [
+    "update_series": Plot("A counter of many, against series", "series", "ns an update", SERIES, [
         ("`obs_counter_add()`", "series", ADD),
         ("Go client, `Inc()`", "series", r"Go client, `Inc\(\)`"),
         ("atomic words", "series", "atomic words")], True, True),
-    "scrape_series": Plot("CPU of a scrape, against series", "series", "µs of CPU", [
+    "scrape_series": Plot("CPU of a scrape, against series", "series", "µs of CPU", SERIES, [
         ("obsringd", "scrape_cpu_one", "obsringd"), ("Go client", "scrape_cpu_one", "go"),
+        ("by hand, libmicrohttpd", "scrape_cpu_one", "prefix"),
         ("obsringd, gzip", "scrape_cpu_one_gzip", "obsringd"),
         ("Go client, gzip", "scrape_cpu_one_gzip", "go")], True, True),
     "read_possible": Plot("Reading 1000 counters, against possible CPUs", "possible CPUs",
-                          "instructions", [
+                          "instructions", (1, 2, 4, 8), [
         ("obsring, mapping", "read_possible", "mmap"),
         ("netlink dump", "read_possible", "netlink"),
         ("BPF, lookup_batch", "read_possible", "bpf_map"),
@@ -348,20 +393,107 @@ PLOTS = {
 }
 
 NOT_RUN = [
-    ("Threads beyond 2", "this machine has two processors."),
+    ("Threads beyond 2", "the programs have a processor for each thread, and the machine has {cpus}."),
     ("Kernel rows in nanoseconds, and their contention between CPUs",
-     "the machine's own kernel loads no modules, and the emulator counts instructions: it knows no "
-     "cache misses and no lock prefixes. BPF's ring buffer with two producers and lttng-modules on "
-     "two CPUs are not here for that."),
+     "no module goes into the machine's own kernel, and the emulator counts instructions: it knows no "
+     "cache misses and no lock prefixes. BPF's ring buffer with two producers, a uprobe in "
+     "nanoseconds and lttng-modules on two CPUs are not here for that."),
+    ("A netlink dump in nanoseconds",
+     "obsring's family is in the module; in instructions it is beside the mapping, above."),
     ("sd_journal_send()", "neither the machine nor the guest has a journald."),
     ("prometheus-client-c itself",
      "it is in no Debian package; its method was written anew, see README.md."),
-    ("libmicrohttpd with a renderer by prefix",
-     "it was a sketch, no peer that one could use instead; a static body of libmicrohttpd, which is "
-     "less work, stands in its place."),
     ("wrk", "scrape_load.c does the same and counts late answers; its rates are of a closed loop, as wrk's."),
     ("Updates of a million series in one segment",
      "a segment has room for 65536; they are in a thousand segments of a thousand each."),
     ("Series beyond 65536 in the module, for scrapes",
      "its default limit; the segment of the scrapes is made in a file, as the module lays it out."),
+]
+
+
+def better(name, ours, limit, unit, what, way, at):
+    return Goal(name, ours, limit, unit, (what, way, at))
+
+
+def event(name, ours, theirs):
+    return better(name, ("kernel_event", ours, LINUX), 2, "bpftrace", "kernel_event", theirs, LINUX)
+
+
+def fewer(unit, way):
+    return better("each write(2) recorded, 64 bytes", tracer("write.hook_obs_log_64"), 1, unit,
+                  *tracer(way))
+
+
+def goals_of_threads(threads):
+    at = f"threads={threads}"
+    many = f"{threads} thread{'s' if threads > 1 else ''}"
+    return [
+        Goal(f"a counter of a process, {many}", ("counter", ADD, at), 2.5, "ns"),
+        Goal(f"record of 64 bytes by cycle counter, {many}",
+             ("record_64", "ring, cycle counter", at), 15, "ns"),
+        Goal(f"record of 64 bytes by clock_gettime, {many}",
+             ("record_64", "ring, clock_gettime", at), 30, "ns"),
+        better(f"record of 64 bytes by cycle counter, {many}",
+               ("record_64", "ring, cycle counter", at), 4, "LTTng-UST", "record_64", "LTTng-UST", at),
+        better(f"record of 64 bytes by clock_gettime, {many}",
+               ("record_64", "ring, clock_gettime", at), 3, "LTTng-UST", "record_64", "LTTng-UST", at),
+        Goal(f"sampling one in 100, {many}", ("sample", "1:100", at), 1.5, "ns"),
+        Goal(f"sampling 90 %, {many}", ("sample", "probability 90 %", at), 1.5, "ns"),
+    ]
+
+
+def goals_of_scrapes(series, times):
+    at = f"series={series}"
+    return [
+        better(f"a scrape of {series} series", ("scrape_cpu_one", "obsringd", at), times,
+               "the Go client", "scrape_cpu_one", "go", at),
+        better(f"a scrape of {series} series, gzip", ("scrape_cpu_one_gzip", "obsringd", at), 20,
+               "the Go client", "scrape_cpu_one_gzip", "go", at),
+    ]
+
+
+def goals_of_requests(connections):
+    at = f"connections={connections}"
+    return [
+        better(f"requests a second, 1000 series, {connections} connections",
+               ("scrape_rate", "obsringd", at), 10, "the Go client", "scrape_rate", "go", at),
+        better(f"requests a second, 50 series, {connections} connections",
+               ("scrape_rate_50", "obsringd", at), 0.9, "a static answer", "scrape_rate_50",
+               "static", at),
+    ]
+
+
+CONTENDED = ("counter", ADD, "threads=2")
+GOALS = goals_of_threads(1) + goals_of_threads(2) + [
+    better("a counter of a process, 2 threads", CONTENDED, 8, "a shared atomic", "counter",
+           "a word shared by all threads, atomic", "threads=2"),
+    better("a counter of a process, 2 threads", CONTENDED, 300,
+           "prometheus-client-c's method, which finds it", "counter",
+           "method of prometheus-client-c.*", "threads=2"),
+    Goal("an increment in kernel code", ("kernel_update", "obs_counter_inc", LINUX), 2,
+         "instructions, one of which loads the handle"),
+    better("system calls by name", tracer("event.obsring_syscall"), 2,
+           "BPF, tracepoint, hash map", *tracer("event.tp_hash_by_id")),
+    event("each call at a tracepoint", "tracepoint.obsring", "tracepoint.bpftrace"),
+    event("system calls by name", "syscall.obsring", "syscall.bpftrace"),
+    event("latency of each system call", "latency.obsring", "latency.bpftrace"),
+    event("each call of a function", "kprobe.obsring", "kprobe.bpftrace"),
+    event("latency of each call of a function", "kretprobe.obsring", "kretprobe.bpftrace"),
+    fewer("ftrace", "write.ftrace_event"),
+    fewer("perf", "write.perf_record"),
+    fewer("LTTng, entry and exit", "write.lttng_syscall"),
+    Goal("a header with trace context, the longest",
+         ("trace", "tracestate, 32 members.*", "threads=1"), 100, "ns"),
+    Goal("a scrape of 1000 series", ("scrape_cpu_one", "obsringd", "series=1000"), 20, "µs of CPU"),
+] + goals_of_scrapes(1000, 50) + goals_of_scrapes(100000, 100) + goals_of_requests(64) + \
+    goals_of_requests(1000) + [
+    better("the 99th percentile, 1000 connections", ("scrape_p99", "obsringd", "connections=1000"),
+           1, "the Go client's median", "scrape_p50", "go", "connections=1000"),
+    Goal("resident memory, 1000 series", ("scrape_rss", "obsringd", "series=1000"), 8, "MB"),
+    Goal("resident memory, 100000 series", ("scrape_rss", "obsringd", "series=100000"), 60, "MB"),
+    Goal("a body, all changed", ("render", ".*up to date, all changed", RENDERED), 10, "ns a series"),
+    Goal("a body, 10 % changed", ("render", ".*up to date, 10 % changed", RENDERED), 4,
+         "ns a series"),
+    Goal("a body compressed", ("render", "ISA-L, level 1", RENDERED), 100, "ns a series"),
+    Goal("1000 counters read", ("read", "mmap", "ways=native"), 400, "ns"),
 ]

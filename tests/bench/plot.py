@@ -10,9 +10,12 @@ COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#0
 DASHES = ("", "6 3", "2 3", "9 3 2 3", "1 2", "12 4", "4 4")
 
 
+def plain(words):
+    return words.replace("&", "&amp;").replace("<", "&lt;").replace("`", "")
+
+
 def text(x, y, words, anchor="middle", extra=""):
-    words = words.replace("&", "&amp;").replace("<", "&lt;").replace("`", "")
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"{extra}>{words}</text>'
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"{extra}>{plain(words)}</text>'
 
 
 def number(value):
@@ -49,16 +52,17 @@ class Axis:
 
 
 def chart(title, x_title, y_title, lines, log_x=False, log_y=False):
-    """SVG of lines, each a name and its points (x, y), y above 0."""
+    """SVG of lines, each a name and its points (x, y, low, high), all above 0."""
     right = WIDTH - RIGHT
     bottom = HEIGHT - BOTTOM - 18 * ((len(lines) + 1) // 2)
-    xs = sorted({x for _, points in lines for x, _ in points})
-    ys = [y for _, points in lines for _, y in points]
+    xs = sorted({point[0] for _, points in lines for point in points})
+    ys = [y for _, points in lines for point in points for y in point[1:]]
     across, up = Axis(xs, log_x, LEFT, right), Axis(ys, log_y, bottom, TOP)
     out = ['<!-- SPDX-License-Identifier: MIT -->',
            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" '
-           'font-family="sans-serif" font-size="12">',
+           'role="img" font-family="sans-serif" font-size="12">',
            f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#fff"/>',
+           f"<title>{plain(title)}</title>",
            text(WIDTH / 2, 20, title, extra=' font-size="14" font-weight="bold"')]
     for y in up.ticks():
         at = up.place(y)
@@ -69,21 +73,30 @@ def chart(title, x_title, y_title, lines, log_x=False, log_y=False):
         out.append(f'<path d="M{at:.1f} {bottom}v5" stroke="#000"/>')
         out.append(text(at, bottom + 18, number(x)))
     out.append(f'<path d="M{LEFT} {TOP}V{bottom}H{right}" fill="none" stroke="#000"/>')
-    out.append(text((LEFT + right) / 2, bottom + 34, x_title))
-    out.append(text(16, (TOP + bottom) / 2, y_title,
+    out.append(text((LEFT + right) / 2, bottom + 34, x_title + scale(log_x)))
+    out.append(text(16, (TOP + bottom) / 2, y_title + scale(log_y),
                     extra=f' transform="rotate(-90 16 {(TOP + bottom) / 2:.1f})"'))
     for n, (name, points) in enumerate(lines):
-        out += line(n, name, [(across.place(x), up.place(y)) for x, y in points], bottom + 52)
+        placed = [(across.place(x), *(up.place(y) for y in ys)) for x, *ys in points]
+        out += line(n, name, placed, bottom + 52)
     return "\n".join(out) + "\n</svg>\n"
 
 
+def scale(log):
+    return " (logarithmic)" if log else ""
+
+
 def line(n, name, points, legend):
+    """The line, its points, their quartiles as bars, and its name below."""
     colour, dash = COLOURS[n % len(COLOURS)], DASHES[n % len(DASHES)]
     style = f'stroke="{colour}" stroke-width="2" stroke-dasharray="{dash}"'
-    path = "L".join(f"{x:.1f} {y:.1f}" for x, y in points)
+    path = "L".join(f"{x:.1f} {y:.1f}" for x, y, *_ in points)
     x, y = LEFT + (n % 2) * (WIDTH - LEFT) / 2, legend + 18 * (n // 2)
     out = [f'<path d="M{path}" fill="none" {style}/>']
-    out += [f'<circle cx="{px:.1f}" cy="{py:.1f}" r="3" fill="{colour}"/>' for px, py in points]
+    for px, py, low, high in points:
+        out.append(f'<path d="M{px:.1f} {low:.1f}V{high:.1f}M{px - 4:.1f} {low:.1f}h8'
+                   f'M{px - 4:.1f} {high:.1f}h8" stroke="{colour}"/>')
+        out.append(f'<circle cx="{px:.1f}" cy="{py:.1f}" r="3" fill="{colour}"/>')
     out.append(f'<path d="M{x:.1f} {y - 4:.1f}h28" {style}/>')
     out.append(text(x + 34, y, name, "start"))
     return out
