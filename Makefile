@@ -17,8 +17,8 @@
 #   make soak-rate       2.1 TB of log a day, for half an hour
 #   make model           Spin models of the lock-free protocols: minutes
 #   make mutations       is each order of the shared headers needed? minutes
-#   make bench           all benchmarks, and tests/bench/RESULTS.md of them: half an
-#                        hour; ROWS="counter ring" some of them
+#   make bench           all benchmarks, and tests/bench/RESULTS.md of them: twenty
+#                        minutes; ROWS="counter ring" some of them, SHORT=1 in short
 #   make bench-kernel    instructions that updates take, counted in a guest
 #   make bench-log       the same of records in the log; bench-tracers: of both, beside
 #                        BPF, ftrace, perf and LTTng; bench-read: of reading
