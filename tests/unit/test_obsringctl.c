@@ -182,6 +182,7 @@ static const struct {
 	{ "log size --user 64KB", "\"64KB\" is no size" },
 	{ "log size --user -1", "\"-1\" is no size" },
 	{ "log size --user 99999999999999999M", "is no size" },
+	{ "log size --user 18446744073709551616", "is no size" },
 	{ "probe add", "type and a target" },
 	{ "probe add frob x --as y", "\"frob\"" },
 	{ "probe add kprobe x", "--as" },
@@ -259,6 +260,9 @@ static const struct {
 	{ "segment create /x --log-bytes 1k", "--log-bytes 1k" },
 	{ "segment create /x --mode 0999", "--mode 0999" },
 	{ "segment create /x --mode 01777", "--mode 01777" },
+	/* What is left of it in 64 bits is 4. */
+	{ "segment create /x --mode -18446744073709551612", "is no mode" },
+	{ "segment create /x --mode +660", "is no mode" },
 };
 
 static void test_misuses(void **state)

@@ -95,6 +95,28 @@ static void tracestate(void **state)
 	}
 }
 
+/*
+ * Found by fuzz_propagate: an ot= that OpenTelemetry would not take is some member's, as
+ * it is, and goes out as it came.
+ */
+static void tracestate_of_no_ot(void **state)
+{
+	static const char once[] = "a=1,ot=tch;]rv:00    ;          0000";
+	struct obs_bytes value = bytes("a=1, ot=tch;]rv:00    ;          0000");
+	struct obs_trace_context context;
+	unsigned int i;
+	bool cut;
+
+	(void)state;
+	for (i = 0; i < 2; i++) {
+		memset(&context, 0, sizeof(context));
+		assert_true(obs_tracestate_parse(&value, 1, &context, &cut));
+		assert_string_equal(once, context.tracestate);
+		assert_false(context.has_th || context.has_rv || cut);
+		value = bytes(once);
+	}
+}
+
 /* ---- At a glance --------------------------------------------------------- */
 
 #define HEADER_MAX	1200
@@ -335,6 +357,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(tracestate),
+		cmocka_unit_test(tracestate_of_no_ot),
 		cmocka_unit_test(tracestate_at_a_glance),
 		cmocka_unit_test(tracestate_is_plain),
 		cmocka_unit_test(opentelemetry),

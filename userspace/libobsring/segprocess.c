@@ -9,12 +9,29 @@
 
 #include "segprocess.h"
 
-/* State and start of a process: fields 3 and 22, behind its name in parentheses. */
+/* Fields 3 and 22, behind its name in parentheses, which may hold any. */
+bool obs_process_stat_parse(const char *text, char *ret_state, uint64_t *ret_start)
+{
+	const char *at = strrchr(text, ')'), *state;
+	int i;
+
+	if (!at || at[1] != ' ' || !at[2])
+		return false;
+	state = at + 2;
+	for (i = 2; i < 22 && at; i++)
+		at = strchr(at + 1, ' ');
+	if (!at)
+		return false;
+	*ret_state = *state;
+	*ret_start = strtoull(at + 1, NULL, 10);
+	return true;
+}
+
 static bool stat_read(const char *path, char *ret_state, uint64_t *ret_start)
 {
-	char text[1024], *at;
+	char text[1024];
 	ssize_t n;
-	int fd, i;
+	int fd;
 
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
@@ -24,16 +41,7 @@ static bool stat_read(const char *path, char *ret_state, uint64_t *ret_start)
 	if (n <= 0)
 		return false;
 	text[n] = '\0';
-	at = strrchr(text, ')');
-	if (!at || at[1] != ' ')
-		return false;
-	*ret_state = at[2];
-	for (i = 2; i < 22 && at; i++)
-		at = strchr(at + 1, ' ');
-	if (!at)
-		return false;
-	*ret_start = strtoull(at + 1, NULL, 10);
-	return true;
+	return obs_process_stat_parse(text, ret_state, ret_start);
 }
 
 void obs_process_self(uint64_t *ret_pid_ns, uint64_t *ret_start)
@@ -57,17 +65,8 @@ bool obs_process_lives(uint32_t pid, uint64_t start)
 	       state != 'X';
 }
 
-/*
- * Parts of a line of /proc/PID/maps, ADDRESSES MODE OFFSET DEVICE INODE [PATH], of
- * which the fifth counts: read as it comes, byte by byte.
- */
-struct maps {
-	unsigned int word;
-	uint64_t inode;
-	bool found;
-};
-
-static void maps_byte(struct maps *maps, char c, uint64_t inode)
+/* ADDRESSES MODE OFFSET DEVICE INODE [PATH], of which the fifth counts. */
+static void maps_byte(struct obs_process_maps *maps, char c, uint64_t inode)
 {
 	if (c == ' ' || c == '\n') {
 		maps->found |= maps->word == 4 && maps->inode == inode;
@@ -78,11 +77,20 @@ static void maps_byte(struct maps *maps, char c, uint64_t inode)
 	}
 }
 
+void obs_process_maps_take(struct obs_process_maps *maps, const char *text, size_t nr,
+			   uint64_t inode)
+{
+	size_t i;
+
+	for (i = 0; i < nr; i++)
+		maps_byte(maps, text[i], inode);
+}
+
 bool obs_process_maps(uint32_t pid, uint64_t inode)
 {
-	struct maps maps = { 0 };
+	struct obs_process_maps maps = { 0 };
 	char text[1024], path[32];
-	ssize_t n, i;
+	ssize_t n;
 	int fd;
 
 	snprintf(path, sizeof(path), "/proc/%u/maps", pid);
@@ -90,8 +98,7 @@ bool obs_process_maps(uint32_t pid, uint64_t inode)
 	if (fd < 0)
 		return true;
 	while ((n = read(fd, text, sizeof(text))) > 0 && !maps.found)
-		for (i = 0; i < n; i++)
-			maps_byte(&maps, text[i], inode);
+		obs_process_maps_take(&maps, text, (size_t)n, inode);
 	close(fd);
 	return n < 0 || maps.found;
 }

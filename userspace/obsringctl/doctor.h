@@ -123,6 +123,13 @@ void doctor_memory(struct doctor *doctor);
 /* doctordaemon.c: is obsringd there, and can it read the device? */
 void doctor_daemon(struct doctor *doctor);
 
+/*
+ * What answered, and what that means. The status; 0: it is no HTTP. *ret_body is the
+ * first line behind the head, in @answer, of which the rest is cut off.
+ */
+int doctor_answer_parse(char *answer, char **ret_body);
+void doctor_answer(struct doctor *doctor, const char *url, int status, const char *body);
+
 /* Is it a URL that doctor_daemon() can ask: http://HOST[:PORT][/PATH]? */
 bool doctor_url_valid(const char *url);
 

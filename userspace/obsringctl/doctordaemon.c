@@ -141,11 +141,22 @@ static size_t answer_read(int fd, char *answer, size_t size)
 	return len;
 }
 
-/* The status; 0: it is no HTTP. *ret_body is the first line behind the head. */
+int doctor_answer_parse(char *answer, char **ret_body)
+{
+	int status = 0;
+
+	if (sscanf(answer, "HTTP/1.%*1[01] %3d", &status) != 1 || status < 100)
+		return 0;
+	*ret_body = strstr(answer, "\r\n\r\n");
+	*ret_body = *ret_body ? *ret_body + 4 : answer + strlen(answer);
+	(*ret_body)[strcspn(*ret_body, "\r\n")] = 0;
+	return status;
+}
+
 static int ask(int fd, const struct place *place, char *answer, size_t size, char **ret_body)
 {
 	char request[768];
-	int len, status = 0;
+	int len;
 
 	len = snprintf(request, sizeof(request),
 		       "GET %s/-/ready HTTP/1.0\r\nHost: %s%s%s:%s\r\n"
@@ -155,15 +166,10 @@ static int ask(int fd, const struct place *place, char *answer, size_t size, cha
 	if (send(fd, request, (size_t)len, MSG_NOSIGNAL) != len)
 		return 0;
 	answer_read(fd, answer, size);
-	if (sscanf(answer, "HTTP/1.%*1[01] %3d", &status) != 1)
-		return 0;
-	*ret_body = strstr(answer, "\r\n\r\n");
-	*ret_body = *ret_body ? *ret_body + 4 : answer + strlen(answer);
-	(*ret_body)[strcspn(*ret_body, "\r\n")] = 0;
-	return status;
+	return doctor_answer_parse(answer, ret_body);
 }
 
-static void answer_tell(struct doctor *doctor, const char *url, int status, const char *body)
+void doctor_answer(struct doctor *doctor, const char *url, int status, const char *body)
 {
 	switch (status) {
 	case 200:
@@ -207,6 +213,6 @@ void doctor_daemon(struct doctor *doctor)
 			    "no daemon at %s: %s", url, reason);
 		return;
 	}
-	answer_tell(doctor, url, ask(fd, &place, answer, sizeof(answer), &body), body);
+	doctor_answer(doctor, url, ask(fd, &place, answer, sizeof(answer), &body), body);
 	close(fd);
 }

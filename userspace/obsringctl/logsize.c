@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
-#include <ctype.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -27,31 +25,11 @@ struct rings {
 	struct json *json;		/* or NULL */
 };
 
-/* A number with K or M behind it, which are powers of 1024; 0: it is none. */
-static uint64_t size_parse(const char *text)
-{
-	char *end;
-	uint64_t size;
-	unsigned int shift = 0;
-
-	if (!isdigit((unsigned char)*text))
-		return 0;
-	size = strtoull(text, &end, 10);
-	if (*end == 'K' || *end == 'k')
-		shift = 10;
-	else if (*end == 'M' || *end == 'm')
-		shift = 20;
-	if (shift)
-		end++;
-	return *end || size > UINT64_MAX >> shift ? 0 : size << shift;
-}
-
 static int size_set(const struct ctl_command *command, const char *text, uint64_t *ret_size)
 {
-	if (!text)
+	if (!text || ctl_size_parse(text, ret_size))
 		return CTL_OK;
-	*ret_size = size_parse(text);
-	return *ret_size ? CTL_OK : ctl_misused(command, "\"%s\" is no size", text);
+	return ctl_misused(command, "\"%s\" is no size", text);
 }
 
 static void ring_json(const struct obs_log_ring_info *ring, struct json *json)

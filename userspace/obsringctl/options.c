@@ -130,6 +130,38 @@ int ctl_words_parse(const struct ctl_command *command, struct ctl_globals *globa
 	return ctl_misused(command, "%s", expected);
 }
 
+bool ctl_size_parse(const char *text, uint64_t *ret_size)
+{
+	unsigned int shift = 0;
+	uint64_t size;
+	char *end;
+
+	if (!isdigit((unsigned char)*text))
+		return false;
+	errno = 0;
+	size = strtoull(text, &end, 10);
+	if (*end == 'K' || *end == 'k')
+		shift = 10;
+	else if (*end == 'M' || *end == 'm')
+		shift = 20;
+	if (shift)
+		end++;
+	if (errno || *end || !size || size > UINT64_MAX >> shift)
+		return false;
+	*ret_size = size << shift;
+	return true;
+}
+
+bool ctl_mode_parse(const char *text, unsigned int *ret_mode)
+{
+	size_t zeros = strspn(text, "0"), digits = strspn(text + zeros, "01234567");
+
+	if (!digits || digits > 3 || text[zeros + digits])
+		return false;
+	*ret_mode = (unsigned int)strtoul(text, NULL, 8);
+	return true;
+}
+
 bool ctl_number_parse(const char *text, long min, long max, long *ret_number)
 {
 	char *end;

@@ -46,4 +46,10 @@ int ctl_words_parse(const struct ctl_command *command, struct ctl_globals *globa
 /* A whole number between @min and @max. */
 bool ctl_number_parse(const char *text, long min, long max, long *ret_number);
 
+/* A number of bytes above 0, with K or M behind it, which are powers of 1024. */
+bool ctl_size_parse(const char *text, uint64_t *ret_size);
+
+/* Permissions as chmod(1) takes them, in octal: some of 0777. */
+bool ctl_mode_parse(const char *text, unsigned int *ret_mode);
+
 #endif /* OBSRINGCTL_OPTIONS_H */

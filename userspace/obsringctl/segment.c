@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 /* A file that takes the device's place, for who has no module. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "options.h"
@@ -18,18 +17,12 @@ static int size_get(const struct ctl_command *command, const char *name, const c
 	return CTL_OK;
 }
 
-/* As chmod(1) takes it, in octal. */
 static int mode_get(const struct ctl_command *command, const char *text,
 		    unsigned int *ret_mode)
 {
-	char *end;
-
-	if (!text)
+	if (!text || ctl_mode_parse(text, ret_mode))
 		return CTL_OK;
-	*ret_mode = (unsigned int)strtoul(text, &end, 8);
-	if (end == text || *end || !*ret_mode || *ret_mode > 0777)
-		return ctl_misused(command, "--mode %s is no mode, like 0660", text);
-	return CTL_OK;
+	return ctl_misused(command, "--mode %s is no mode, like 0660", text);
 }
 
 int ctl_segment_create(const struct ctl_command *command, struct ctl_globals *globals,

@@ -2,6 +2,7 @@
 #define _GNU_SOURCE	/* getdents64 */
 #include <dirent.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -27,32 +28,34 @@ static uint64_t limit(int resource)
 	return getrlimit(resource, &limit) ? 0 : limit.rlim_cur;
 }
 
-/* /proc/self/stat from its third field on: the second may hold anything. */
-static const char *read_stat(char *buffer, size_t size)
+static bool read_stat(char *buffer, size_t size)
 {
 	int fd = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
 	ssize_t len;
-	char *name_end;
 
 	if (fd < 0)
-		return NULL;
+		return false;
 	len = read(fd, buffer, size - 1);
 	close(fd);
 	if (len <= 0)
-		return NULL;
+		return false;
 	buffer[len] = '\0';
-	name_end = strrchr(buffer, ')');
-	return name_end ? name_end + 2 : NULL;
+	return true;
 }
 
-/* proc(5): num_threads is field 20, starttime 22, vsize 23, rss 24. */
-static void parse_stat(const char *stat, struct process_usage *usage)
+/*
+ * proc(5): num_threads is field 20, starttime 22, vsize 23, rss 24. They are counted
+ * from the third on: the second, the name, may hold anything.
+ */
+void process_stat_parse(const char *text, struct process_usage *usage)
 {
+	const char *name_end = strrchr(text, ')');
 	unsigned long long start_ticks, virtual_bytes, resident_pages;
 	uint64_t age_ns;
 	long threads;
 
-	if (sscanf(stat, "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u "
+	if (!name_end ||
+	    sscanf(name_end + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u "
 		   "%*d %*d %*d %*d %ld %*d %llu %llu %llu", &threads,
 		   &start_ticks, &virtual_bytes, &resident_pages) != 4)
 		return;
@@ -87,7 +90,6 @@ static uint64_t count_open_fds(void)
 void process_usage_read(struct process_usage *ret_usage)
 {
 	char buffer[1024];
-	const char *stat = read_stat(buffer, sizeof(buffer));
 
 	*ret_usage = (struct process_usage){
 		.cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID),
@@ -95,6 +97,6 @@ void process_usage_read(struct process_usage *ret_usage)
 		.max_fds = limit(RLIMIT_NOFILE),
 		.virtual_max_bytes = limit(RLIMIT_AS),
 	};
-	if (stat)
-		parse_stat(stat, ret_usage);
+	if (read_stat(buffer, sizeof(buffer)))
+		process_stat_parse(buffer, ret_usage);
 }

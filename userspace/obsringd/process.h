@@ -21,4 +21,7 @@ struct process_usage {
 
 void process_usage_read(struct process_usage *ret_usage);
 
+/* What it takes of the text of /proc/self/stat; of what is none: nothing. */
+void process_stat_parse(const char *text, struct process_usage *usage);
+
 #endif /* OBSRINGD_PROCESS_H */

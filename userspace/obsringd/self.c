@@ -144,7 +144,7 @@ static void add_series(struct self *self, const struct obs_family_info *family,
 	*series = (struct obs_series_info){
 		.id = self->nr_series,
 		.family = family,
-		.value = metric->label_value + (size_t)i * metric->nr_labels,
+		.value = metric->nr_labels ? metric->label_value + i * metric->nr_labels : NULL,
 		.created_ns = self->start_ns,
 	};
 	self->slot[self->nr_series++] = metric->value / sizeof(uint64_t) + i;
