@@ -9,7 +9,8 @@
 
 #include <netlink/genl/genl.h>
 
-#include "libobsring/control.h"
+#include "libobsring/dump.h"
+#include "door.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -48,6 +49,37 @@ static void decode(const struct obs_answer *answer)
 	ENDS(service.name);
 }
 
+static volatile uint64_t sink;
+
+/* As a part of a dump: all that it has is there. */
+static int series_use(const struct obs_series_values *series, void *arg)
+{
+	unsigned int nr = series->nr_buckets, i;
+
+	ENDS(((struct obs_dump *)arg)->name);
+	if (series->nr_labels > OBSRING_LABELS_MAX)
+		abort();
+	for (i = 0; i < series->nr_labels; i++)
+		ends(series->value[i], OBSRING_VALUE_MAX + 1);
+	for (i = 0; i < nr; i++)
+		sink += series->bucket[i];
+	for (i = 0; i < series->nr_rows; i++)
+		sink += series->row_cpu[i] + (uint64_t)series->row_number[i];
+	for (i = 0; i < series->nr_rows * nr; i++)
+		sink += series->row_bucket[i];
+	return 0;
+}
+
+/* Twice: as another series, or as more rows of the first. */
+static void dump_it(const struct obs_answer *answer)
+{
+	struct obs_dump dump = { .fn = series_use, .arg = &dump };
+
+	if (!obs_dump_answer(&dump, answer) && !obs_dump_answer(&dump, answer))
+		obs_dump_flush(&dump);
+	obs_dump_exit(&dump);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	size_t bytes = NLMSG_HDRLEN + GENL_HDRLEN + size;
@@ -60,8 +92,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	header->nlmsg_len = (uint32_t)bytes;
 	memcpy((char *)nlmsg_data(header) + GENL_HDRLEN, data, size);
-	if (!obs_answer_parse(header, &answer))
+	door_watch();
+	if (!obs_answer_parse(header, &answer)) {
+		door_pass();
 		decode(&answer);
+		dump_it(&answer);
+	}
 	memcpy(&offset, data, size < sizeof(offset) ? size : sizeof(offset));
 	obs_request_attr_name(header, offset);
 	free(header);

@@ -2,9 +2,10 @@
 /*
  * libFuzzer: the writers of a hosted segment, in one that others have written anything
  * into. The input is changes, 5 bytes each: in which region, where (2 bytes), what to
- * write there, and what to do then. Nothing crashes, hangs, or leaves the mapping; and what a reader is
- * shown, the reader refuses or takes.
+ * write there, and what to do then. Nothing crashes, hangs, or leaves the mapping; and
+ * what a reader is shown, the reader refuses or takes.
  */
+#include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +21,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define CHANGE	5
 #define CHANGES_MAX 16
+#define THREADS_MAX 2
 
 static uint8_t *image;
 static size_t image_bytes;
@@ -82,6 +84,45 @@ static void service(struct obs_segment *segment, uint8_t which)
 		obs_segment_service_end(segment, index);
 }
 
+/* By a thread of its own: its ring is given back when it ends, before the segment goes. */
+static void *log_lines(void *segment)
+{
+	static const char *const lines[] = {
+		"<4>service=s traceparent=00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01 "
+		".k=v . m\n",
+		"a message that is longer than the lines of a record's head are, so that it has "
+		"some of the ring's lines in its midst, and some more after that\n", "",
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
+		require(!obs_segment_log(segment, lines[i], strlen(lines[i])));
+	return NULL;
+}
+
+static void log_write(struct obs_segment *segment)
+{
+	pthread_t thread;
+
+	require(!pthread_create(&thread, NULL, log_lines, segment));
+	require(!pthread_join(thread, NULL));
+}
+
+static int service_check(const struct obs_service_info *service, void *arg)
+{
+	(void)arg;
+	require(strnlen(service->name, sizeof(service->name)) < sizeof(service->name));
+	return 0;
+}
+
+static int rule_check(const struct obs_sample_info *sample, void *arg)
+{
+	(void)arg;
+	require(strnlen(sample->source, sizeof(sample->source)) < sizeof(sample->source));
+	require(sample->rule <= OBSRING_RULE_MAX);
+	return 0;
+}
+
 static void read_all(int fd)
 {
 	struct obs_snapshot *snapshot;
@@ -89,6 +130,8 @@ static void read_all(int fd)
 	char path[32];
 
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	obs_segment_service_list(path, service_check, NULL);
+	obs_segment_sample_list(path, rule_check, NULL);
 	if (obs_device_open(path, &device))
 		return;
 	require(!obs_snapshot_new(device, &snapshot));
@@ -97,10 +140,17 @@ static void read_all(int fd)
 	obs_device_close(device);
 }
 
-static void act(struct obs_segment *segment, int fd, uint8_t what)
+static void act(struct obs_segment *segment, int fd, uint8_t what, unsigned int *threads)
 {
 	if (what % 8 == 7) {
 		read_all(fd);
+		return;
+	}
+	if (what % 8 == 6) {
+		if ((*threads)++ >= THREADS_MAX)
+			return;
+		log_write(segment);
+		obs_segment_mend_rings(segment);
 		return;
 	}
 	/* As from one that was killed, sometimes. */
@@ -168,6 +218,7 @@ static void image_make(void)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct obs_segment *segment;
+	unsigned int threads = 0;
 	size_t i;
 	int fd;
 
@@ -178,13 +229,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	require(!obs_segment_new_private(fd, &segment));
 	for (i = 0; i + CHANGE <= size && i < CHANGE * CHANGES_MAX; i += CHANGE) {
 		*place(segment, data + i) = data[i + 3];
-		act(segment, fd, data[i + 4]);
+		act(segment, fd, data[i + 4], &threads);
 	}
 	obs_segment_free_private(segment);
 	/* And as it is now, by who begins with it. */
 	if (!obs_segment_new_private(fd, &segment)) {
-		act(segment, fd, 0);
-		act(segment, fd, 1);
+		act(segment, fd, 0, &threads);
+		act(segment, fd, 1, &threads);
 		obs_segment_free_private(segment);
 	}
 	close(fd);

@@ -14,10 +14,12 @@
 
 #include <obsring.h>
 
+#include "door.h"
+#include "image.h"
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-#define IMAGE_BYTES	(40 * 1024)
-#define RINGS_BYTES	(12 * 1024)	/* at its end: RINGS and LOG, 128 lines */
+#define TRIES_MAX	1000
 #define ENTRIES_MAX	4096		/* more are not in an image that stands still */
 
 static volatile uint64_t sink;
@@ -59,12 +61,11 @@ static void text_use(const struct obs_log *log, size_t room)
 }
 
 /* Read to the end; @told: records that were given, or told to be lost, so far. */
-static void log_use(struct obs_log *log, uint64_t *told)
+static int log_read(struct obs_log *log, uint64_t *told)
 {
 	const struct obs_log_entry *entry = NULL;
-	struct obs_log_counts counts;
 	unsigned int nr = 0;
-	int r, timeout_ms;
+	int r;
 
 	while ((r = obs_log_next(log, &entry)) > 0) {
 		require(++nr <= ENTRIES_MAX);
@@ -75,9 +76,28 @@ static void log_use(struct obs_log *log, uint64_t *told)
 		text_use(log, 1 + nr % OBS_LOG_TEXT_MAX);
 		text_use(log, OBS_LOG_TEXT_MAX);
 	}
-	obs_log_counts(log, &counts);
-	/* What was lost may not have been told yet if a ring is refused. */
-	require(counts.read + counts.lost == *told || r < 0);
+	return r;
+}
+
+/*
+ * All that was lost is told, unless a ring is refused: before the record behind it, which
+ * is given no sooner than the window after its time, or after it was seen.
+ */
+static void log_use(struct obs_log *log, uint64_t *told)
+{
+	struct obs_log_counts counts;
+	unsigned int tries = 0;
+	int r, timeout_ms;
+
+	for (;;) {
+		r = log_read(log, told);
+		obs_log_counts(log, &counts);
+		if (r < 0 || counts.read + counts.lost == *told)
+			break;
+		require(counts.read + counts.lost > *told && ++tries < TRIES_MAX);
+		if (obs_log_wait(log, 1000) < 0)
+			break;
+	}
 	sink += (uint64_t)obs_log_prepare(log, &timeout_ms);
 }
 
@@ -102,9 +122,9 @@ static void changes_do(struct obs_log *log, int fd, const uint8_t *changes, size
 
 	log_use(log, &told);
 	for (i = 0; i < nr; i++, changes += 4) {
-		off_t at = (changes[0] | changes[1] << 8 | changes[2] << 16) % RINGS_BYTES;
+		off_t at = (changes[0] | changes[1] << 8 | changes[2] << 16) % LOG_RINGS_BYTES;
 
-		require(pwrite(fd, changes + 3, 1, IMAGE_BYTES - RINGS_BYTES + at) == 1);
+		require(pwrite(fd, changes + 3, 1, LOG_IMAGE_BYTES - LOG_RINGS_BYTES + at) == 1);
 		if (i % 4 == 3)
 			log_use(log, &told);
 	}
@@ -112,7 +132,7 @@ static void changes_do(struct obs_log *log, int fd, const uint8_t *changes, size
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	size_t image = size < IMAGE_BYTES ? size : IMAGE_BYTES;
+	size_t image = size < LOG_IMAGE_BYTES ? size : LOG_IMAGE_BYTES;
 	struct obs_log_options options;
 	struct obs_log *log;
 	char path[32];
@@ -122,7 +142,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	fd = memfd_create("fuzz", MFD_CLOEXEC);
 	require(fd >= 0 && pwrite(fd, data, image, 0) == (ssize_t)image);
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	door_watch();
 	if (!obs_log_open(path, &options, &log)) {
+		door_pass();
 		changes_do(log, fd, data + image, (size - image) / 4);
 		obs_log_close(log);
 	}

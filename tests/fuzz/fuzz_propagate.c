@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include <libobsring/propagate.h>
+#include <obsringctl/tracewhy.h>
 
 static const char *const name[] = {
 	"traceparent", "tracestate", "b3", "X-B3-TraceId", "X-B3-SpanId",
@@ -76,6 +77,34 @@ static void state(struct obs_bytes value)
 		abort();
 }
 
+/* Why a header is not used, as obsringctl tells of words, which have a NUL behind them. */
+static void why(const char *text, size_t size)
+{
+	char *word = malloc(size + 1), told[128];
+	struct obs_trace_headers headers;
+	struct obs_trace_context context;
+	unsigned int dropped, bit, i;
+
+	if (!word)
+		abort();
+	memcpy(word, text, size);
+	word[size] = '\0';
+	obs_trace_headers_init(&headers);
+	for (i = 0; i < NR_NAMES; i++)
+		obs_trace_headers_add(&headers, name[i], strlen(name[i]), word, strlen(word));
+	obs_trace_extract(&headers, &context, &dropped);
+	for (bit = 1; bit && bit <= OBS_TRACE_BAD_GRPC; bit <<= 1) {
+		memset(told, 'x', sizeof(told));
+		trace_why(&headers, bit, told, sizeof(told));
+		if (strnlen(told, sizeof(told)) == sizeof(told))
+			abort();
+		/* Refused, and nothing is wrong with it? */
+		if (dropped & bit & OBS_TRACE_BAD_TRACEPARENT && size && !*told)
+			abort();
+	}
+	free(word);
+}
+
 /* Each parser by itself: extracting asks the next one only if the one before refused. */
 static void parsers(const uint8_t *data, size_t size)
 {
@@ -103,6 +132,7 @@ static void parsers(const uint8_t *data, size_t size)
 	if (obs_b3_multi_parse(&headers, &context, &ids))
 		abort();	/* no id is a decision */
 	state(value);
+	why(text, size);
 	obs_baggage_valid(value);
 	free(text);
 }

@@ -13,9 +13,10 @@
 
 #include <obsring.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "door.h"
+#include "image.h"
 
-#define IMAGE_BYTES	(80 * 1024)
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static volatile uint64_t sink;
 
@@ -137,7 +138,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	fd = memfd_create("fuzz", MFD_CLOEXEC);
 	require(fd >= 0 && pwrite(fd, data, image, 0) == (ssize_t)image);
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	door_watch();
 	if (!obs_device_open(path, &device)) {
+		door_pass();
 		device_use(device, fd, data + image, (size - image) / 4);
 		obs_device_close(device);
 	}

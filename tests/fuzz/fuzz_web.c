@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "obsringd/webconfig.h"
+#include "door.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -22,10 +23,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static struct web_config config;
 	unsigned int i;
 
+	door_watch();
 	if (web_config_parse(&config, "f", (const char *)data, size) < 0) {
 		check(!strncmp(config.conf.reason, "f:", 2));
 		return 0;
 	}
+	door_pass();
 	check(!config.tls.on || config.tls.min_version <= config.tls.max_version);
 	check(config.nr_headers <= WEB_HEADERS_MAX);
 	for (i = 0; i < config.nr_headers; i++)

@@ -5,6 +5,7 @@
  * again is taken for the same.
  */
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,6 +16,7 @@
 #include "obsringctl/options.h"
 #include "obsringctl/rule.h"
 #include "obsringctl/since.h"
+#include "obsringd/number.h"
 
 #define NOW_NS 1795364057500000000ULL
 
@@ -40,6 +42,9 @@ static void try_decimal(const char *text)
 		else
 			decimal_format(again, value, exp10);
 		check(!decimal_parse(again, exp10, &back) && back == value);
+		/* The daemon writes it as another program does. */
+		*number_scaled(again, value, exp10) = '\0';
+		check(!decimal_parse(again, exp10, &back) && back == value);
 	}
 }
 
@@ -63,7 +68,13 @@ static void try_instant(const char *text)
 		instant_format(again, ns);
 		check(!instant_parse(again, NOW_NS, &back) && back == ns);
 	}
-	since_parse(text, NOW_NS, &ns);
+	if (since_parse(text, NOW_NS, &ns))
+		return;
+	/* A length of time is before now; a time is one that can be told again. */
+	check(*text == '@' || strchr(text, ':') || ns <= NOW_NS);
+	snprintf(again, sizeof(again), "@%llu.%09llu", (unsigned long long)(ns / 1000000000),
+		 (unsigned long long)(ns % 1000000000));
+	check(!since_parse(again, NOW_NS, &back) && back == ns);
 }
 
 static void try_rule(const char *text)

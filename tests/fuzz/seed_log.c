@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "../unit/segment.h"
+#include "image.h"
 
 #define CHANGES	64
 
@@ -30,12 +31,18 @@ static void fill(struct segment *s, unsigned int nr)
 int main(int argc, char **argv)
 {
 	struct segment *s = segment_new(&(struct segment_spec){ .nr_cpus = 1,
-		.max_families = 1, .max_series = 1, .max_pages = 1, .journal_nr = 2,
+		.max_families = 1, .max_series = 1, .max_pages = 1, .max_exemplars = 1,
+		.journal_nr = 2,
 		.ring_lines = 64, .ring_lines_max = 64 });
 	char changes[CHANGES] = { 0 };
 
 	if (argc != 3)
 		return 2;
+	if (segment_bytes(s) != LOG_IMAGE_BYTES) {
+		fprintf(stderr, "seed_log: the image has %llu bytes, not %d\n",
+			(unsigned long long)segment_bytes(s), LOG_IMAGE_BYTES);
+		return 1;
+	}
 	fill(s, (unsigned int)atoi(argv[1]));
 	changes[CHANGES - 1] = (char)atoi(argv[2]);
 	fwrite(segment_header(s), 1, segment_bytes(s), stdout);

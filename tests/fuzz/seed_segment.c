@@ -6,6 +6,7 @@
 #include <obsring/exemplar.h>
 
 #include "../unit/segment.h"
+#include "image.h"
 
 static void exemplar_put(struct obsring_exemplar *slot, uint64_t value)
 {
@@ -21,9 +22,13 @@ int main(void)
 		.max_families = 5, .max_series = 5, .max_pages = 1, .max_exemplars = 64,
 		.journal_nr = 8, .service_pages = 1, .max_shares = 1 });
 	static const char *const states[] = { "off", "on" };
-	static const char padding[80 * 1024 + 64];
+	static const char padding[IMAGE_BYTES + 64];
 	size_t bytes = segment_bytes(s);
 
+	if (bytes > IMAGE_BYTES) {
+		fprintf(stderr, "seed_segment: the image has %zu bytes\n", bytes);
+		return 1;
+	}
 	segment_family_add(s, &(struct obs_family_spec){
 		.name = "a_total", .help = "Help.", .kind = OBSRING_KIND_COUNTER,
 		.nr_labels = 2, .label = (const char *[]){ "x", "y" } });

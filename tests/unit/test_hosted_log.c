@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* The log of hosted segments: records, spans, rings of threads, and sampling. */
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,6 +12,8 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+
+#include <obsring/logline.h>
 
 #include "hosted.h"
 
@@ -309,6 +312,35 @@ static void test_one_in(void **state)
 			 value("obsring_log_sampled_out_total", NULL), 1000);
 }
 
+/*
+ * Found by fuzz_hosted: a rule that another process has damaged. There is no chance that
+ * is none, by which the next block could be drawn: it keeps all.
+ */
+static void test_damaged_rule(void **state)
+{
+	static struct obs_sample_rng rng;
+	const struct obs_logline line = { .level = 6 };
+	struct obsring_record head = { 0 };
+	struct obs_segment *segment;
+	__u64 *word;
+	int fd, i;
+
+	(void)state;
+	rule_send("user.shop", OBSRING_RULE_ONE_IN, 10);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	assert_true(fd >= 0);
+	assert_int_equal(obs_segment_new_private(fd, &segment), 0);
+	word = &obs_segment_rule(segment, 0)->shared.word;
+	assert_true(obs_sample_threshold(*word));
+	*word -= obs_sample_threshold(*word);
+	/* And a slot that gave more back than it dropped. */
+	obs_segment_slot(segment, 0, 0)->credited = 1;
+	for (i = 0; i < 1000; i++)
+		assert_true(obs_segment_keep(segment, 0, &rng, &line, "shop", 4, &head));
+	obs_segment_free_private(segment);
+	close(fd);
+}
+
 static void test_drop_rate(void **state)
 {
 	uint64_t lost;
@@ -336,6 +368,7 @@ int main(void)
 		cmocka_unit_test_setup(test_rules, hosted_setup),
 		cmocka_unit_test_setup(test_rules_full, hosted_setup_small),
 		cmocka_unit_test_setup(test_one_in, hosted_setup),
+		cmocka_unit_test_setup(test_damaged_rule, hosted_setup),
 		cmocka_unit_test_setup(test_drop_rate, hosted_setup),
 	};
 
