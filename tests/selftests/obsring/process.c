@@ -256,31 +256,6 @@ TEST_F(process, exited_and_not_waited_for)
 	EXPECT_EQ(pid, waitpid(pid, NULL, 0));
 }
 
-/* Two that hand a byte to and fro: the first sleeps are saved, later ones now and then. */
-static bool hand_over(unsigned int nr)
-{
-	int to[2], fro[2];
-	char byte = 0;
-	pid_t pid;
-
-	if (pipe(to) || pipe(fro))
-		return false;
-	pid = fork();
-	if (!pid) {
-		close(to[1]);
-		while (read(to[0], &byte, 1) == 1)
-			if (write(fro[1], &byte, 1) != 1)
-				break;
-		_exit(0);
-	}
-	close(to[0]);
-	while (nr--)
-		if (write(to[1], &byte, 1) != 1 || read(fro[0], &byte, 1) != 1)
-			return false;
-	close(to[1]);
-	return waitpid(pid, NULL, 0) == pid && !close(fro[0]) && !close(fro[1]);
-}
-
 static int64_t switches(void)
 {
 	return (int64_t)file_number("/proc/stat", "ctxt");
@@ -301,6 +276,7 @@ TEST_F(process, busy_ones_are_sampled)
 	int64_t looked = metric(&self->session.view, SAVED) + metric(&self->session.view, MISSED);
 	int64_t begun = switches(), sleeps = own_sleeps();
 
+	/* The first sleeps are saved, later ones now and then. */
 	ASSERT_TRUE(hand_over(4000));
 	sleeps = own_sleeps() - sleeps;
 	looked = metric(&self->session.view, SAVED) + metric(&self->session.view, MISSED) - looked;

@@ -34,31 +34,6 @@ static int64_t kernel_switches(void)
 	return (int64_t)file_number("/proc/stat", "ctxt");
 }
 
-/* Two processes that hand a byte to and fro. */
-static bool hand_over(unsigned int nr)
-{
-	int to[2], fro[2];
-	char byte = 0;
-	pid_t pid;
-
-	if (pipe(to) || pipe(fro))
-		return false;
-	pid = fork();
-	if (!pid) {
-		close(to[1]);
-		while (read(to[0], &byte, 1) == 1)
-			if (write(fro[1], &byte, 1) != 1)
-				break;
-		_exit(0);
-	}
-	while (nr--)
-		if (write(to[1], &byte, 1) != 1 || read(fro[0], &byte, 1) != 1)
-			return false;
-	close(to[1]);
-	return waitpid(pid, NULL, 0) == pid && !close(to[0]) && !close(fro[0]) &&
-	       !close(fro[1]);
-}
-
 /* Each count is read between two of the kernel's, which bound it. */
 TEST_F(runqueue, switches_equal_the_kernels)
 {

@@ -32,4 +32,7 @@ bool sleeps_in_call(pid_t pid, long number);
 /* Wait for the end of a child: its exit status, or -1. */
 int end_of(pid_t pid);
 
+/* This process and a child hand a byte to and fro, so many times: both sleep for each. */
+bool hand_over(unsigned int nr);
+
 #endif /* SELFTEST_USER_H */
