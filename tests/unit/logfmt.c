@@ -25,7 +25,7 @@ static void append(union obs_record_buffer *b, struct bytes bytes)
 }
 
 void sample_build(const struct sample *s, union obs_record_buffer *b,
-			 struct obs_record *ret)
+		  struct obs_record *ret)
 {
 	memset(b, 0, sizeof(*b));
 	b->head.level = s->level;

@@ -92,7 +92,7 @@ void expect_lost(uint64_t lost, uint32_t cpu)
 }
 
 void expect_counts(uint64_t read, uint64_t filtered, uint64_t lost,
-			  uint64_t unread)
+		   uint64_t unread)
 {
 	struct obs_log_counts counts;
 

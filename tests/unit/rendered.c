@@ -19,8 +19,8 @@ static uint32_t family_add(struct segment *s, enum obsring_kind kind,
 }
 
 uint32_t labelled_add(struct segment *s, enum obsring_kind kind,
-			     const char *name, const char *help, unsigned int nr,
-			     const char *const *label)
+		      const char *name, const char *help, unsigned int nr,
+		      const char *const *label)
 {
 	return segment_family_add(s, &(struct obs_family_spec){
 		.name = name, .help = help, .kind = kind,
@@ -174,7 +174,7 @@ static void build_histograms(struct segment *s)
 }
 
 void exemplar_put(struct segment *s, uint32_t series, uint32_t range,
-			 uint64_t value, uint64_t time_ns, uint8_t id)
+		  uint64_t value, uint64_t time_ns, uint8_t id)
 {
 	struct obsring_exemplar *slot = segment_exemplar(s, series, range);
 	struct obsring_trace trace = { .trace_id = { [0] = id, [15] = 0xef },

@@ -142,7 +142,7 @@ void client_send(int fd, const char *data, size_t len)
 }
 
 void client_ask(int fd, const char *method, const char *path,
-		       const char *headers)
+		const char *headers)
 {
 	char request[1024];
 	int len;
@@ -181,7 +181,7 @@ void answer_free(struct answer *answer)
 }
 
 int ask(const struct server *server, const char *method, const char *path,
-	       const char *headers, struct answer *answer)
+	const char *headers, struct answer *answer)
 {
 	int fd = client_connect(server);
 
@@ -191,7 +191,7 @@ int ask(const struct server *server, const char *method, const char *path,
 }
 
 int status_of(const struct server *server, const char *method,
-		     const char *path)
+	      const char *path)
 {
 	struct answer answer;
 	int status = ask(server, method, path, "", &answer);
@@ -224,7 +224,7 @@ bool says(const char *body, const char *series, const char *number)
 
 /* The status of /metrics; its body has @string, or says that demo_total is @string. */
 int scrape(const struct server *server, const char *headers,
-		  const char *string)
+	   const char *string)
 {
 	struct answer answer;
 	int status = ask(server, "GET", "/metrics", headers, &answer);

@@ -74,7 +74,7 @@ static inline uint32_t text_make(const char *name, const char *value)
 }
 
 static inline struct obsring_metric metric_make(unsigned int kind, const char *name,
-					 const char *value)
+						const char *value)
 {
 	return (struct obsring_metric){
 		.size = sizeof(struct obsring_metric),
@@ -91,7 +91,7 @@ static inline int ask(int fd, struct obsring_metric *m)
 }
 
 static inline int counter_make(int fd, const char *name, const char *value,
-			struct obsring_metric *m)
+			       struct obsring_metric *m)
 {
 	*m = metric_make(OBSRING_KIND_COUNTER, name, value);
 	return ask(fd, m);
@@ -104,7 +104,7 @@ static inline int gauge_make(int fd, const char *name, struct obsring_metric *m)
 }
 
 static inline uint64_t *row(const struct obsring_attach *attach, uint8_t *base, uint32_t page,
-		     uint32_t cpu)
+			    uint32_t cpu)
 {
 	return (uint64_t *)(base + ((uint64_t)page * (attach->nr_cpus + 1) + cpu) *
 			    (uint64_t)getpagesize());
@@ -117,7 +117,7 @@ static inline uint64_t *share(const struct obsring_attach *attach, uint8_t *base
 }
 
 static inline int map_as(const struct obsring_attach *a, size_t bytes, int prot, int flags,
-		  off_t offset)
+			 off_t offset)
 {
 	void *p = mmap(NULL, bytes, prot, flags, a->fd, offset);
 

@@ -58,7 +58,7 @@ static inline int speak(const char *source, int level, unsigned int count, unsig
 }
 
 static inline struct obs_sample_info rule_of(const char *source, int level,
-				      enum obsring_rule rule, uint64_t value)
+					     enum obsring_rule rule, uint64_t value)
 {
 	struct obs_sample_info sample = { .level = level, .rule = rule, .value = value };
 
@@ -67,7 +67,7 @@ static inline struct obs_sample_info rule_of(const char *source, int level,
 }
 
 static inline int set(struct obs_control *c, const char *source, int level,
-	       enum obsring_rule rule, uint64_t value)
+		      enum obsring_rule rule, uint64_t value)
 {
 	const struct obs_sample_info sample = rule_of(source, level, rule, value);
 
