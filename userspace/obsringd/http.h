@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The HTTP side: a table of paths in http.c, over libmicrohttpd.
+ * The HTTP side, over libmicrohttpd: a request as it comes; answer.c has the paths.
  */
 #ifndef OBSRINGD_HTTP_H
 #define OBSRINGD_HTTP_H

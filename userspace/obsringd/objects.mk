@@ -10,7 +10,7 @@ OBSRINGD_OBJS := $(addprefix obsringd/, \
 	jsontext.o filter.o process.o requests.o version.o self.o \
 	body.o kept.o metrics.o \
 	file.o conf.o webconfig.o tls.o web.o basic.o auth.o \
-	accept.o page.o query.o series.o records.o api.o worker.o serve.o http.o \
+	accept.o page.o query.o series.o records.o api.o reply.o answer.o worker.o serve.o http.o \
 	clients.o intake.o sendbuf.o listen.o notify.o log.o watch.o options.o \
 	status.o confine.o daemon.o main.o)
 

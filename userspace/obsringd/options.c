@@ -20,7 +20,7 @@
 static const char *const levels[] = { "debug", "info", "warn", "error", NULL };
 static const char *const formats[] = { "logfmt", "json", NULL };
 
-/* What http.c answers itself. */
+/* What answer.c answers itself. */
 static const char *const taken[] = { "/-/", "/api/", "/health/" };
 
 /* NULL, or what is wrong with a text. */
