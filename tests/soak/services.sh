@@ -8,7 +8,7 @@
 #            10000 processes are killed at any point of an update, or while they attach
 #   worker   160 million updates and as many observations by 4 processes of 2 threads,
 #            while a reader has all of it mapped; then 8000 are killed
-#   member   a member that means no good, attaching a million times
+#   member, memberlimit  a member that means no good, attaching a million times
 #
 # Prints the guest's TAP, with what each met. SHARE=N in the environment: a Nth of it all.
 # KERNEL: 6.1, or another one of scripts/vm. Exits as the tests do.

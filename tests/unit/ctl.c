@@ -10,6 +10,7 @@
 #include "ctl.h"
 
 char output[OUTPUT_SIZE];
+struct segment *segment;
 
 /* Run obsringctl with @args; what @redirect leaves in the pipe goes to output. */
 int ctl_redirected(const char *args, const char *redirect)
@@ -62,7 +63,7 @@ static void log_fill(struct segment *s)
 		.message = "a\"\\\x1b\xc2\x9b\xe2\x80\xae\xff\xe2\x82\xac" });
 }
 
-struct segment *ctl_segment(void)
+static struct segment *segment_full(void)
 {
 	static const uint64_t bounds[] = { 5000000, 100000000, 2500000000 };
 	struct segment *s = segment_new(&(struct segment_spec){ .nr_cpus = 3,
@@ -109,4 +110,18 @@ struct segment *ctl_segment(void)
 	segment_slot(s, series, 0)[0] = (uint64_t)-1500;
 	log_fill(s);
 	return s;
+}
+
+int ctl_setup(void **state)
+{
+	(void)state;
+	segment = segment_full();
+	return 0;
+}
+
+int ctl_teardown(void **state)
+{
+	(void)state;
+	segment_free(segment);
+	return 0;
 }

@@ -18,6 +18,9 @@ int ctl_on(struct segment *segment, const char *args);
 int ctl_redirected(const char *args, const char *redirect);
 
 /* Metrics of each kind, and a log of four records. */
-struct segment *ctl_segment(void);
+extern struct segment *segment;
+
+int ctl_setup(void **state);
+int ctl_teardown(void **state);
 
 #endif /* TESTS_CTL_H */

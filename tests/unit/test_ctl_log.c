@@ -12,22 +12,6 @@
 
 #include "ctl.h"
 
-static struct segment *segment;
-
-static int setup(void **state)
-{
-	(void)state;
-	segment = ctl_segment();
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	segment_free(segment);
-	return 0;
-}
-
 #define DISK_LINE \
 	"T level=err source=disk cpu=2 pid=0 uid=0 comm=swapper msg=\"failed\" " \
 	"dev=sda __=\"\\xff\"\n"
@@ -157,5 +141,5 @@ int main(void)
 		cmocka_unit_test(test_log_follow),
 	};
 
-	return cmocka_run_group_tests_name("obsringctl log", tests, setup, teardown);
+	return cmocka_run_group_tests_name("obsringctl log", tests, ctl_setup, ctl_teardown);
 }

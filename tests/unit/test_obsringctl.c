@@ -11,22 +11,6 @@
 #include "ctl.h"
 #include "obsringctl/obsringctl.h"
 
-static struct segment *segment;
-
-static int setup(void **state)
-{
-	(void)state;
-	segment = ctl_segment();
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	segment_free(segment);
-	return 0;
-}
-
 static const struct {
 	const char *args;
 	int status;
@@ -385,5 +369,5 @@ int main(void)
 		cmocka_unit_test(test_table),
 	};
 
-	return cmocka_run_group_tests_name("obsringctl", tests, setup, teardown);
+	return cmocka_run_group_tests_name("obsringctl", tests, ctl_setup, ctl_teardown);
 }
