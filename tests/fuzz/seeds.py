@@ -36,6 +36,8 @@ HTTP = [
     request(b"/-/quit", b"Transfer-Encoding: chunked", method=b"PUT") + b"3\r\nabc\r\n0\r\n\r\n",
     request(b"/metrics", b"Content-Length: 5") + b"abcde" + request(b"/nothing"),
     request(b"/%2d/healthy?%zz%00", b"Cookie: a=b; c", b" folded", b"X:y"),
+    request(b"/metrics", b"Content-Length: 5\xfa"),
+    request(b"/metrics", b"Content-Length: " + b"5" * 60),
     b"GET / HTTP/1.0\n\n",
     b"GET http://x/metrics HTTP/1.1\r\n\r\n", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
 ]
