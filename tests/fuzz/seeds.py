@@ -96,7 +96,7 @@ SEEDS = {
     ],
     "fuzz_doctor": [
         b"OE\0live\0Y\0" b"12288\0\6\0\0\0\1",
-        b"\0" * 5 + b"none [integrity] confidentiality\ntsc\0some avg10=0.00 avg60=12.50 "
+        b"\0" * 5 + b"none [integrity] confidentiality\0tsc\0some avg10=0.00 avg60=12.50 "
         b"avg300=0.00 total=0\n\0HTTP/1.1 503 Service Unavailable\r\nA: b\r\n\r\nnot ready: x\n",
         b"F\nx\0coming\0N\0x\0\0[none]\0hpet\0\0HTTP/1.0 200 OK\r\n\r\nready\n",
     ],
