@@ -400,7 +400,8 @@ NOT_RUN = [
      "nanoseconds and lttng-modules on two CPUs are not here for that."),
     ("A netlink dump in nanoseconds",
      "obsring's family is in the module; in instructions it is beside the mapping, above."),
-    ("sd_journal_send()", "neither the machine nor the guest has a journald."),
+    ("sd_journal_send()", "neither the machine nor the guest runs a journald; the device's lines are "
+                          "compared with syslog(3) in its place."),
     ("prometheus-client-c itself",
      "it is in no Debian package; its method was written anew, see README.md."),
     ("wrk", "scrape_load.c does the same and counts late answers; its rates are of a closed loop, as wrk's."),

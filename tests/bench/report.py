@@ -258,6 +258,10 @@ class Report:
                        "instructions.")
         else:
             out.append(f"All figures are of one run, {runs[0]}: see [below](#machine-and-runs).")
+        short = [part for part, heading in self.results.parts.items() if heading.get("short")]
+        if short:
+            out += ["", "**A short run**, which shows that all runs, not what it costs: "
+                    + ", ".join(short) + "."]
         for what in self.missing + self.failed():
             out += ["", f"**Missing**: {what}."]
         if not self.lost:

@@ -120,6 +120,12 @@ class TestReport(unittest.TestCase):
         self.assertIn(told, printed)
         self.assertIn(told, text)
 
+    def test_short_run_is_told(self):
+        self.write(peers.PARTS[1], "# run: R\n# short: a tenth\n")
+        self.assertIn(f"not what it costs: {peers.PARTS[1]}.", self.run_report()[2])
+        self.write(peers.PARTS[1], "# run: R\n# short: \n")
+        self.assertNotIn("A short run", self.run_report()[2])
+
     def test_part_never_run(self):
         os.remove(os.path.join(self.folder, "results", peers.PARTS[1] + ".tsv"))
         self.assertEqual(self.run_report()[0], 1)
