@@ -30,7 +30,7 @@ int main(void)
 		return 1;
 	}
 	segment_family_add(s, &(struct obs_family_spec){
-		.name = "a_total", .help = "Help.", .kind = OBSRING_KIND_COUNTER,
+		.name = "a_total", .help = "Help\\x\n.", .kind = OBSRING_KIND_COUNTER,
 		.nr_labels = 2, .label = (const char *[]){ "x", "y" } });
 	segment_family_add(s, &(struct obs_family_spec){
 		.name = "explicit", .kind = OBSRING_KIND_HISTOGRAM, .nr_bounds = 3,
@@ -48,7 +48,7 @@ int main(void)
 	segment_service_add(s, 3, NULL, 1);
 	segment_service_add(s, 4, NULL, 1);
 	segment_share_add(s, 1, 0);
-	segment_series_add(s, 0, (const char *[]){ "1", "2" });
+	segment_series_add(s, 0, (const char *[]){ "\\x\"\n", "\\" });
 	segment_series_add(s, 1, NULL);
 	segment_series_add(s, 2, NULL);
 	exemplar_put(segment_exemplar(s, 3, 2), 30);
