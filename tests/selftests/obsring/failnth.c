@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/rseq.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "failnth.h"
@@ -54,6 +56,18 @@ static bool memory_touch(void)
 	return !mlockall(MCL_CURRENT);
 }
 
+/*
+ * Whoever was preempted has its restartable sequence looked at on its way back: a copy
+ * that fails there ends the process, whatever it asked for.
+ */
+static void rseq_leave(void)
+{
+	char *thread = __builtin_thread_pointer();
+
+	if (__rseq_size)
+		syscall(SYS_rseq, thread + __rseq_offset, 32, RSEQ_FLAG_UNREGISTER, RSEQ_SIG);
+}
+
 const char *faults_missing(void)
 {
 	unsigned int i;
@@ -66,6 +80,7 @@ const char *faults_missing(void)
 	for (i = 0; i < sizeof(verbose) / sizeof(verbose[0]); i++)
 		if (file_write(verbose[i], verbosity()))
 			return "this kernel lacks CONFIG_FAULT_INJECTION_USERCOPY or CONFIG_FAIL_FUNCTION";
+	rseq_leave();
 	return memory_touch() ? NULL : "memory can't be locked";
 }
 

@@ -8,14 +8,16 @@
  * time later: but the pages of a few successes are all that there ever is.
  *
  * All operations take long: they are swept if OBSRING_FAULT_DENSE=N is set, else those
- * that are brief. The first N points of an operation fail each, and about N of the others:
- * some operations make hundreds of series, by thousands of allocations that are alike.
+ * that are brief. The first N points of an operation fail each; of the others one at each
+ * place, which is where in the kernel's code it is and by which calls it came there: some
+ * operations make hundreds of series, by thousands of allocations that are alike.
  * OBSRING_FAULT_ONLY=WORD,... sweeps the operations that have one of the words in their
  * name; OBSRING_FAULT_PART=K/N the K-th of each table and each N-th after it.
  * OBSRING_FAULT_LEAKS=1 asks kmemleak after each operation: which one leaks.
  * OBSRING_FAULT_VERBOSE=2 has the kernel's log say where each fault was.
  */
 #include "faultop.h"
+#include "faultplace.h"
 #include "file.h"
 #include "modstate.h"
 #include "test.h"
@@ -33,12 +35,14 @@
  * @done: attempts that succeeded in spite of a fault
  * @lost: those whose answer did not come
  * @part: those that left what op->partly allows
+ * @places: of the points beyond the first ones
  */
 struct sweep {
 	const struct operation *op;
 	struct modstate before, after, now;
 	unsigned long seen;
 	unsigned int points, failed, done, lost, part;
+	struct places places;
 };
 
 static struct sweep sweep;
@@ -383,6 +387,59 @@ static void announce(const struct operation *op)
 	file_write("/dev/kmsg", text);
 }
 
+/* What a success meets behind the first @dense points, and where. */
+static int learn_places(unsigned int dense)
+{
+	struct attempt attempt = { .nth = FAULT_NONE };
+	int r = sweep.op->anew ? begin_anew() : 0;
+
+	if (!r)
+		r = places_strike(0);
+	if (!r)
+		r = sweep.op->run(sweep.op, &attempt);
+	if (!r)
+		r = places_learn(&sweep.places, dense, attempt.fault.points);
+	if (!r && (undo() || !settles(&sweep.before)))
+		r = -EBUSY;
+	return r;
+}
+
+/* Some are not met each time: where a list of free objects may be empty, or not. */
+#define TRIES	5
+
+static bool fails_at(uint64_t place, unsigned int *attempts, const char **ret_wrong)
+{
+	unsigned int i;
+
+	for (i = 0; i < TRIES && !*ret_wrong && !places_strike(place); i++) {
+		++*attempts;
+		if (attempt_at(FAULT_NONE, ret_wrong))
+			return true;
+	}
+	return false;
+}
+
+/* A point at each of the places that none of the first @dense points was at. */
+static void sweep_places(unsigned int dense, unsigned int *attempts, const char **ret_wrong)
+{
+	unsigned int i, failed = 0;
+	int r = places_begin();
+
+	if (!r)
+		r = learn_places(dense);
+	if (r) {
+		printf("# %s: %s\n", sweep.op->name, strerror(-r));
+		*ret_wrong = "can't tell where its points are";
+	}
+	for (i = 0; i < sweep.places.nr && !*ret_wrong; i++)
+		failed += fails_at(sweep.places.place[i], attempts, ret_wrong);
+	places_end();
+	printf("# %s: %u places behind the first %u points; %u failed, %u were not met again\n",
+	       sweep.op->name, i, dense, failed, i - failed);
+	if (!*ret_wrong && sweep.places.nr && !failed)
+		*ret_wrong = "no place was met again";
+}
+
 static bool sweep_over(const struct operation *op)
 {
 	unsigned int nth = 1, attempts = 0, dense = dense_points() ?: FAULT_NONE;
@@ -395,8 +452,10 @@ static bool sweep_over(const struct operation *op)
 		modstate_print_changes(&sweep.before, &sweep.now);
 		return false;
 	}
-	while (attempts++, attempt_at(nth, &wrong))
-		nth += nth < dense ? 1 : 1 + sweep.points / (dense + 1);
+	while (nth <= dense && (attempts++, attempt_at(nth, &wrong)))
+		nth++;
+	if (!wrong && nth > dense)
+		sweep_places(dense, &attempts, &wrong);
 	end();
 	if (wrong)
 		module_reload("sources=none");

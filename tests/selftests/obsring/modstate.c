@@ -57,6 +57,12 @@ static bool is_lost_kprobe(const char *line)
 	return !strncmp(line, "0000000000000000 ", 17);
 }
 
+/* Of obsring_points: see faultplace.h. */
+static bool is_watching_kprobe(const char *line)
+{
+	return strstr(line, "  should_fail");
+}
+
 /* Lines of a file that have a word in them, or all. */
 static void add_lines(struct modstate *state, const char *path, const char *word)
 {
@@ -69,7 +75,8 @@ static void add_lines(struct modstate *state, const char *path, const char *word
 		next = strchrnul(line, '\n');
 		if (*next)
 			*next++ = '\0';
-		if ((!word || strstr(line, word)) && !is_lost_kprobe(line))
+		if ((!word || strstr(line, word)) && !is_lost_kprobe(line) &&
+		    !is_watching_kprobe(line))
 			add(state, "%s: %s\n", path, line);
 	}
 }

@@ -87,7 +87,7 @@ kernel_faults() {
 
 unload_modules() {
 	for module in obsring_kunit obsring_example obsring_stress obsring_speaker obsring_chatter obsring_hold \
-		      obsring_bench obsring; do
+		      obsring_points obsring_bench obsring; do
 		[ ! -d /sys/module/$module ] || rmmod $module || return
 	done
 }
