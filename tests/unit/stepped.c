@@ -28,7 +28,7 @@ void require(bool holds, const char *what)
 /* A private mapping, with a descriptor whose locks are its own. */
 struct obs_segment *segment_of(int fd)
 {
-	struct obs_segment *segment;
+	struct obs_segment *segment = NULL;
 	char path[32];
 	int own;
 

@@ -319,8 +319,8 @@ static const char *const refused[] = {
 	"--web.listen-address=[]:80",
 	"--web.listen-address=unix:",
 	"--web.listen-address=unix:relative",
-	"--web.listen-address=unix:/0123456789012345678901234567890123456789"
-		"01234567890123456789012345678901234567890123456789012345678901234567",
+	("--web.listen-address=unix:/0123456789012345678901234567890123456789"
+	 "01234567890123456789012345678901234567890123456789012345678901234567"),
 	"--web.telemetry-path=/api/v1/status",
 	"--web.telemetry-path=/health/live",
 	"--web.max-requests=0",
