@@ -9,9 +9,11 @@
  *	found.c     what the kernel's log says, and which calls do it
  *	worker.c    make, run, look at what each call reached, keep
  *	generate.c  programs from nothing, and from others
- *	grammar.c   what netlink requests, lines and structures look like
- *	regular.c   those that fit together
- *	execute.c   what each call does; netlink.c what a request does
+ *	words.c     numbers and words; request.c: netlink requests, payload.c: lines and
+ *	            structures that are made of them
+ *	regular.c   requests and structures that fit together
+ *	execute.c   runs a program; what its calls do is in device.c, mapping.c, service.c
+ *	            and netlink.c
  *	kcov.c      which blocks were reached, what was compared
  *	text.c      programs as lines, to read and to give back by --replay
  */
@@ -147,7 +149,7 @@ uint64_t random_next(struct random *random);
 uint32_t below(struct random *random, uint32_t n);
 bool chance(struct random *random, uint32_t one_in);
 
-/* grammar.c: data of a call of each kind; what they return is its size. */
+/* payload.c, request.c: data of a call of each kind; what they return is its size. */
 uint16_t make_line(struct random *random, uint8_t *data);
 uint16_t make_attach(struct random *random, uint8_t *data);
 uint16_t make_metric(struct random *random, uint8_t *data);

@@ -98,7 +98,7 @@ static void answers_read(int fd, uint32_t max)
 		;
 }
 
-void netlink_send(const struct call *call)
+void do_request(const struct call *call)
 {
 	struct request request = {
 		.nl = {
@@ -133,7 +133,7 @@ void netlink_as(enum role role)
 	as = role;
 }
 
-void netlink_listen(void)
+void do_listen(const struct call *call)
 {
 	if (listener < 0)
 		listener = socket_open();
@@ -157,7 +157,7 @@ void netlink_end(const struct program *program)
 	for (i = 0; i < program->nr; i++)
 		if (program->call[i].op == OP_NETLINK &&
 		    program->call[i].a == OBSRING_CMD_STATE_SET) {
-			netlink_send(&running);
+			do_request(&running);
 			break;
 		}
 }
