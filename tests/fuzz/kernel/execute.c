@@ -172,6 +172,7 @@ static void fail_set(unsigned int nth)
 
 static void timed_call(const struct call *call)
 {
+	unsigned int kind = call_kind(call);
 	uint64_t took = now_ns();
 
 	/*
@@ -185,13 +186,8 @@ static void timed_call(const struct call *call)
 	if (failing)
 		fail_set(0);
 	took = now_ns() - took;
-	__atomic_add_fetch(&shared->made[call->op], 1, __ATOMIC_RELAXED);
-	__atomic_add_fetch(&shared->took_ns[call->op], took, __ATOMIC_RELAXED);
-	if (call->op == OP_NETLINK) {
-		__atomic_add_fetch(&shared->requested[call->a % 64], 1, __ATOMIC_RELAXED);
-		__atomic_add_fetch(&shared->request_took_ns[call->a % 64], took,
-				   __ATOMIC_RELAXED);
-	}
+	__atomic_add_fetch(&shared->made[kind], 1, __ATOMIC_RELAXED);
+	__atomic_add_fetch(&shared->took_ns[kind], took, __ATOMIC_RELAXED);
 }
 
 void execute(const struct program *program, void (*behind)(void))

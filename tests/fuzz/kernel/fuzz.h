@@ -8,6 +8,7 @@
  *	main.c      epochs of the module's life, the verdict
  *	found.c     what the kernel's log says, and which calls do it
  *	worker.c    make, run, look at what each call reached, keep
+ *	progress.c  how fast it goes, and what takes the time
  *	generate.c  programs from nothing, and from others
  *	words.c     numbers and words; request.c: netlink requests, payload.c: lines and
  *	            structures that are made of them
@@ -55,6 +56,11 @@ enum op {
 #undef _
 	OP_NR
 };
+
+/* Kinds of call, in how long they take: operations; instead of NETLINK, its requests. */
+#define REQUESTS_MAX	64
+#define KINDS		(OP_NR + REQUESTS_MAX)
+#define PATIENCE	1024
 
 /* struct call.flags of several calls */
 #define CALL_FAULT	(1U << 31)	/* its memory is not there */
@@ -106,8 +112,8 @@ struct program {
  * @reached: a bit each byte of the module's text: a block begins there
  * @last: the programs that were begun last, of all workers
  * @nr_begun: how many were; those of before are overwritten
- * @made: how many of each call, and how long they took in all
- * @requested: of netlink requests, the same for each command
+ * @made: how many of each kind of call, and @took_ns: how long they took in all
+ * @patience: of PATIENCE calls of that kind, so many are made
  * @cost_ns: how long each program of the corpus takes
  */
 struct shared {
@@ -130,8 +136,8 @@ struct shared {
 	struct program last[LAST_MAX];
 	uint64_t nr_begun;
 	uint64_t reached[(2 << 20) / 64];
-	uint64_t made[OP_NR], took_ns[OP_NR];
-	uint64_t requested[64], request_took_ns[64];
+	uint64_t made[KINDS], took_ns[KINDS];
+	uint32_t patience[KINDS];
 	bool whole[CORPUS_MAX];
 	uint64_t cost_ns[CORPUS_MAX];
 	struct program corpus[CORPUS_MAX];
@@ -203,7 +209,8 @@ void worker_run(struct worker *worker, const struct module_text *text, struct kc
 void worker_replay(const struct program *program, unsigned int nr);
 
 /* text.c */
-const char *op_name(enum op op);
+unsigned int call_kind(const struct call *call);
+const char *kind_name(unsigned int kind);
 void program_print(FILE *file, const char *before, const struct program *program);
 bool program_read(FILE *file, struct program *program);
 

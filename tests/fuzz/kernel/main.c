@@ -20,8 +20,9 @@
 
 #include "found.h"
 #include "fuzz.h"
+#include "progress.h"
 
-#define EPOCHS		8
+#define EPOCHS		16
 #define EPOCH_CALLS_MIN	5000
 #define LOAD_WORDS	(512 << 10)	/* of KCOV, for all of load or unload */
 #define CALL_WORDS	(64 << 10)	/* for a call */
@@ -159,32 +160,6 @@ static unsigned int workers_left(void)
 	return left;
 }
 
-/* Where the time went, for who wants to make it faster. */
-static void times_print(void)
-{
-	unsigned int i;
-
-	for (i = 0; i < OP_NR; i++)
-		if (shared->made[i])
-			printf("# %s: %llu, %llu us each\n", op_name(i),
-			       (unsigned long long)shared->made[i],
-			       (unsigned long long)(shared->took_ns[i] / shared->made[i] / 1000));
-	for (i = 0; i < 64; i++)
-		if (shared->requested[i])
-			printf("# request %u: %llu, %llu us each\n", i,
-			       (unsigned long long)shared->requested[i],
-			       (unsigned long long)(shared->request_took_ns[i] /
-						    shared->requested[i] / 1000));
-}
-
-static void tell(time_t begun)
-{
-	printf("# %llu calls, %u programs in the corpus, %u blocks, %ld s\n",
-	       (unsigned long long)shared->calls, shared->nr_corpus, shared->nr_reached,
-	       time(NULL) - begun);
-	fflush(stdout);
-}
-
 /* A program that never ends is a finding: the log will tell where it hangs. */
 static void stalled_look(void)
 {
@@ -230,7 +205,6 @@ static void workers_end(struct report *report)
 static bool epoch_run(uint64_t calls, time_t begun)
 {
 	struct report report = { };
-	time_t told = time(NULL);
 	bool faulty;
 
 	shared->limit = shared->calls + calls;
@@ -242,10 +216,8 @@ static bool epoch_run(uint64_t calls, time_t begun)
 		stalled_look();
 		if (time(NULL) - begun >= span)
 			shared->stop = true;
-		if (time(NULL) - told >= 10) {
-			told = time(NULL);
-			tell(begun);
-		}
+		progress_look();
+		progress_tell(false);
 	}
 	workers_end(&report);
 	if (faulty) {
@@ -382,13 +354,14 @@ int main(int argc, char **argv)
 
 	calls = nr_calls / EPOCHS > EPOCH_CALLS_MIN ? nr_calls / EPOCHS : EPOCH_CALLS_MIN;
 	printf("# seed %llu, %u workers\n", (unsigned long long)seed, nr_workers);
+	progress_begin();
 	for (epoch = 0; clean && shared->calls < nr_calls && time(NULL) - begun < span; epoch++) {
 		uint64_t left = nr_calls - shared->calls;
 
 		clean = epoch_run(left < calls ? left : calls, begun);
-		tell(begun);
+		progress_tell(true);
 	}
-	times_print();
+	progress_end();
 	printf("calls %llu\n", (unsigned long long)shared->calls);
 	if (clean) {
 		/* Where sections are is told of a module that is there. */

@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <linux/obsring.h>
+
 #include "fuzz.h"
 
 static const char *const names[] = {
@@ -11,15 +13,40 @@ static const char *const names[] = {
 #undef _
 };
 
+static const char *const requests[] = {
+	[OBSRING_CMD_UNSPEC] = "unknown-request",
+	[OBSRING_CMD_INFO_GET] = "info-get", [OBSRING_CMD_STATE_SET] = "state-set",
+	[OBSRING_CMD_FAMILY_GET] = "family-get", [OBSRING_CMD_FAMILY_NEW] = "family-new",
+	[OBSRING_CMD_FAMILY_DEL] = "family-del", [OBSRING_CMD_SERIES_GET] = "series-get",
+	[OBSRING_CMD_SERIES_NEW] = "series-new", [OBSRING_CMD_SERIES_DEL] = "series-del",
+	[OBSRING_CMD_SERIES_UPDATE] = "series-update", [OBSRING_CMD_SOURCE_GET] = "source-get",
+	[OBSRING_CMD_SOURCE_SET] = "source-set", [OBSRING_CMD_PROBE_GET] = "probe-get",
+	[OBSRING_CMD_PROBE_NEW] = "probe-new", [OBSRING_CMD_PROBE_DEL] = "probe-del",
+	[OBSRING_CMD_SAMPLE_GET] = "sample-get", [OBSRING_CMD_SAMPLE_SET] = "sample-set",
+	[OBSRING_CMD_SAMPLE_DEL] = "sample-del", [OBSRING_CMD_LOG_GET] = "log-get",
+	[OBSRING_CMD_LOG_SET] = "log-set", [OBSRING_CMD_SERVICE_GET] = "service-get",
+	[OBSRING_CMD_SERVICE_SET] = "service-set", [OBSRING_CMD_SERVICE_DEL] = "service-del",
+};
+
+#define NR_REQUESTS	(sizeof(requests) / sizeof(*requests))
+
 static const char *const roles[] = {
 #define _(name, text) [ROLE_##name] = text,
 	ROLES(_)
 #undef _
 };
 
-const char *op_name(enum op op)
+unsigned int call_kind(const struct call *call)
 {
-	return names[op];
+	if (call->op != OP_NETLINK)
+		return call->op;
+	/* Those that nothing knows are one. */
+	return OP_NR + (call->a < NR_REQUESTS && requests[call->a] ? call->a : 0);
+}
+
+const char *kind_name(unsigned int kind)
+{
+	return kind < OP_NR ? names[kind] : requests[kind - OP_NR];
 }
 
 static void call_print(FILE *file, const struct call *call)

@@ -9,6 +9,7 @@
 #define HINTS_MAX	96
 #define HINTS_DEPTH	6
 #define HINTS_TRIED	8	/* of a program: new ones find more */
+#define MADE_MAX	64	/* programs, until one is not dear */
 #define PAUSE_US	2000000	/* longer than a grace period of RCU's tasks */
 
 static void keep(const struct program *program, uint64_t cost_ns)
@@ -61,18 +62,40 @@ static bool next_seed(struct program *program)
 	return true;
 }
 
-static void next_program(struct random *random, struct program *program)
+/* Some kind of call in it takes more than its share: not now. */
+static bool dear(struct random *random, const struct program *program)
+{
+	uint32_t i;
+
+	for (i = 0; i < program->nr; i++)
+		if (below(random, PATIENCE) >=
+		    __atomic_load_n(&shared->patience[call_kind(&program->call[i])],
+				    __ATOMIC_RELAXED))
+			return true;
+	return false;
+}
+
+static void make_program(struct random *random, struct program *program)
 {
 	const struct program *from = shared->guided && !chance(random, 4) ? choose(random) : NULL;
 
-	if (next_seed(program))
-		return;
 	if (!from) {
 		program_make(random, program);
 		return;
 	}
 	*program = *from;
 	program_mutate(random, program, choose(random));
+}
+
+static void next_program(struct random *random, struct program *program)
+{
+	unsigned int tries = MADE_MAX;
+
+	if (next_seed(program))
+		return;
+	do
+		make_program(random, program);
+	while (dear(random, program) && --tries);
 }
 
 /**
@@ -192,7 +215,8 @@ void worker_run(struct worker *worker, const struct module_text *text, struct kc
 	while (!stopped()) {
 		next_program(&t.random, &program);
 		new = run(&program);
-		if (shared->guided && (new || chance(&t.random, 128)))
+		if (shared->guided && (new || chance(&t.random, 128)) &&
+		    !dear(&t.random, &program))
 			try_hints(&program, HINTS_DEPTH);
 	}
 	kcov_disable(kcov);
