@@ -18,6 +18,8 @@
 #include "found.h"
 #include "fuzz.h"
 
+#define DROP_S	240	/* to leave out what is not needed */
+
 static int kmsg;
 
 /* ---- The kernel's log ---------------------------------------------------- */
@@ -107,14 +109,12 @@ static bool child_wait(pid_t pid)
 	return true;
 }
 
-/* Do programs, in a process and with a module of their own, make the log say something? */
-bool does_it(const struct program *program, unsigned int nr)
+/* Do programs, in a process of their own, make the log say something? */
+static bool try(const struct program *program, unsigned int nr)
 {
 	struct report report = { };
 	pid_t pid;
 
-	/* What the fault has left may keep it: then what they do is seen in that one. */
-	module_anew();
 	log_read(&report);
 	report = (struct report){ };
 	fflush(stdout);
@@ -127,13 +127,39 @@ bool does_it(const struct program *program, unsigned int nr)
 	return log_read(&report);
 }
 
+/*
+ * Do they, with a module of their own? To load it anew takes longer than to try: those
+ * that don't do it leave theirs to the next, and those that do it there must again in one
+ * that is new. Where they then don't, what a try leaves matters: each has its own from
+ * then on.
+ */
+bool does_it(const struct program *program, unsigned int nr)
+{
+	static bool faulty = true, alone;
+	bool new = faulty || alone;
+
+	/* What the fault has left may keep it: then what they do is seen in that one. */
+	if (new)
+		module_anew();
+	faulty = try(program, nr);
+	if (faulty && !new) {
+		module_anew();
+		faulty = try(program, nr);
+		alone = !faulty;
+	}
+	return faulty;
+}
+
+/* No try begins after that, by now_ns(): there is a story that does it. */
+static uint64_t drop_until;
+
 /* A quarter of them, if one does it alone, and a quarter of that; the newest first. */
 static void programs_narrow(struct story *story)
 {
 	static struct story part;
 	unsigned int at;
 
-	for (at = 4; at-- && story->nr >= 4; ) {
+	for (at = 4; at-- && story->nr >= 4 && now_ns() < drop_until; ) {
 		part.nr = story->nr / 4;
 		memcpy(part.program, &story->program[at * part.nr],
 		       part.nr * sizeof(part.program[0]));
@@ -145,44 +171,92 @@ static void programs_narrow(struct story *story)
 	}
 }
 
-/* Without programs that it can do without: many at once, then fewer. */
-static void programs_drop(struct story *story)
+static unsigned int calls_of(const struct story *story)
 {
-	static struct story shorter;
-	unsigned int some, at;
+	unsigned int p, nr = 0;
 
-	for (some = story->nr / 2; some; some /= 2)
-		for (at = 0; at + some <= story->nr && some < story->nr; ) {
-			shorter = *story;
-			shorter.nr -= some;
-			memmove(&shorter.program[at], &shorter.program[at + some],
-				(shorter.nr - at) * sizeof(shorter.program[0]));
-			if (!does_it(shorter.program, shorter.nr)) {
-				at += some;
-				continue;
-			}
-			*story = shorter;
-			printf("# %u programs do it\n", story->nr);
-		}
+	for (p = 0; p < story->nr; p++)
+		nr += story->program[p].nr;
+	return nr;
 }
 
-/* Without calls of theirs. */
-static void calls_drop(struct story *story)
+/* Cuts calls out, @at being of all programs', and programs that have none then. */
+static void calls_cut(struct story *story, unsigned int at, unsigned int some)
+{
+	unsigned int p, k, kept, nr, programs = 0, nth = 0;
+
+	for (p = 0; p < story->nr; p++) {
+		struct program *program = &story->program[p];
+
+		nr = program->nr;
+		for (kept = k = 0; k < nr; k++, nth++)
+			if (nth - at >= some)
+				program->call[kept++] = program->call[k];
+		program->nr = kept;
+		if (kept)
+			story->program[programs++] = *program;
+	}
+	story->nr = programs;
+}
+
+static unsigned int programs_of(const struct story *story)
+{
+	return story->nr;
+}
+
+static void programs_cut(struct story *story, unsigned int at, unsigned int some)
+{
+	story->nr -= some;
+	memmove(&story->program[at], &story->program[at + some],
+		(story->nr - at) * sizeof(story->program[0]));
+}
+
+/* What a story is made of: programs, or calls. */
+struct parts {
+	const char *name;
+	unsigned int (*of)(const struct story *story);
+	void (*cut)(struct story *story, unsigned int at, unsigned int some);
+};
+
+static const struct parts programs = { "programs", programs_of, programs_cut };
+static const struct parts calls = { "calls", calls_of, calls_cut };
+
+/* Without those parts, if it can do without. */
+static bool dropped(struct story *story, const struct parts *parts, unsigned int at,
+		    unsigned int some)
 {
 	static struct story shorter;
-	struct program *program;
-	unsigned int p, i;
 
-	for (p = story->nr; p--; )
-		for (i = story->program[p].nr; i-- && story->program[p].nr > 1; ) {
-			shorter = *story;
-			program = &shorter.program[p];
-			program->nr--;
-			memmove(&program->call[i], &program->call[i + 1],
-				(program->nr - i) * sizeof(program->call[0]));
-			if (does_it(shorter.program, shorter.nr))
-				*story = shorter;
-		}
+	if (!some || at + some > parts->of(story) || some == parts->of(story) ||
+	    now_ns() > drop_until)
+		return false;
+	shorter = *story;
+	parts->cut(&shorter, at, some);
+	if (!does_it(shorter.program, shorter.nr))
+		return false;
+	*story = shorter;
+	printf("# %u %s do it\n", parts->of(story), parts->name);
+	return true;
+}
+
+/*
+ * Without what it can do without: what comes before the first that is needed, and behind
+ * the last; all between them; then many at once, then fewer.
+ */
+static void story_drop(struct story *story, const struct parts *parts)
+{
+	unsigned int some, at;
+
+	for (some = parts->of(story) / 2; some; some /= 2)
+		dropped(story, parts, 0, some);
+	for (some = parts->of(story) / 2; some; some /= 2)
+		dropped(story, parts, parts->of(story) - some, some);
+	if (parts->of(story) > 2)
+		dropped(story, parts, 1, parts->of(story) - 2);
+	for (some = parts->of(story) / 2; some; some /= 2)
+		for (at = 0; at + some <= parts->of(story); )
+			if (!dropped(story, parts, at, some))
+				at += some;
 }
 
 void story_print(const struct story *story)
@@ -252,9 +326,12 @@ void found(const struct report *report, unsigned int nr_workers)
 		printf("# trying %u programs\n", story.nr);
 		if (!does_it(story.program, story.nr))
 			continue;
+		drop_until = now_ns() + DROP_S * 1000000000ULL;
 		programs_narrow(&story);
-		programs_drop(&story);
-		calls_drop(&story);
+		story_drop(&story, &programs);
+		story_drop(&story, &calls);
+		if (now_ns() > drop_until)
+			printf("# no more was left out: %u s are over\n", DROP_S);
 		printf("these calls do it again (--replay FILE):\n");
 		story_print(&story);
 		return;

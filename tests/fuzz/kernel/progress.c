@@ -27,12 +27,13 @@ struct cpu {
 /**
  * struct instant - what has been counted by then
  * @ns: when it is
+ * @calls: made by then
+ * @cpu: what the guest's processors have done
  * @kind: of each kind of call: how many, and how long they took
  */
 struct instant {
 	uint64_t ns;
 	uint64_t calls;
-	uint64_t programs;
 	struct cpu cpu;
 	struct {
 		uint64_t made, took_ns;
@@ -178,7 +179,7 @@ static void patience_set(void)
 	}
 }
 
-/* Ten times a second, as it goes. */
+/* Ten times a second or more often, as it goes. */
 void progress_look(void)
 {
 	static unsigned int times;
@@ -217,7 +218,6 @@ static void now(struct instant *at)
 
 	at->ns = now_ns();
 	at->calls = __atomic_load_n(&shared->calls, __ATOMIC_RELAXED);
-	at->programs = __atomic_load_n(&shared->nr_begun, __ATOMIC_RELAXED);
 	cpu_read(&at->cpu);
 	for (i = 0; i < KINDS; i++) {
 		at->kind[i].made = shared->made[i];
