@@ -290,7 +290,8 @@ static void processors_print(void)
 	if (!work.best_ns || ns < work.best_ns)
 		work.best_ns = ns;
 	printf("; processors at %llu %%", (unsigned long long)(100 * work.best_ns / ns));
-	work.ns = work.times = 0;
+	work.ns = 0;
+	work.times = 0;
 }
 
 static void tell(const struct instant *at)
@@ -334,5 +335,6 @@ void progress_end(void)
 		if (told.kind[i].made)
 			printf("# %s: %llu, %llu us each\n", kind_name(i),
 			       (unsigned long long)told.kind[i].made,
-			       (unsigned long long)(told.kind[i].took_ns / told.kind[i].made / 1000));
+			       (unsigned long long)(told.kind[i].took_ns /
+						    told.kind[i].made / 1000));
 }

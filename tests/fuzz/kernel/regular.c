@@ -54,7 +54,9 @@ void make_subject(struct random *random)
 
 static const struct regular *regular_pick(struct random *random)
 {
-	return &regulars[!subject.only && chance(random, 3) ? below(random, NR_REGULARS) : subject.regular];
+	bool other = !subject.only && chance(random, 3);
+
+	return &regulars[other ? below(random, NR_REGULARS) : subject.regular];
 }
 
 /* Few values, so that series are met again; now and then one of many. */
