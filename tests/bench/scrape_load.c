@@ -187,9 +187,13 @@ static void done(struct load *load, unsigned int i)
 	if (load->answered < LATENCIES_MAX)
 		load->latency[load->answered] = took < UINT32_MAX ? took : UINT32_MAX;
 	load->answered++;
+	/*
+	 * To the end, with more than were wanted: libmicrohttpd 0.9.75 waits with 128 events
+	 * that it has, until there is another one, which the last connections would not send.
+	 */
 	if (load->rate > 0)
 		load->idle[load->nr_idle++] = i;
-	else if (load->sent < load->requests)
+	else if (load->answered < load->requests)
 		ask(load, i, 0);
 }
 
