@@ -571,6 +571,25 @@ def asked_in_turn(daemon):
     return []
 
 
+def slow_beside_a_flood(daemon, tls):
+    """Problems of one that has said nothing yet behind its handshake, while more come from
+    elsewhere than there is room for, twice over."""
+    flood = TlsIdle(daemon.port).start()
+    until(lambda: flood.ended)
+    client = http.client.HTTPSConnection("127.0.0.1", daemon.port, timeout=PATIENCE, context=tls)
+    client.connect()
+    ended = flood.ended
+    until(lambda: flood.ended - ended > 2 * CONNECTIONS)
+    try:
+        client.request("GET", "/-/healthy")
+        return [] if client.getresponse().status == 200 else ["it was refused"]
+    except (OSError, http.client.HTTPException) as error:
+        return [f"it was not answered: {error!r}"]
+    finally:
+        client.close()
+        flood.stop()
+
+
 def make_tls(directory):
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
@@ -599,6 +618,7 @@ def run_attacks(program, device_program, directory):
         daemon = secure if attack.tls else plain
         tap.report(one_attack(daemon, attack, tls if attack.tls else None),
                    attack.__doc__)
+    tap.report(slow_beside_a_flood(secure, tls), "a flood takes no place from one elsewhere")
     for daemon, name in (plain, "the daemon ends well"), (secure, "and the one with TLS"):
         tap.report([] if daemon.stop() == 0 else ["it did not"], name)
     device.stop()

@@ -170,13 +170,46 @@ static bool is_unheard(const struct client *client)
 	       recv(client->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
 }
 
+static bool is_from(const struct client *client, const struct source *source)
+{
+	return !source || source_same(&client->source, source);
+}
+
+/* Where most of those come from that are at the list's head; NULL: nowhere. */
+static const struct source *find_crowd(const struct client_list *list)
+{
+	unsigned int votes = 0, looked = 0, nr = 0;
+	const struct source *crowd = NULL;
+	const struct client *client;
+
+	/* R. S. Boyer, J S. Moore: MJRTY. If there is a majority, it is left. */
+	TAILQ_FOREACH(client, list, entry) {
+		if (looked == EVICT_LOOKED_AT)
+			break;
+		looked++;
+		if (!votes)
+			crowd = &client->source;
+		votes += is_from(client, crowd) ? 1 : -1;
+	}
+	looked = 0;
+	TAILQ_FOREACH(client, list, entry) {
+		if (looked == EVICT_LOOKED_AT)
+			break;
+		looked++;
+		nr += is_from(client, crowd);
+	}
+	return 2 * nr > looked ? crowd : NULL;
+}
+
+/* The oldest: of a crowd, if there is one, for who comes alone is not the flood. */
 static struct client *find_silent(const struct clients *clients, enum client_state state)
 {
+	const struct source *crowd = find_crowd(&clients->list[state]);
 	struct client *client;
 	unsigned int looked = 0;
 
 	TAILQ_FOREACH(client, &clients->list[state], entry) {
-		if (!is_unheard(client))
+		if (is_from(client, crowd) && !is_unheard(client))
 			return client;
 		if (++looked == EVICT_LOOKED_AT)
 			break;

@@ -10,9 +10,11 @@
  * Deadlines are of the whole state, not of a pause in it, so that nobody keeps a
  * place by a byte now and then. Where there is no place for one more, the one
  * that matters least makes it: of those without a request the oldest that never
- * had one, then the one that is idle the longest. One whose bytes are there and
- * were not read yet has its grace, for it is the server that is behind. So whoever
- * comes and asks at once is served, however many others sit there.
+ * had one, then the one that is idle the longest; and where most of the oldest come
+ * from one address, one of these, so that a flood takes no place from who is slow with
+ * its handshake elsewhere. One whose bytes are there and were not read yet has its
+ * grace, for it is the server that is behind. So whoever comes and asks at once is
+ * served, however many others sit there.
  */
 #ifndef OBSRINGD_CLIENTS_H
 #define OBSRINGD_CLIENTS_H
